@@ -1,0 +1,2 @@
+//! The satellite.
+fn main() {}
