@@ -3,6 +3,9 @@
 //! Nothing here reads a clock, a file, the network or the environment, and nothing here waits: inputs and the present time come in
 //! as arguments, decisions go out as values. So the same code runs in production, on a seeded virtual clock, and under a fuzzer.
 
+pub mod answer;
 pub mod cluster;
 pub mod ids;
+pub mod intent;
+pub mod names;
 pub mod tool;
