@@ -1,1 +1,4 @@
-//! Under construction.
+//! The daemon on the management VM: the shell around the core.
+
+pub mod ear;
+pub mod worker;

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod frames;
+
 /// To the ear.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum EarRequest {

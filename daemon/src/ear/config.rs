@@ -1,0 +1,46 @@
+//! The section `[ear]` of the configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How the ear is run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EarConfig {
+    /// The worker's program.
+    pub worker: PathBuf,
+    /// Folder of a Vosk model: the embedded one, or any other.
+    pub model: PathBuf,
+    /// Folder that holds `libvosk.so`; left out, the worker looks where it was linked.
+    pub library_dir: Option<PathBuf>,
+    /// Longest silence of a busy worker before it counts as hung and is killed, in milliseconds.
+    pub max_call_ms: u64,
+    /// Longest time to load the model, in milliseconds; large models take a while from a slow disk.
+    pub load_ms: u64,
+}
+
+impl Default for EarConfig {
+    fn default() -> Self {
+        Self {
+            worker: PathBuf::from("/usr/lib/jarvis/jarvis-ear"),
+            model: PathBuf::from("/usr/share/jarvis/models/en-commands"),
+            library_dir: None,
+            max_call_ms: 1_500,
+            load_ms: 60_000,
+        }
+    }
+}
+
+impl EarConfig {
+    /// See [`EarConfig::max_call_ms`].
+    pub fn max_call(&self) -> Duration {
+        Duration::from_millis(self.max_call_ms)
+    }
+
+    /// See [`EarConfig::load_ms`].
+    pub fn load_time(&self) -> Duration {
+        Duration::from_millis(self.load_ms)
+    }
+}
