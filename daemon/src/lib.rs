@@ -1,4 +1,5 @@
 //! The daemon on the management VM: the shell around the core.
 
 pub mod ear;
+pub mod event;
 pub mod worker;

@@ -5,7 +5,9 @@
 
 pub mod answer;
 pub mod cluster;
+pub mod gate;
 pub mod ids;
 pub mod intent;
+pub mod marks;
 pub mod names;
 pub mod tool;
