@@ -1,1 +1,5 @@
-//! Under construction.
+//! ONE harness: the simulated room, the simulated cluster, the demo, the benches and the end-to-end tests.
+
+pub mod process;
+pub mod room;
+pub mod sound;

@@ -71,11 +71,7 @@ impl Usage {
 
     /// Share in use, 0.0 to 1.0; 0.0 of nothing.
     pub fn ratio(self) -> f64 {
-        if self.total == 0 {
-            0.0
-        } else {
-            self.used as f64 / self.total as f64
-        }
+        if self.total == 0 { 0.0 } else { self.used as f64 / self.total as f64 }
     }
 }
 

@@ -1,0 +1,53 @@
+# Jarvis. `make demo` speaks to a simulated house; `make test` runs every test; `make bench` measures.
+# Each target sets up what it needs and says what it installs (tests/setup.sh).
+
+SHELL := /bin/bash
+CARGO ?= cargo
+export JARVIS_LIBVOSK_DIR ?= $(CURDIR)/target/native
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test bench lint deny fuzz doc clean
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: ## install what is missing, and say what
+	@tests/setup.sh demo
+
+build: setup
+	@$(CARGO) build --workspace --bins
+
+# SAY="hey jarvis, ..." VOICE=en-gb-x-rp | WAV=file.wav | SCRIPT=file | STAY=1 | SEED=n | ECHO=db | MIC=1
+demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO= MIC=1)
+	@target/debug/jarvis-demo
+
+test: ## every test, then the rules of the house
+	@tests/setup.sh test
+	@$(CARGO) build --workspace --all-targets
+	@$(CARGO) test --workspace --no-fail-fast
+	@$(MAKE) --no-print-directory lint
+
+bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
+	@target/debug/jarvis-bench $(if $(ONLY),--only $(ONLY))
+
+lint: ## rustfmt, clippy, rustdoc, the bare target
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	@if rustup target list --installed 2>/dev/null | grep -qx thumbv7em-none-eabi || rustup target add thumbv7em-none-eabi; then \
+	  $(CARGO) check --quiet -p jarvis-link --target thumbv7em-none-eabi; \
+	else echo "lint: the target thumbv7em-none-eabi can't be had here; the bare check of jarvis-link did not run"; fi
+
+deny: ## licences, advisories, sources
+	@tests/setup.sh lint
+	@cargo deny --workspace check
+
+fuzz: ## the decoders and state machines under libFuzzer, 30 s each
+	@tests/setup.sh fuzz
+	@cd fuzz && for target in $$(cargo +nightly fuzz list); do cargo +nightly fuzz run $$target -- -max_total_time=30 || exit 1; done
+
+doc: ## the code's documentation
+	@$(CARGO) doc --workspace --no-deps
+
+clean: ## what was built
+	@$(CARGO) clean

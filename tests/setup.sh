@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Puts in place what Jarvis needs to be built, shown and tested on Debian 12 or 13, and says what it installs.
+# Usage: tests/setup.sh [demo|test|lint|fuzz]   (demo is part of every other)
+set -euo pipefail
+cd "$(dirname "$0")/.."
+want=${1:-demo}
+
+say() { printf 'setup: %s\n' "$*"; }
+root() { if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else say "'$*' needs root: run as root or install sudo"; exit 1; fi; }
+
+# What each is for: sound devices and the simulated room; the voice; measuring; the language model's graph; nodes over SSH; journal.
+packages=(gcc pkg-config libasound2-dev libasound2-plugins pulseaudio pulseaudio-utils espeak-ng libespeak-ng-dev sox
+  libfst-tools libfst22-plugins-base libatomic1 openssh-server openssh-client libsystemd-dev python3 python3-pip python3-venv curl)
+[ "$want" = test ] && packages+=(chromium)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+# Debian 13 renamed the OpenFst plug-ins.
+if [ "${#missing[@]}" -gt 0 ]; then
+  say "installing with apt: ${missing[*]}"
+  root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  available=()
+  for package in "${missing[@]}"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then available+=("$package")
+    else
+      other=$(apt-cache search --names-only '^libfst[0-9]+.*-plugins-base$' | awk 'NR==1{print $1}')
+      if [ "$package" = libfst22-plugins-base ] && [ -n "$other" ]; then available+=("$other"); else say "no package $package here: going on without it"; fi
+    fi
+  done
+  root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${available[@]}" >/dev/null
+else
+  say "every apt package is there"
+fi
+
+command -v cargo >/dev/null || { say "no Rust toolchain: install one of 1.91 or newer (rustup.rs), then run this again"; exit 1; }
+cargo_version=$(cargo --version | awk '{print $2}')
+[ "$(printf '1.91\n%s\n' "$cargo_version" | sort -V | head -n1)" = 1.91 ] || { say "cargo $cargo_version is older than 1.91: rustup update"; exit 1; }
+
+daemon/models/fetch_libvosk.sh
+
+case $want in
+  lint) for tool in cargo-deny; do
+      command -v "$tool" >/dev/null || { say "installing with cargo: $tool"; cargo install --locked --quiet "$tool"; }
+    done ;;
+  fuzz) command -v cargo-fuzz >/dev/null || { say "installing with cargo: cargo-fuzz"; cargo install --locked --quiet cargo-fuzz; } ;;
+esac
+say "ready"
