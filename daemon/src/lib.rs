@@ -1,5 +1,6 @@
 //! The daemon on the management VM: the shell around the core.
 
+pub mod cluster;
 pub mod ear;
 pub mod event;
 pub mod worker;
