@@ -8,9 +8,12 @@ mod config;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jarvis_core::cluster::Cluster;
+use jarvis_core::gate::Cleared;
 use jarvis_core::ids::{NodeName, UnixSeconds};
-use jarvis_core::tool::{Facts, Gap, GapReason, Read, Tier};
+use jarvis_core::tool::{Facts, Gap, GapReason, Read};
 use serde::Serialize;
+
+use crate::event::ToolRun;
 
 pub use config::{ClusterConfig, Fingerprint, NodeConfig, SensorsConfig};
 
@@ -25,21 +28,6 @@ pub struct ClusterClient {}
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct SetupError(String);
-
-/// One read as it went, for the turn record, the page and the audit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ToolRun {
-    /// [`Read::name`].
-    pub name: String,
-    /// What was asked.
-    pub args: serde_json::Value,
-    /// Its tier.
-    pub tier: Tier,
-    /// `ok`, or what stayed unknown and why.
-    pub outcome: String,
-    /// Milliseconds it took.
-    pub ms: u64,
-}
 
 /// How a node was at its last answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -66,11 +54,11 @@ impl ClusterClient {
     }
 
     /// Runs `reads` side by side within [`RUN_LIMIT`]. What is not known by then is in [`Facts::gaps`].
-    pub async fn run(&self, reads: Vec<Read>) -> (Facts, Vec<ToolRun>) {
+    pub async fn run(&self, reads: Vec<Cleared<Read>>) -> (Facts, Vec<ToolRun>) {
         let gaps = reads
-            .iter()
+            .into_iter()
             .map(|read| Gap {
-                read: read.name().to_owned(),
+                read: read.into_args().name().to_owned(),
                 node: None,
                 reason: GapReason::NotConfigured,
                 detail: "no node is configured".to_owned(),
