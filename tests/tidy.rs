@@ -1,0 +1,318 @@
+//! The rules of the house, each with a failing test: file sizes, names, arrows between crates, forbidden calls, docs that match
+//! the code. A rule that no test holds does not hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lines of a source file above which its first lines must justify it with the word `Length:`.
+const QUESTIONED_LINES: usize = 400;
+/// Lines no source file may have.
+const FORBIDDEN_LINES: usize = 600;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every file that git knows or would add, beneath the workspace.
+fn files() -> Vec<String> {
+    let out = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .expect("git lists the files");
+    assert!(out.status.success(), "git ls-files: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap().lines().filter(|f| root().join(f).is_file()).map(str::to_owned).collect()
+}
+
+fn rust() -> Vec<(String, String)> {
+    let all: Vec<_> = files()
+        .into_iter()
+        .filter(|f| f.ends_with(".rs"))
+        .map(|f| {
+            let text = std::fs::read_to_string(root().join(&f)).unwrap();
+            (f, text)
+        })
+        .collect();
+    assert!(all.len() > 20, "only {} Rust files found: this test looks in the wrong place", all.len());
+    all
+}
+
+/// Fails with every offence at once.
+fn none(rule: &str, offences: Vec<String>) {
+    assert!(offences.is_empty(), "{rule}:\n  {}", offences.join("\n  "));
+}
+
+/// Program text: without comments, and without the module of unit tests at a file's end.
+fn program(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let end = text.find("#[cfg(test)]").unwrap_or(text.len());
+    text[..end]
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim_start().starts_with("//"))
+        .map(|(n, line)| (n + 1, line))
+}
+
+#[test]
+fn files_are_short() {
+    let mut offences = Vec::new();
+    for (file, text) in rust() {
+        let lines = text.lines().count();
+        let justified = text.lines().take(15).any(|l| l.contains("Length:"));
+        if lines > FORBIDDEN_LINES || (lines > QUESTIONED_LINES && !justified) {
+            offences.push(format!("{file}: {lines} lines"));
+        }
+    }
+    none(
+        &format!("over {QUESTIONED_LINES} lines without 'Length:' in the first lines, or over {FORBIDDEN_LINES}"),
+        offences,
+    );
+}
+
+#[test]
+fn names_say_something() {
+    let bad = ["utils", "util", "common", "helpers", "helper", "manager", "misc", "handler2"];
+    let offences = files()
+        .into_iter()
+        .filter(|f| {
+            Path::new(f).components().any(|c| {
+                let part = c.as_os_str().to_string_lossy();
+                bad.contains(&part.split('.').next().unwrap_or_default())
+            })
+        })
+        .collect();
+    none("names that say nothing", offences);
+}
+
+#[test]
+fn mains_are_thin() {
+    let offences = rust()
+        .into_iter()
+        .filter(|(f, _)| {
+            (f.contains("/bin/") || f.ends_with("main.rs"))
+                && !f.starts_with("daemon/ear")
+                && !f.starts_with("daemon/voice")
+        })
+        .filter(|(_, text)| text.lines().count() > 120)
+        .map(|(f, text)| format!("{f}: {} lines", text.lines().count()))
+        .collect();
+    none("a main parses, initialises logging and calls run", offences);
+}
+
+#[test]
+fn no_forbidden_words() {
+    let words = [
+        ("todo!(", "unfinished work"),
+        ("unimplemented!(", "unfinished work"),
+        ("FIXME", "unfinished work"),
+        ("allow(dead_code", "a silenced check"),
+        ("allow(unused", "a silenced check"),
+        ("#[ignore", "a test that does not run"),
+        ("unbounded_channel", "a channel without a limit"),
+        ("embassy_futures::block_on", "a busy loop"),
+        ("dbg!(", "left behind"),
+    ];
+    let mut offences = Vec::new();
+    for (file, text) in rust() {
+        if file == "tests/tidy.rs" {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            for (word, why) in words {
+                if line.contains(word) {
+                    offences.push(format!("{file}:{}: {word} ({why})", number + 1));
+                }
+            }
+        }
+    }
+    none("forbidden words", offences);
+}
+
+#[test]
+fn environment_is_read_in_one_place() {
+    let mut offences = Vec::new();
+    for (file, text) in rust() {
+        if file.ends_with("environment.rs")
+            || file.starts_with("tests/")
+            || file.ends_with("build.rs")
+            || file.contains("/tests/")
+        {
+            continue;
+        }
+        for (number, line) in program(&text) {
+            if line.contains("env::var") || line.contains("env::args") || line.contains("env::vars") {
+                offences.push(format!("{file}:{number}: {}", line.trim()));
+            }
+        }
+    }
+    none("the environment is read outside environment.rs", offences);
+}
+
+#[test]
+fn core_and_link_have_no_clock() {
+    let banned = ["Instant::now", "SystemTime::now", "thread::sleep", "std::fs", "std::net", "std::env", "tokio::"];
+    let mut offences = Vec::new();
+    for (file, text) in rust() {
+        if !(file.starts_with("daemon/core/src") || file.starts_with("satellite/link/src")) {
+            continue;
+        }
+        for (number, line) in program(&text) {
+            for word in banned {
+                if line.contains(word) {
+                    offences.push(format!("{file}:{number}: {word}"));
+                }
+            }
+        }
+    }
+    none("core and link are pure", offences);
+    for folder in ["daemon/core", "satellite/link"] {
+        let path = root().join(folder).join("clippy.toml");
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        for method in ["std::time::Instant::now", "std::time::SystemTime::now", "std::env::var"] {
+            assert!(text.contains(method), "{} bans {method}", path.display());
+        }
+    }
+}
+
+/// What each crate may link of ours, as DESIGN and ARCHITECTURE.md draw it.
+fn arrows() -> BTreeMap<&'static str, Vec<&'static str>> {
+    BTreeMap::from([
+        ("jarvis-core", vec![]),
+        ("jarvis-link", vec![]),
+        ("jarvis-worker", vec![]),
+        ("jarvis-ear", vec!["jarvis-worker"]),
+        ("jarvis-voice", vec!["jarvis-worker"]),
+        ("jarvis-satellite", vec!["jarvis-link"]),
+        ("jarvisd", vec!["jarvis-core", "jarvis-link", "jarvis-worker"]),
+        ("jarvis-tests", vec!["jarvis-core", "jarvis-link", "jarvis-worker", "jarvis-satellite", "jarvisd"]),
+    ])
+}
+
+fn manifests() -> BTreeMap<String, toml::Table> {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let workspace: toml::Table = text.parse().unwrap();
+    let members = workspace["workspace"]["members"].as_array().unwrap();
+    members
+        .iter()
+        .map(|m| {
+            let text = std::fs::read_to_string(root().join(m.as_str().unwrap()).join("Cargo.toml")).unwrap();
+            let manifest: toml::Table = text.parse().unwrap();
+            (manifest["package"]["name"].as_str().unwrap().to_owned(), manifest)
+        })
+        .collect()
+}
+
+#[test]
+fn arrows_between_crates() {
+    let manifests = manifests();
+    let arrows = arrows();
+    assert_eq!(
+        manifests.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        arrows.keys().copied().collect(),
+        "the crates"
+    );
+    let mut offences = Vec::new();
+    for (name, manifest) in &manifests {
+        let Some(dependencies) = manifest.get("dependencies").and_then(|d| d.as_table()) else { continue };
+        for dependency in dependencies.keys() {
+            if arrows.contains_key(dependency.as_str()) && !arrows[name.as_str()].contains(&dependency.as_str()) {
+                offences.push(format!("{name} -> {dependency}"));
+            }
+            if ["jarvis-core", "jarvis-link"].contains(&name.as_str())
+                && ["tokio", "quinn", "reqwest", "rusqlite", "axum", "tracing"].contains(&dependency.as_str())
+            {
+                offences.push(format!("{name} -> {dependency}: pure crates have no runtime"));
+            }
+        }
+        assert_eq!(manifest["lints"]["workspace"].as_bool(), Some(true), "{name} takes the workspace's lints");
+    }
+    none("arrows", offences);
+    assert_eq!(
+        manifests["jarvis-voice"]["package"]["license"].as_str(),
+        Some("GPL-3.0-or-later"),
+        "voice links espeak-ng"
+    );
+}
+
+#[test]
+fn dependencies_are_named_once_and_used() {
+    let text = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let workspace: toml::Table = text.parse().unwrap();
+    let named: BTreeSet<String> = workspace["workspace"]["dependencies"].as_table().unwrap().keys().cloned().collect();
+    let mut used = BTreeSet::new();
+    let mut offences = Vec::new();
+    for (name, manifest) in manifests() {
+        for section in ["dependencies", "dev-dependencies", "build-dependencies"] {
+            let Some(table) = manifest.get(section).and_then(|d| d.as_table()) else { continue };
+            for (dependency, value) in table {
+                used.insert(dependency.clone());
+                let inherited = value.get("workspace").and_then(toml::Value::as_bool) == Some(true);
+                if named.contains(dependency) && !inherited {
+                    offences.push(format!("{name}: {dependency} has a version of its own"));
+                }
+            }
+        }
+    }
+    offences.extend(named.difference(&used).map(|d| format!("{d} is named in the workspace and used nowhere")));
+    none("dependencies", offences);
+}
+
+#[test]
+fn docs_match_the_code() {
+    let make = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let targets: BTreeSet<&str> = make
+        .lines()
+        .filter_map(|l| l.split_once(':').map(|(target, _)| target))
+        .filter(|t| !t.is_empty() && t.chars().all(|c| c.is_ascii_lowercase()))
+        .collect();
+    let mut offences = Vec::new();
+    for doc in files().into_iter().filter(|f| f.ends_with(".md")) {
+        let text = std::fs::read_to_string(root().join(&doc)).unwrap();
+        for word in text.split("`make ").skip(1) {
+            let target: String = word.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+            if !target.is_empty() && !targets.contains(target.as_str()) {
+                offences.push(format!("{doc}: there is no `make {target}`"));
+            }
+        }
+        // Paths in backticks that begin with one of our folders exist.
+        for piece in text.split('`').skip(1).step_by(2) {
+            let path = piece.trim_end_matches('/').split([' ', ':']).next().unwrap_or_default();
+            let ours = ["daemon/", "satellite/", "tests/", "systemd/", "nix/", "docs/", "images/", "firmware-config/"];
+            let is_path = ours.iter().any(|o| path.starts_with(o)) && !path.contains(['*', '{', '<', '$']);
+            if is_path && !root().join(path).exists() {
+                offences.push(format!("{doc}: `{path}` does not exist"));
+            }
+        }
+    }
+    none("documents", offences);
+}
+
+#[test]
+fn frozen_sentences_stay_frozen() {
+    use sha2::{Digest, Sha256};
+    let pinned = [
+        ("requests.tsv", "37499f16346c26c2194576b3a10c85938daddef5f361f5421063668ae2edb49c"),
+        ("spoken.tsv", "c540624be6da82d8523751005f37ad543be282bbea2ad18442c3d86f19767993"),
+        ("wer.txt", "ae5e2086905a633125ff80a09b6045d00a0c290649ad66451a69003290787579"),
+        ("confusable.txt", "90b1af5670f8655fd37f1b263e21b2685d69db668b8eff8b63e9f26ca7e6e02f"),
+    ];
+    for (name, digest) in pinned {
+        let bytes = std::fs::read(root().join("tests/frozen").join(name)).unwrap();
+        let now: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(now, digest, "tests/frozen/{name} was edited; its README says when that is allowed");
+    }
+}
+
+#[test]
+fn nothing_of_other_peoples_data_is_committed() {
+    let offences = files()
+        .into_iter()
+        .filter(|f| {
+            let name = f.rsplit('/').next().unwrap_or_default();
+            name.starts_with("pve-apidata")
+                || name.ends_with("get-all.json")
+                || ["jfk.wav", "digits.wav"].contains(&name)
+        })
+        .collect();
+    none("data that is for reading only", offences);
+}
