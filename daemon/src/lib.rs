@@ -3,4 +3,5 @@
 pub mod cluster;
 pub mod ear;
 pub mod event;
+pub mod hub;
 pub mod worker;

@@ -1,1 +1,3 @@
-//! Under construction.
+//! The room's end: microphone, wake word, link, loudspeaker.
+
+pub mod net;

@@ -23,11 +23,15 @@ pub struct Utterance(pub u64);
 pub struct Generation(pub u64);
 
 /// Microseconds on the satellite's monotonic clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct SatMicros(pub u64);
 
 /// Microseconds on the daemon's monotonic clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct DaemonMicros(pub u64);
 
 /// Control stream, satellite to daemon.
@@ -43,6 +47,8 @@ pub enum ToDaemon {
         phrases: Vec<String>,
         /// Whether an echo canceller is at work.
         echo_cancelled: bool,
+        /// Drawn at the start of the satellite's program: utterances count from 1 anew where it differs from the last one's.
+        run: u64,
     },
     /// Liveness and clock; answered by [`ToSatellite::Pong`].
     Ping {
@@ -50,6 +56,8 @@ pub enum ToDaemon {
         seq: u32,
         /// When it was sent.
         sent: SatMicros,
+        /// What the satellite makes of the daemon's clock so far; `None` until the first pong.
+        clock: Option<ClockEstimate>,
     },
     /// Playback of an answer began at the loudspeaker.
     PlaybackStarted {
@@ -100,6 +108,8 @@ pub enum ToSatellite {
         room: String,
         /// Settings to take.
         settings: Settings,
+        /// Drawn at the daemon's start: generations count from 1 anew where it differs from the last one's.
+        run: u64,
     },
     /// Answer to [`ToDaemon::Hello`] whose versions don't meet ours; then the connection closes.
     Refused {
@@ -115,11 +125,12 @@ pub enum ToSatellite {
         /// When the daemon had it.
         daemon: DaemonMicros,
     },
-    /// Frames of an utterance up to and without this one were received; they need not be kept.
+    /// Frames of an utterance up to and without `next` were received by this run of the daemon. Comes at once after
+    /// [`Mic::Start`], where a resend waits for it to know where to begin; and now and then as frames come in.
     Ack {
         /// Which.
         utterance: Utterance,
-        /// Next frame expected.
+        /// Next frame expected; [`SETTLED`] once the utterance is done with and nothing of it need be kept.
         next: u32,
     },
     /// End of speech was decided, or the wake was a false one: close the microphone.
@@ -145,6 +156,18 @@ pub enum ToSatellite {
     Settings(Settings),
     /// Goodbye: the daemon stops in order.
     Bye,
+}
+
+/// [`ToSatellite::Ack`]'s `next` for an utterance that was answered, or will never be: the satellite forgets it.
+pub const SETTLED: u32 = u32::MAX;
+
+/// The satellite's estimate of the daemon's clock, from the pong with the shortest way there and back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockEstimate {
+    /// Daemon's clock minus satellite's, in microseconds.
+    pub offset_us: i64,
+    /// There and back, in microseconds.
+    pub rtt_us: u32,
 }
 
 /// What the satellite shows.
