@@ -4,4 +4,5 @@ pub mod cluster;
 pub mod ear;
 pub mod event;
 pub mod hub;
+pub mod store;
 pub mod worker;
