@@ -1,5 +1,7 @@
 //! ONE harness: the simulated room, the simulated cluster, the demo, the benches and the end-to-end tests.
 
+pub mod demo;
+pub mod judge;
 pub mod process;
 pub mod room;
 pub mod sound;

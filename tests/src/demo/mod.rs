@@ -1,0 +1,3 @@
+//! `make demo`: one spoken sentence through the whole house, told as it happens.
+
+pub mod request;

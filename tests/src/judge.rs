@@ -1,0 +1,235 @@
+//! A recogniser that was not told the reply: it hears the loudspeaker's recording through the ear's own worker, with a grammar of
+//! every number, unit and name, and says whether a figure was heard.
+
+use std::io::BufReader;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use jarvis_worker::frames;
+use jarvis_worker::{EarEvent, EarRequest};
+
+/// Samples a frame to the worker holds.
+const CHUNK: usize = 1600;
+
+const UNITS: [&str; 20] = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+];
+const TENS: [&str; 10] = ["", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+
+/// The second recogniser.
+pub struct Judge {
+    worker: Child,
+    requests: ChildStdin,
+    events: BufReader<ChildStdout>,
+    session: u64,
+}
+
+impl Judge {
+    /// Starts `worker` (jarvis-ear) with `model`; libvosk lies in `library_dir`.
+    pub fn start(worker: &Path, model: &Path, library_dir: &Path) -> Result<Self> {
+        let mut child = Command::new(worker)
+            .arg(model)
+            .env("LD_LIBRARY_PATH", library_dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .with_context(|| format!("start {}", worker.display()))?;
+        let requests = child.stdin.take().context("the judge's input")?;
+        let mut events = BufReader::new(child.stdout.take().context("the judge's output")?);
+        match frames::read(&mut events)? {
+            Some(EarEvent::Ready { .. }) => Ok(Self { worker: child, requests, events, session: 0 }),
+            Some(EarEvent::Unusable { reason }) => bail!("the judge can't hear: {reason}"),
+            other => bail!("the judge said {other:?} instead of ready"),
+        }
+    }
+
+    /// What it hears in 16 kHz mono sound, with `grammar` (empty for the model's own language model).
+    pub fn hear(&mut self, samples: &[i16], grammar: &[String]) -> Result<String> {
+        self.session += 1;
+        let begin = EarRequest::Begin { session: self.session, grammar: grammar.to_vec() };
+        frames::write(&mut self.requests, &begin)?;
+        let tail = crate::sound::noise(8000, 8.0, self.session);
+        for chunk in samples.chunks(CHUNK).chain(tail.chunks(CHUNK)) {
+            frames::write(&mut self.requests, &EarRequest::Audio(chunk.to_vec()))?;
+        }
+        frames::write(&mut self.requests, &EarRequest::Finish)?;
+        loop {
+            match frames::read(&mut self.events)? {
+                Some(EarEvent::Final { text, .. }) => return Ok(text),
+                Some(_) => {}
+                None => bail!("the judge ended"),
+            }
+        }
+    }
+}
+
+impl Drop for Judge {
+    fn drop(&mut self) {
+        if let Err(error) = self.worker.kill().and_then(|()| self.worker.wait()) {
+            eprintln!("could not end the judge: {error}");
+        }
+    }
+}
+
+/// A grammar of all numbers and units, and of `names`: it tells nothing of any one reply.
+pub fn grammar(names: &[String]) -> Vec<String> {
+    let mut words: Vec<String> = UNITS.iter().chain(&TENS[2..]).map(|w| (*w).to_owned()).collect();
+    words
+        .extend(["hundred", "and", "thousand", "point", "percent", "degrees", "gigabytes", "[unk]"].map(str::to_owned));
+    words.extend(names.iter().map(|n| spoken_name(n)));
+    words.sort();
+    words.dedup();
+    words
+}
+
+/// Whether `heard` holds `figure` in one of the ways a person would say it, and not as a part of a longer number.
+pub fn holds(heard: &str, figure: &str) -> bool {
+    let heard = plain(heard);
+    let heard: Vec<&str> = heard.split_whitespace().collect();
+    forms(figure).iter().any(|form| {
+        let form: Vec<&str> = form.split_whitespace().collect();
+        heard.windows(form.len()).enumerate().any(|(at, window)| {
+            let before = at.checked_sub(1).map(|i| heard[i]);
+            let after = heard.get(at + form.len()).copied();
+            window == form && !goes_on(before, form[0]) && !goes_on(form.last().copied(), after.unwrap_or_default())
+        })
+    })
+}
+
+/// Whether `word` continues the number that `before` ends.
+fn goes_on(before: Option<&str>, word: &str) -> bool {
+    let Some(before) = before else { return false };
+    let unit = |w: &str| UNITS[1..10].contains(&w);
+    let tens = |w: &str| TENS[2..].contains(&w);
+    let number = |w: &str| UNITS.contains(&w) || tens(w);
+    match before {
+        "hundred" | "thousand" => number(word) || word == "and",
+        "point" => number(word),
+        _ if tens(before) => unit(word) || word == "point" || word == "thousand",
+        _ if number(before) => matches!(word, "hundred" | "thousand" | "point"),
+        _ => false,
+    }
+}
+
+/// Ways to say a figure: a number ("61", "61.4", "104"), a name ("pve2", "web-server"), or words.
+pub fn forms(figure: &str) -> Vec<String> {
+    let mut forms = Vec::new();
+    if let Some((whole, part)) = figure.split_once('.')
+        && let (Ok(whole), true) = (whole.parse::<u64>(), part.chars().all(|c| c.is_ascii_digit()) && !part.is_empty())
+    {
+        forms.push(format!("{} point {}", number(whole), digits(part)));
+    } else if let Ok(value) = figure.parse::<u64>() {
+        forms.push(number(value));
+        forms.push(number(value).replace(" and ", " "));
+        forms.push(digits(figure));
+        forms.push(digits(figure).replace("zero", "oh"));
+        if value == 1 {
+            forms.extend(["a".into(), "an".into()]);
+        }
+        if value == 0 {
+            forms.extend(["no".into(), "none".into()]);
+        }
+    } else {
+        forms.push(spoken_name(figure));
+    }
+    forms.into_iter().map(|f| plain(&f)).collect()
+}
+
+/// A name as it is said: "pve2" -> "pve two", "web-server" -> "web server".
+fn spoken_name(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.to_lowercase().chars() {
+        if let Some(digit) = c.to_digit(10) {
+            out.push(' ');
+            out.push_str(UNITS[digit as usize]);
+            out.push(' ');
+        } else if c.is_alphabetic() || c == '\'' || c == '[' || c == ']' {
+            out.push(c);
+        } else {
+            out.push(' ');
+        }
+    }
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// One spelling for what is said alike: letters of an abbreviation joined.
+fn plain(text: &str) -> String {
+    let mut words: Vec<String> = Vec::new();
+    let mut letters = false;
+    for word in text.split_whitespace() {
+        let letter = word.len() == 1 && word != "a";
+        match words.last_mut() {
+            Some(last) if letter && letters => last.push_str(word),
+            _ => words.push(word.to_owned()),
+        }
+        letters = letter;
+    }
+    words.join(" ")
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter_map(|c| c.to_digit(10)).map(|d| UNITS[d as usize]).collect::<Vec<_>>().join(" ")
+}
+
+/// A whole number in British English, up to 999,999.
+fn number(value: u64) -> String {
+    match value {
+        0..20 => UNITS[value as usize].to_owned(),
+        20..100 if value % 10 == 0 => TENS[value as usize / 10].to_owned(),
+        20..100 => format!("{} {}", TENS[value as usize / 10], UNITS[value as usize % 10]),
+        100..1000 if value % 100 == 0 => format!("{} hundred", UNITS[value as usize / 100]),
+        100..1000 => format!("{} hundred and {}", UNITS[value as usize / 100], number(value % 100)),
+        1000..1_000_000 if value % 1000 == 0 => format!("{} thousand", number(value / 1000)),
+        1000..1_000_000 => format!("{} thousand {}", number(value / 1000), number(value % 1000)),
+        _ => digits(&value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_found_as_they_are_said() {
+        let cases = [
+            ("node two stands at sixty one degrees", "61", true),
+            ("node two stands at sixty two degrees", "61", false),
+            ("[unk] one hundred and four [unk]", "104", true),
+            ("one zero four", "104", true),
+            ("it runs on p v e two", "pve2", true),
+            ("it runs on pve two", "pve2", true),
+            ("it runs on pve three", "pve2", false),
+            ("the web server", "web-server", true),
+            ("three point five", "3.5", true),
+            ("three point five", "3", false),
+            ("three point five", "5", false),
+            ("twenty one degrees", "20", false),
+            ("twenty one degrees", "21", true),
+            ("no guests", "0", true),
+        ];
+        for (heard, figure, wanted) in cases {
+            assert_eq!(holds(heard, figure), wanted, "{figure} in {heard:?}");
+        }
+    }
+}
