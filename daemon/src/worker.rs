@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::time::{Instant, sleep_until};
 
 /// Bytes of standard error kept to explain an end.
 const LAST_WORDS_BYTES: usize = 2048;
@@ -21,6 +22,32 @@ const LAST_WORDS_BYTES: usize = 2048;
 const READ_BYTES: usize = 16 * 1024;
 /// How long a process that closed its output may take to be gone.
 const EXIT_WAIT: Duration = Duration::from_secs(1);
+/// A worker that lived this long is restarted at once.
+const LIVED_LONG: Duration = Duration::from_secs(10);
+/// Waits between restarts of a worker that keeps failing; the last one goes on. The first restart comes at once, so that the next
+/// turn finds a worker.
+const RESTART_AFTER: [Duration; 6] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(500),
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
+/// Where packages put workers.
+const INSTALLED_DIR: &str = "/usr/lib/jarvis";
+
+/// A worker's program: as configured, else beside the daemon's own program, else where packages put it.
+pub fn program(configured: Option<&Path>, file_name: &str) -> PathBuf {
+    if let Some(path) = configured {
+        return path.to_owned();
+    }
+    std::env::current_exe()
+        .ok()
+        .and_then(|own| Some(own.parent()?.join(file_name)))
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| Path::new(INSTALLED_DIR).join(file_name))
+}
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -71,10 +98,7 @@ pub struct Worker {
 impl Worker {
     /// Starts the process. Its environment is empty but for what the library needs.
     pub fn start(command: &WorkerCommand) -> Result<Self, WorkerError> {
-        let failed = |source| WorkerError::Start {
-            program: command.program.display().to_string(),
-            source,
-        };
+        let failed = |source| WorkerError::Start { program: command.program.display().to_string(), source };
         let mut process = Command::new(&command.program);
         process
             .args(&command.args)
@@ -91,14 +115,7 @@ impl Worker {
         let stdin = child.stdin.take().ok_or_else(missing)?;
         let stdout = child.stdout.take().ok_or_else(missing)?;
         let stderr = child.stderr.take();
-        Ok(Self {
-            child,
-            stdin,
-            stdout,
-            stderr,
-            received: Vec::new(),
-            last_words: Vec::new(),
-        })
+        Ok(Self { child, stdin, stdout, stderr, received: Vec::new(), last_words: Vec::new() })
     }
 
     /// Its process id, for messages and tests; `None` once it was seen to end.
@@ -137,10 +154,7 @@ impl Worker {
     }
 
     fn keep_last_words(&mut self, piece: &[u8]) {
-        for line in String::from_utf8_lossy(piece)
-            .lines()
-            .filter(|l| !l.trim().is_empty())
-        {
+        for line in String::from_utf8_lossy(piece).lines().filter(|l| !l.trim().is_empty()) {
             tracing::debug!(target: "jarvisd::worker", "{line}");
         }
         self.last_words.extend_from_slice(piece);
@@ -163,10 +177,7 @@ impl Worker {
         }
         let text = String::from_utf8_lossy(&self.last_words);
         let last = text.lines().rev().find(|l| !l.trim().is_empty());
-        WorkerError::Ended {
-            how: status,
-            last_words: last.map(|l| format!(": {}", l.trim())).unwrap_or_default(),
-        }
+        WorkerError::Ended { how: status, last_words: last.map(|l| format!(": {}", l.trim())).unwrap_or_default() }
     }
 }
 
@@ -183,5 +194,155 @@ fn describe(status: ExitStatus) -> String {
         (Some(code), _) => format!("exit status {code}"),
         (None, Some(signal)) => format!("killed by signal {signal}"),
         (None, None) => "unknown".to_owned(),
+    }
+}
+
+/// Starts a worker again and again, with growing waits while it keeps failing. Its owner uses the [`Worker`] that
+/// [`Supervisor::next`] gives until it fails, says so with [`Supervisor::lost`], and asks for the next.
+#[derive(Debug)]
+pub struct Supervisor {
+    name: &'static str,
+    command: WorkerCommand,
+    failures: usize,
+    started: Option<Instant>,
+    not_before: Option<Instant>,
+}
+
+impl Supervisor {
+    /// Nothing is started yet; `name` is what the log calls the worker.
+    pub fn new(name: &'static str, command: WorkerCommand) -> Self {
+        Self { name, command, failures: 0, started: None, not_before: None }
+    }
+
+    /// Waits until the worker may be started, and starts it. Cancel-safe: meanwhile the owner goes on answering.
+    ///
+    /// # Errors
+    /// It can't be started; the next call waits longer.
+    pub async fn next(&mut self) -> Result<Worker, WorkerError> {
+        if let Some(moment) = self.not_before {
+            sleep_until(moment).await;
+        }
+        match Worker::start(&self.command) {
+            Ok(worker) => {
+                self.started = Some(Instant::now());
+                Ok(worker)
+            }
+            Err(error) => {
+                self.lost(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The worker failed: the next one starts after a wait that grows with failures in a row.
+    pub fn lost(&mut self, reason: &dyn std::fmt::Display) {
+        let now = Instant::now();
+        if self.started.take().is_some_and(|at| now - at >= LIVED_LONG) {
+            self.failures = 0;
+        }
+        self.failures += 1;
+        let wait = self.wait();
+        self.not_before = Some(now + wait);
+        tracing::warn!(
+            worker = self.name,
+            %reason,
+            failures = self.failures,
+            restart_ms = wait.as_millis() as u64,
+            "worker lost"
+        );
+    }
+
+    /// The worker did its work: the next failure counts as the first.
+    pub fn worked(&mut self) {
+        self.failures = 0;
+    }
+
+    fn wait(&self) -> Duration {
+        let step = self.failures.saturating_sub(1);
+        RESTART_AFTER[step.min(RESTART_AFTER.len() - 1)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jarvis_worker::EarEvent;
+
+    fn shell(script: &str) -> WorkerCommand {
+        WorkerCommand { program: "/bin/sh".into(), args: vec!["-c".into(), script.into()], library_dir: None }
+    }
+
+    #[tokio::test]
+    async fn an_echoing_worker_gives_frames_back() {
+        let mut worker = Worker::start(&shell("exec /bin/cat")).unwrap();
+        for n in 0..100 {
+            worker.send(&EarEvent::Pong(n)).await.unwrap();
+        }
+        for n in 0..100 {
+            let event: EarEvent = worker.next().await.unwrap();
+            assert_eq!(event, EarEvent::Pong(n));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_ends_says_how_and_its_last_words() {
+        let mut worker = Worker::start(&shell("echo no voices >&2; exit 7")).unwrap();
+        let error = worker.next::<EarEvent>().await.unwrap_err().to_string();
+        assert_eq!(error, "the worker ended (exit status 7): no voices");
+    }
+
+    #[tokio::test]
+    async fn garbage_is_told() {
+        let mut worker = Worker::start(&shell("printf '\\377\\377\\377\\377'")).unwrap();
+        let next = worker.next::<EarEvent>().await;
+        assert!(matches!(next, Err(WorkerError::Frame { .. })), "{next:?}");
+    }
+
+    #[tokio::test]
+    async fn dropping_kills() {
+        let worker = Worker::start(&shell("exec /bin/sleep 600")).unwrap();
+        let stat = format!("/proc/{}/stat", worker.pid().unwrap());
+        drop(worker);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // A zombie still has its entry, with state Z, until the runtime reaps it.
+        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z")) {
+            assert!(Instant::now() < deadline, "still there");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_a_clear_error() {
+        let mut command = shell("");
+        command.program = "/nonexistent/jarvis-ear".into();
+        let error = Worker::start(&command).unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/jarvis-ear"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn restarts_wait_longer_and_longer_until_one_works() {
+        let mut supervisor = Supervisor::new("test", shell(""));
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            supervisor.lost(&"killed");
+            waits.push(supervisor.wait());
+        }
+        assert_eq!(waits[..6], RESTART_AFTER);
+        assert_eq!(waits[6..], [RESTART_AFTER[5]; 2]);
+        supervisor.worked();
+        supervisor.lost(&"killed");
+        assert_eq!(supervisor.wait(), Duration::ZERO);
+    }
+
+    #[tokio::test]
+    async fn a_killed_worker_is_replaced_at_once() {
+        let mut supervisor = Supervisor::new("test", shell("exec /bin/cat"));
+        let mut first = supervisor.next().await.unwrap();
+        first.child.kill().await.unwrap();
+        let lost = first.next::<EarEvent>().await.unwrap_err();
+        supervisor.lost(&lost);
+        let mut second = supervisor.next().await.unwrap();
+        second.send(&EarEvent::Pong(1)).await.unwrap();
+        assert_eq!(second.next::<EarEvent>().await.unwrap(), EarEvent::Pong(1));
     }
 }

@@ -15,9 +15,7 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
     /// The length is beyond [`BODY_BYTES_MAX`]: the peer writes something else than frames.
-    #[error(
-        "a frame of {0} bytes: more than {BODY_BYTES_MAX}, so this is no worker that speaks our frames"
-    )]
+    #[error("a frame of {0} bytes: more than {BODY_BYTES_MAX}, so this is no worker that speaks our frames")]
     TooLong(usize),
     /// The body is not what it should be.
     #[error("a frame that can't be read: {0}")]
@@ -128,30 +126,18 @@ mod tests {
     #[test]
     fn a_length_of_four_gigabytes_reserves_nothing() {
         let mut pipe: &[u8] = &[0xff; 64];
-        assert!(matches!(
-            read::<EarEvent>(&mut pipe),
-            Err(FrameError::TooLong(_))
-        ));
+        assert!(matches!(read::<EarEvent>(&mut pipe), Err(FrameError::TooLong(_))));
         let mut buffer = vec![0xff; 64];
-        assert!(matches!(
-            take::<EarEvent>(&mut buffer),
-            Err(FrameError::TooLong(_))
-        ));
+        assert!(matches!(take::<EarEvent>(&mut buffer), Err(FrameError::TooLong(_))));
     }
 
     #[test]
     fn a_closed_pipe_is_the_end_only_between_frames() {
         let frame = encode(&EarRequest::Finish).unwrap();
         let mut pipe = frame.as_slice();
-        assert_eq!(
-            read::<EarRequest>(&mut pipe).unwrap(),
-            Some(EarRequest::Finish)
-        );
+        assert_eq!(read::<EarRequest>(&mut pipe).unwrap(), Some(EarRequest::Finish));
         assert_eq!(read::<EarRequest>(&mut pipe).unwrap(), None);
         let mut torn = &frame[..frame.len() - 1];
-        assert!(matches!(
-            read::<EarRequest>(&mut torn),
-            Err(FrameError::Io(_))
-        ));
+        assert!(matches!(read::<EarRequest>(&mut torn), Err(FrameError::Io(_))));
     }
 }

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 pub mod frames;
+pub mod stdio;
 
 /// To the ear.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
