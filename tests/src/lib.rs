@@ -1,6 +1,8 @@
 //! ONE harness: the simulated room, the simulated cluster, the demo, the benches and the end-to-end tests.
 
+pub mod bench;
 pub mod demo;
+pub mod fleet;
 pub mod judge;
 pub mod process;
 pub mod room;

@@ -108,3 +108,11 @@ pub fn wait_for<T>(what: &str, limit: Duration, mut probe: impl FnMut() -> Resul
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// The folder that holds the programs of this build: where this program, or the test it belongs to, was built.
+pub fn programs() -> Result<PathBuf> {
+    let me = std::env::current_exe()?;
+    let dir = me.ancestors().skip(1).find(|dir| dir.join("jarvisd").is_file());
+    dir.map(Path::to_owned)
+        .with_context(|| format!("no jarvisd beside {}: cargo build --workspace --bins", me.display()))
+}

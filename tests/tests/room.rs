@@ -1,0 +1,62 @@
+//! The simulated room keeps its promises: what is said is recorded exactly, what is played comes back at the chosen level.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jarvis_tests::process::wait_for;
+use jarvis_tests::room::{Room, RoomConfig};
+use jarvis_tests::sound;
+
+#[test]
+fn said_exactly_and_echoed_at_its_level() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path(), &RoomConfig { echo_db: Some(-6.0), seed: 3 }).unwrap();
+    let said = sound::noise(16_000, 3000.0, 1);
+    room.say(&said).unwrap();
+    wait_for("the room to hear it", Duration::from_secs(20), || {
+        let recording = room.recording(0)?;
+        Ok(sound::last_audible(&recording.said).is_some_and(|last| last + 4000 < recording.said.len()).then_some(()))
+    })
+    .unwrap();
+    let recording = room.recording(0).unwrap();
+    let first = sound::first_audible(&recording.said).unwrap();
+    let at = said.iter().position(|&s| s == recording.said[first]).unwrap();
+    assert_eq!(
+        recording.said[first..first + said.len() - at],
+        said[at..],
+        "the recording is what was said, sample by sample"
+    );
+
+    let microphone = std::fs::File::create(dir.path().join("mic.raw")).unwrap();
+    let mut listener = Command::new("parec")
+        .args(["--device=mic", "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=20", "--raw"])
+        .env("PULSE_SERVER", room.pulse_server())
+        .stdout(microphone)
+        .spawn()
+        .unwrap();
+    let length = || Ok(std::fs::metadata(dir.path().join("mic.raw"))?.len());
+    wait_for("the microphone", Duration::from_secs(20), || Ok((length()? > 8000).then_some(()))).unwrap();
+    let mut player = Command::new("pacat")
+        .args(["--device=speaker", "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=20", "--raw"])
+        .env("PULSE_SERVER", room.pulse_server())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let bytes: Vec<u8> = said.iter().flat_map(|s| s.to_le_bytes()).collect();
+    player.stdin.take().unwrap().write_all(&bytes).unwrap();
+    assert!(player.wait().unwrap().success());
+    let before = length().unwrap();
+    wait_for("the echo to fade", Duration::from_secs(20), || Ok((length()? > before + 32_000).then_some(()))).unwrap();
+    listener.kill().unwrap();
+    listener.wait().unwrap();
+
+    let heard: Vec<i16> = std::fs::read(dir.path().join("mic.raw"))
+        .unwrap()
+        .chunks_exact(2)
+        .map(|b| i16::from_le_bytes([b[0], b[1]]))
+        .collect();
+    let energy = |samples: &[i16]| samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>();
+    let level = 10.0 * (energy(&heard) / energy(&said)).log10();
+    assert!((level + 6.0).abs() < 1.0, "the echo came at {level:.1} dB instead of -6 dB");
+}
