@@ -35,7 +35,7 @@ fn said_exactly_and_echoed_at_its_level() {
         .stdout(microphone)
         .spawn()
         .unwrap();
-    let length = || Ok(std::fs::metadata(dir.path().join("mic.raw"))?.len());
+    let length = || -> anyhow::Result<u64> { Ok(std::fs::metadata(dir.path().join("mic.raw"))?.len()) };
     wait_for("the microphone", Duration::from_secs(20), || Ok((length()? > 8000).then_some(()))).unwrap();
     let mut player = Command::new("pacat")
         .args(["--device=speaker", "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=20", "--raw"])
