@@ -55,10 +55,7 @@ pub struct SensorsConfig {
 impl ClusterConfig {
     /// Makes relative secret files absolute within `credentials`, systemd's credentials directory.
     pub fn resolve(&mut self, credentials: &Path) {
-        let paths = [
-            self.token_file.as_mut(),
-            self.sensors.as_mut().map(|s| &mut s.key_file),
-        ];
+        let paths = [self.token_file.as_mut(), self.sensors.as_mut().map(|s| &mut s.key_file)];
         for path in paths.into_iter().flatten() {
             *path = credentials.join(&*path);
         }
@@ -168,32 +165,20 @@ mod tests {
     fn a_section_is_read_and_its_credentials_resolved() {
         let mut config: ClusterConfig = toml::from_str(SECTION).unwrap();
         config.resolve(Path::new("/run/credentials/jarvisd.service"));
-        assert_eq!(
-            config.token_file.as_deref(),
-            Some(Path::new("/run/credentials/jarvisd.service/proxmox-token"))
-        );
+        assert_eq!(config.token_file.as_deref(), Some(Path::new("/run/credentials/jarvisd.service/proxmox-token")));
         let sensors = config.sensors.unwrap();
         assert_eq!(sensors.key_file, Path::new("/etc/jarvis/sensors"));
-        assert!(
-            config.nodes[0]
-                .fingerprint
-                .to_string()
-                .starts_with("00:01:02")
-        );
+        assert!(config.nodes[0].fingerprint.to_string().starts_with("00:01:02"));
         assert_eq!(config.nodes[0].fingerprint.0[31], 0xff);
     }
 
     #[test]
     fn a_typo_and_a_short_fingerprint_are_named() {
         let typo = SECTION.replace("address", "adress");
-        let error = toml::from_str::<ClusterConfig>(&typo)
-            .unwrap_err()
-            .to_string();
+        let error = toml::from_str::<ClusterConfig>(&typo).unwrap_err().to_string();
         assert!(error.contains("adress"), "{error}");
         let short = SECTION.replace(":FF", "");
-        let error = toml::from_str::<ClusterConfig>(&short)
-            .unwrap_err()
-            .to_string();
+        let error = toml::from_str::<ClusterConfig>(&short).unwrap_err().to_string();
         assert!(error.contains("64 hexadecimal digits"), "{error}");
         assert!(Fingerprint::parse(&"é".repeat(32)).is_err());
     }
@@ -214,10 +199,7 @@ mod tests {
                 ssh_address: None,
                 ssh_host_key: None,
             };
-            assert_eq!(
-                (node.api_authority(), node.ssh_authority()),
-                (api.to_owned(), ssh.to_owned())
-            );
+            assert_eq!((node.api_authority(), node.ssh_authority()), (api.to_owned(), ssh.to_owned()));
         }
     }
 }

@@ -2,16 +2,29 @@
 //!
 //! [`ClusterClient::run`] answers a turn's reads within [`RUN_LIMIT`], whatever the nodes do: what did not come in time is a gap that
 //! names the node. Nothing here changes the cluster; only GET is ever sent, and so only GET is ever sent twice.
+//!
+//! `config` is the section of the TOML, `pin` the TLS, `api` one GET with its failover, `wire` the JSON as it comes, `convert` what
+//! it means, `sensors` the temperatures, `reads` how each read is put together, `cache` what is kept for how long.
 
+mod api;
+mod cache;
 mod config;
+mod convert;
+mod pin;
+mod reads;
+mod sensors;
+mod wire;
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::join_all;
 use jarvis_core::cluster::Cluster;
 use jarvis_core::gate::Cleared;
 use jarvis_core::ids::{NodeName, UnixSeconds};
 use jarvis_core::tool::{Facts, Gap, GapReason, Read};
 use serde::Serialize;
+use tokio::time::{Instant, timeout};
 
 use crate::event::ToolRun;
 
@@ -19,15 +32,24 @@ pub use config::{ClusterConfig, Fingerprint, NodeConfig, SensorsConfig};
 
 /// The longest a turn waits for the cluster.
 pub const RUN_LIMIT: Duration = Duration::from_millis(1_950);
+/// How long names are fresh, in seconds.
+const NAMES_FRESH_S: i64 = 10;
+/// The longest a turn waits for names; older ones serve then.
+const NAMES_LIMIT: Duration = Duration::from_millis(500);
+/// The longest a check of one node takes: the API delays its answer to a wrong token by about 3 s.
+const CHECK_LIMIT: Duration = Duration::from_secs(8);
 
 /// The cluster as the daemon reaches it. Cheap to clone; clones share connections and cache.
 #[derive(Clone)]
-pub struct ClusterClient {}
+pub struct ClusterClient {
+    reader: Arc<reads::Reader>,
+    last_seen: Arc<Mutex<Option<Cluster>>>,
+}
 
 /// Why a client cannot be made; each text names the remedy.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct SetupError(String);
+pub struct SetupError(pub(crate) String);
 
 /// How a node was at its last answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -38,55 +60,168 @@ pub struct NodeHealth {
     pub address: String,
     /// Whether its last answer was one; `None` before the first question.
     pub answers: Option<bool>,
-    /// When that was.
+    /// Since when that is so.
     pub since: Option<UnixSeconds>,
     /// Why it does not answer, with a remedy where one is known.
     pub trouble: Option<String>,
 }
 
+/// What a check of one node found, for `jarvisctl doctor` and `jarvisd --check`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeCheck {
+    /// Which.
+    pub node: NodeName,
+    /// Version of its API, or what is wrong and what to do.
+    pub api: Result<String, String>,
+    /// Its hottest sensor in degrees Celsius, or what is wrong and what to do.
+    pub sensors: Result<Option<f64>, String>,
+}
+
 impl ClusterClient {
-    /// Reads the secrets that `config` names.
+    /// Reads the secrets that `config` names. No node is asked yet.
     ///
     /// # Errors
     /// Where a secret cannot be read or a node is described wrongly.
-    pub fn new(_config: &ClusterConfig) -> Result<Self, SetupError> {
-        Ok(Self {})
+    pub fn new(config: &ClusterConfig) -> Result<Self, SetupError> {
+        let api = api::Api::new(config)?;
+        let sensors = sensors::Sensors::new(config)?;
+        Ok(Self { reader: Arc::new(reads::Reader::new(api, sensors)), last_seen: Arc::default() })
     }
 
     /// Runs `reads` side by side within [`RUN_LIMIT`]. What is not known by then is in [`Facts::gaps`].
     pub async fn run(&self, reads: Vec<Cleared<Read>>) -> (Facts, Vec<ToolRun>) {
-        let gaps = reads
-            .into_iter()
-            .map(|read| Gap {
-                read: read.into_args().name().to_owned(),
+        let runs = reads.into_iter().map(|cleared| async {
+            let tier = cleared.tier();
+            let read = cleared.into_args();
+            let begun = Instant::now();
+            let late = || Gap {
+                read: read.name().to_owned(),
                 node: None,
-                reason: GapReason::NotConfigured,
-                detail: "no node is configured".to_owned(),
-            })
-            .collect();
-        (
-            Facts {
-                gaps,
-                ..Facts::default()
-            },
-            Vec::new(),
-        )
+                reason: GapReason::NodeUnknown,
+                detail: "no answer in time".to_owned(),
+            };
+            let fetched = timeout(RUN_LIMIT, self.reader.read(read.clone())).await;
+            let facts =
+                fetched.map_or_else(|_| Facts { gaps: vec![late()], ..Facts::default() }, |facts| (*facts).clone());
+            let run = ToolRun {
+                name: read.name().to_owned(),
+                args: arguments(&read),
+                tier,
+                outcome: outcome(&facts.gaps),
+                ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            };
+            (facts, run)
+        });
+        let mut all = Facts::default();
+        let mut tools = Vec::new();
+        for (facts, run) in join_all(runs).await {
+            self.remember(facts.cluster.as_ref());
+            all = joined(all, facts);
+            tools.push(run);
+        }
+        (all, tools)
     }
 
-    /// What can be named now: at most 10 s old, or the last known where nobody answers; `None` where nobody ever did.
+    /// What can be named now: at most 10 s old, or the last known where nobody answers at once; `None` where nobody ever did.
+    ///
+    /// Calling it when a turn opens makes the reads that follow faster: they share its answer.
     pub async fn names(&self) -> Option<Cluster> {
-        None
+        let known = self.last_seen();
+        if let Some(cluster) = &known
+            && now().0 - cluster.at.0 < NAMES_FRESH_S
+        {
+            return known;
+        }
+        match timeout(NAMES_LIMIT, self.reader.view()).await {
+            Ok(Ok(view)) => {
+                self.remember(Some(&view.cluster));
+                Some(view.cluster.clone())
+            }
+            Ok(Err(_)) | Err(_) => known,
+        }
     }
 
     /// How each node answered last.
     pub fn health(&self) -> Vec<NodeHealth> {
-        Vec::new()
+        self.reader.api.health()
+    }
+
+    /// Asks every node for itself, past the cache and with patience.
+    pub async fn check(&self) -> Vec<NodeCheck> {
+        let reader = &self.reader;
+        let checks = reader.api.nodes().map(|node| async move {
+            let deadline = Instant::now() + CHECK_LIMIT;
+            let (api, sensors) = tokio::join!(reader.api.get_from(node, "/version", deadline), async {
+                match &reader.sensors {
+                    Some(sensors) => sensors.hottest(node, deadline).await.map_err(|e| e.detail),
+                    None => Err("there is no [cluster.sensors]".to_owned()),
+                }
+            },);
+            let version = |data: serde_json::Value| {
+                let version = data.get("version").and_then(|v| v.as_str());
+                version.unwrap_or("of unknown version").to_owned()
+            };
+            NodeCheck { node: node.clone(), api: api.map(version).map_err(|error| error.detail), sensors }
+        });
+        join_all(checks).await
+    }
+
+    fn last_seen(&self) -> Option<Cluster> {
+        let seen = self.last_seen.lock();
+        seen.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, cluster: Option<&Cluster>) {
+        if let Some(cluster) = cluster {
+            let mut seen = self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+            *seen = Some(cluster.clone());
+        }
     }
 }
 
+/// Each field from the read that brought it.
+fn joined(a: Facts, b: Facts) -> Facts {
+    Facts {
+        cluster: a.cluster.or(b.cluster),
+        node_status: a.node_status.or(b.node_status),
+        temperatures: a.temperatures.or(b.temperatures),
+        guest_config: a.guest_config.or(b.guest_config),
+        snapshots: a.snapshots.or(b.snapshots),
+        tasks: a.tasks.or(b.tasks),
+        backups: a.backups.or(b.backups),
+        backup_jobs: a.backup_jobs.or(b.backup_jobs),
+        not_backed_up: a.not_backed_up.or(b.not_backed_up),
+        ha: a.ha.or(b.ha),
+        replication: a.replication.or(b.replication),
+        version: a.version.or(b.version),
+        gaps: a.gaps.into_iter().chain(b.gaps).collect(),
+    }
+}
+
+/// The read's arguments, without its name.
+fn arguments(read: &Read) -> serde_json::Value {
+    let mut value = serde_json::to_value(read).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("read");
+    }
+    value
+}
+
+fn outcome(gaps: &[Gap]) -> String {
+    if gaps.is_empty() {
+        return "ok".to_owned();
+    }
+    let unknown: Vec<_> = gaps
+        .iter()
+        .map(|gap| match &gap.node {
+            Some(node) => format!("{node}: {}", gap.detail),
+            None => gap.detail.clone(),
+        })
+        .collect();
+    format!("unknown: {}", unknown.join("; "))
+}
+
 fn now() -> UnixSeconds {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixSeconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
