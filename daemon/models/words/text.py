@@ -1,0 +1,52 @@
+"""Sentences and words as the recogniser writes them.
+
+A spelled word ("p v e", "c p u") sounds the same as its letters, so it is one word to the recogniser, `pve`: two ways to write one
+sound would only compete with each other.
+"""
+
+import re
+
+UNKNOWN = "[unk]"
+
+# "a" and "i" are words of their own: they are letters only in the spelled words that owners of a cluster say.
+_SPELLED = re.compile(r"\b(?:i [dop]|h a|[b-hj-z](?: [b-hj-z])+)\b")
+_WORD = re.compile(r"^[a-z][a-z'-]*$")
+
+# Said as letters, as a word, or either, by different people (and by espeak-ng's accents).
+ACRONYMS = set(
+    "pve vm vms lxc lxcs cpu cpus dns nas ram zfs nfs ssd ssds ha id ids ip ips pbs vpn smb io os ok tv pc ups ceph iscsi ntp dhcp "
+    "kvm qemu raid hdd".split()
+)
+
+
+def canonical(sentence):
+    """Lower case, one blank between words, spelled words joined: "Is V M one up" -> "is vm one up"."""
+    sentence = " ".join(sentence.lower().split())
+    return _SPELLED.sub(lambda match: match.group(0).replace(" ", ""), sentence)
+
+
+def is_word(word):
+    """Whether the recogniser could write it: letters, apostrophes and hyphens."""
+    return bool(_WORD.match(word))
+
+
+def spoken_forms(word, spelled):
+    """What to give espeak-ng for a word; `spelled` holds the words that somebody wrote as letters."""
+    letters = word.replace("'", "")
+    forms = []
+    if word in ACRONYMS or word in spelled or not re.search("[aeiouy]", word):
+        forms.append(" ".join(letters))
+        if len(letters) > 2 and letters.endswith("s"):
+            forms.append(" ".join(letters[:-1]) + "'s")  # "v m's": as people say the plural of letters
+    if not (word in spelled and word not in ACRONYMS):
+        forms.append(word)
+    return forms
+
+
+def spelled_words(sentences):
+    """The words that `canonical` joined out of letters."""
+    found = set()
+    for sentence in sentences:
+        for match in _SPELLED.finditer(" ".join(sentence.lower().split())):
+            found.add(match.group(0).replace(" ", ""))
+    return found
