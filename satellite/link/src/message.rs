@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::frame::Message;
+
 /// Sample rate of the microphone stream in hertz.
 pub const MIC_RATE_HZ: u32 = 16_000;
 /// Samples in a 20 ms microphone frame.
@@ -23,15 +25,11 @@ pub struct Utterance(pub u64);
 pub struct Generation(pub u64);
 
 /// Microseconds on the satellite's monotonic clock.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct SatMicros(pub u64);
 
 /// Microseconds on the daemon's monotonic clock.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct DaemonMicros(pub u64);
 
 /// Control stream, satellite to daemon.
@@ -284,3 +282,112 @@ pub enum Answer {
 
 /// Longest sound in one frame, in bytes.
 pub const MAX_PCM_BYTES: usize = 4096;
+
+/// Longest program version, room name and wake phrase, in bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Longest text in a message, in bytes.
+pub const TEXT_BYTES_MAX: usize = 512;
+/// Most wake phrases of a satellite.
+pub const PHRASES_MAX: usize = 8;
+/// Sample rates an answer may have, in hertz.
+pub const ANSWER_RATES_HZ: core::ops::RangeInclusive<u32> = 8_000..=48_000;
+/// Longest wait for speech that [`ToSatellite::Listen`] may ask for.
+pub const LISTEN_MS_MAX: u16 = 30_000;
+/// Bytes of a microphone frame's sound.
+pub const MIC_FRAME_BYTES: usize = MIC_FRAME_SAMPLES * 2;
+
+/// Cuts a text to at most `bytes` bytes, between characters.
+pub fn clip(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn name(text: &str) -> Result<(), &'static str> {
+    bound(text.len() <= NAME_BYTES_MAX, "a name is too long")
+}
+
+fn bound(holds: bool, else_say: &'static str) -> Result<(), &'static str> {
+    if holds { Ok(()) } else { Err(else_say) }
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), &'static str> {
+        bound(self.volume_percent <= 100, "a volume above 100 %")
+    }
+}
+
+impl Message for ToDaemon {
+    const MAX_BYTES: usize = 1024;
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Hello { software, phrases, .. } => {
+                bound(phrases.len() <= PHRASES_MAX, "too many wake phrases")?;
+                name(software)?;
+                phrases.iter().try_for_each(|phrase| name(phrase))
+            }
+            Self::Settings(settings) => settings.check(),
+            Self::Trouble { text } => bound(text.len() <= TEXT_BYTES_MAX, "a text is too long"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Message for ToSatellite {
+    const MAX_BYTES: usize = 1024;
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Welcome { room, settings, .. } => {
+                name(room)?;
+                settings.check()
+            }
+            Self::Refused { reason } => bound(reason.len() <= TEXT_BYTES_MAX, "a text is too long"),
+            Self::Settings(settings) => settings.check(),
+            Self::Listen { window_ms } => bound(*window_ms <= LISTEN_MS_MAX, "a listening window is too long"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Message for Mic {
+    const MAX_BYTES: usize = 1024;
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Start { opened: Opened::Wake { phrase, score, .. }, .. } => {
+                name(phrase)?;
+                bound((0.0..=1.0).contains(score), "a score outside 0 to 1")
+            }
+            Self::Frame { pcm, .. } => bound(pcm.len() == MIC_FRAME_BYTES, "a frame that is not 20 ms long"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Message for Answer {
+    const MAX_BYTES: usize = MAX_PCM_BYTES + 16;
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Start { rate_hz, .. } => bound(ANSWER_RATES_HZ.contains(rate_hz), "a sample rate out of bounds"),
+            Self::Pcm(pcm) => {
+                bound(pcm.len() <= MAX_PCM_BYTES && pcm.len() % 2 == 0, "sound that is too long or has half a sample")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Samples as bytes, 16-bit little-endian.
+pub fn to_bytes(samples: &[i16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// Bytes as samples; half a sample at the end is left out.
+pub fn to_samples(bytes: &[u8]) -> Vec<i16> {
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}

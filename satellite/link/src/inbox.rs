@@ -1,0 +1,303 @@
+//! The daemon's side of a satellite's utterances: in order, without gaps or doubles, over as many connections as it takes.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::message::{DaemonMicros, Mic, MicEnd, Opened, SETTLED, SatMicros, Utterance};
+use crate::outbox::FRAMES_MAX;
+
+/// Utterances remembered per satellite; the oldest makes room.
+pub const REMEMBERED_MAX: usize = 8;
+/// Frames between two acknowledgements: half a second.
+pub const ACK_EVERY: u32 = 25;
+/// How long an open utterance may stay without a frame before it is given up, in microseconds.
+pub const RESUME_GRACE_US: u64 = 8_000_000;
+
+/// Why an utterance broke off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing of it came for [`RESUME_GRACE_US`].
+    LinkLost,
+    /// The satellite's program was restarted.
+    SatelliteRestarted,
+    /// Frames were missing or malformed.
+    Broken,
+    /// It was longer than [`FRAMES_MAX`].
+    TooLong,
+}
+
+/// Something that became of an utterance.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Heard {
+    /// It began.
+    Opened {
+        /// Which.
+        utterance: Utterance,
+        /// Why.
+        opened: Opened,
+        /// Frames that were heard before the opening.
+        preroll_frames: u16,
+    },
+    /// The next 20 ms of it.
+    Frame {
+        /// Which.
+        utterance: Utterance,
+        /// Counts up from 0.
+        seq: u32,
+        /// Capture time of the first sample.
+        captured: SatMicros,
+        /// Voice activity.
+        voice: u8,
+        /// The samples, as they came.
+        pcm: Vec<u8>,
+    },
+    /// It ended as the satellite said.
+    Ended {
+        /// Which.
+        utterance: Utterance,
+        /// Why.
+        reason: MicEnd,
+    },
+    /// It broke off.
+    Cut {
+        /// Which.
+        utterance: Utterance,
+        /// Why.
+        cut: Cut,
+    },
+}
+
+/// What an utterance stream's frame led to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Taken {
+    /// What is to be told.
+    pub heard: Option<Heard>,
+    /// Acknowledge this far.
+    pub ack: Option<(Utterance, u32)>,
+    /// Stop reading that stream: nothing more of it is wanted.
+    pub stop: bool,
+}
+
+/// One utterance stream, for the connection that carries it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum MicStream {
+    /// Nothing came yet.
+    #[default]
+    Fresh,
+    /// It carries this utterance.
+    Of {
+        /// Which.
+        utterance: Utterance,
+        /// Which of the utterance's streams it is: an older one's frames count for nothing.
+        attempt: u32,
+    },
+    /// Nothing more of it is wanted.
+    Over,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    Ended,
+    Settled,
+}
+
+#[derive(Debug)]
+struct Entry {
+    utterance: Utterance,
+    state: State,
+    next: u32,
+    attempt: u32,
+    last: DaemonMicros,
+}
+
+/// A satellite's utterances, as far as they are remembered.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    run: Option<u64>,
+    /// Newest of those that made room: what is not newer was dealt with long ago.
+    forgotten: Option<Utterance>,
+    entries: VecDeque<Entry>,
+}
+
+impl Inbox {
+    /// The satellite greeted: where it was restarted since, what was open is cut.
+    pub fn greet(&mut self, run: u64) -> Vec<Heard> {
+        if self.run.replace(run) == Some(run) {
+            return Vec::new();
+        }
+        let open = self.cut_where(Cut::SatelliteRestarted, |_| true);
+        self.forgotten = None;
+        self.entries.clear();
+        open
+    }
+
+    /// A frame came on a stream.
+    pub fn handle(&mut self, stream: &mut MicStream, frame: Mic, now: DaemonMicros) -> Taken {
+        match (*stream, frame) {
+            (MicStream::Fresh, Mic::Start { utterance, opened, preroll_frames }) => {
+                self.start(stream, utterance, opened, preroll_frames, now)
+            }
+            (MicStream::Of { utterance, attempt }, frame) => {
+                let entry = self.entry(utterance).filter(|entry| entry.attempt == attempt);
+                match entry {
+                    Some(entry) if entry.state == State::Open => {
+                        entry.last = now;
+                        entry.frame(frame)
+                    }
+                    // A resend of what has ended: to stop it would make the satellite forget what is not settled yet.
+                    Some(entry) if entry.state == State::Ended => Taken::default(),
+                    _ => over(stream),
+                }
+            }
+            (MicStream::Fresh | MicStream::Over, _) => over(stream),
+        }
+    }
+
+    /// The stream ended, or what came on it is no frame, while the connection lives.
+    pub fn ended(&mut self, stream: &mut MicStream) -> Taken {
+        let MicStream::Of { utterance, attempt } = core::mem::replace(stream, MicStream::Over) else {
+            return over(stream);
+        };
+        match self.entry(utterance) {
+            Some(entry) if entry.attempt == attempt && entry.state == State::Open => {
+                entry.state = State::Ended;
+                Taken { heard: Some(Heard::Cut { utterance, cut: Cut::Broken }), ack: None, stop: true }
+            }
+            _ => over(stream),
+        }
+    }
+
+    /// The utterance is done with. False: it is not known.
+    pub fn settle(&mut self, utterance: Utterance) -> bool {
+        match self.entry(utterance) {
+            Some(entry) => {
+                entry.state = State::Settled;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Everything that has ended is done with; tells what newly is.
+    pub fn settle_ended(&mut self) -> Vec<Utterance> {
+        let ended = self.entries.iter_mut().filter(|entry| entry.state == State::Ended);
+        ended
+            .map(|entry| {
+                entry.state = State::Settled;
+                entry.utterance
+            })
+            .collect()
+    }
+
+    /// When [`Inbox::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<DaemonMicros> {
+        let open = self.entries.iter().filter(|entry| entry.state == State::Open);
+        open.map(|entry| DaemonMicros(entry.last.0.saturating_add(RESUME_GRACE_US))).min()
+    }
+
+    /// Gives up what did not go on.
+    pub fn handle_timeout(&mut self, now: DaemonMicros) -> Vec<Heard> {
+        self.cut_where(Cut::LinkLost, |entry| now.0.saturating_sub(entry.last.0) >= RESUME_GRACE_US)
+    }
+
+    /// Cuts all that is open: the satellite will not come back.
+    pub fn cut_all(&mut self, cut: Cut) -> Vec<Heard> {
+        self.cut_where(cut, |_| true)
+    }
+
+    fn start(
+        &mut self,
+        stream: &mut MicStream,
+        utterance: Utterance,
+        opened: Opened,
+        preroll_frames: u16,
+        now: DaemonMicros,
+    ) -> Taken {
+        if let Some(entry) = self.entry(utterance) {
+            entry.attempt = entry.attempt.saturating_add(1);
+            if entry.state == State::Settled {
+                *stream = MicStream::Over;
+                return Taken { ack: Some((utterance, SETTLED)), ..Taken::default() };
+            }
+            entry.last = now;
+            *stream = MicStream::Of { utterance, attempt: entry.attempt };
+            return Taken { ack: Some((utterance, entry.next)), ..Taken::default() };
+        }
+        if self.forgotten >= Some(utterance) {
+            *stream = MicStream::Over;
+            return Taken { ack: Some((utterance, SETTLED)), stop: true, heard: None };
+        }
+        if self.entries.len() >= REMEMBERED_MAX && !self.forget_oldest() {
+            return over(stream);
+        }
+        self.entries.push_back(Entry { utterance, state: State::Open, next: 0, attempt: 0, last: now });
+        *stream = MicStream::Of { utterance, attempt: 0 };
+        Taken {
+            heard: Some(Heard::Opened { utterance, opened, preroll_frames }),
+            ack: Some((utterance, 0)),
+            stop: false,
+        }
+    }
+
+    /// Makes room; false if all are open, which no satellite that keeps its bounds brings about.
+    fn forget_oldest(&mut self) -> bool {
+        let closed = self.entries.iter().filter(|entry| entry.state != State::Open);
+        let Some(oldest) = closed.map(|entry| entry.utterance).min() else {
+            return false;
+        };
+        self.entries.retain(|entry| entry.utterance != oldest);
+        self.forgotten = self.forgotten.max(Some(oldest));
+        true
+    }
+
+    fn entry(&mut self, utterance: Utterance) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.utterance == utterance)
+    }
+
+    fn cut_where(&mut self, cut: Cut, chosen: impl Fn(&Entry) -> bool) -> Vec<Heard> {
+        let open = self.entries.iter_mut().filter(|entry| entry.state == State::Open && chosen(entry));
+        open.map(|entry| {
+            entry.state = State::Ended;
+            Heard::Cut { utterance: entry.utterance, cut }
+        })
+        .collect()
+    }
+}
+
+impl Entry {
+    fn frame(&mut self, frame: Mic) -> Taken {
+        let utterance = self.utterance;
+        match frame {
+            Mic::Frame { seq, .. } if seq < self.next => Taken::default(),
+            Mic::Frame { seq, .. } if seq >= FRAMES_MAX => self.cut(Cut::TooLong),
+            Mic::Frame { seq, captured, voice, pcm } if seq == self.next => {
+                self.next += 1;
+                Taken {
+                    heard: Some(Heard::Frame { utterance, seq, captured, voice, pcm }),
+                    ack: self.next.is_multiple_of(ACK_EVERY).then_some((utterance, self.next)),
+                    stop: false,
+                }
+            }
+            Mic::End { frames, reason } if frames == self.next => {
+                self.state = State::Ended;
+                Taken {
+                    heard: Some(Heard::Ended { utterance, reason }),
+                    ack: Some((utterance, self.next)),
+                    stop: false,
+                }
+            }
+            Mic::Start { .. } | Mic::Frame { .. } | Mic::End { .. } => self.cut(Cut::Broken),
+        }
+    }
+
+    fn cut(&mut self, cut: Cut) -> Taken {
+        self.state = State::Ended;
+        Taken { heard: Some(Heard::Cut { utterance: self.utterance, cut }), ack: None, stop: true }
+    }
+}
+
+fn over(stream: &mut MicStream) -> Taken {
+    *stream = MicStream::Over;
+    Taken { stop: true, ..Taken::default() }
+}
