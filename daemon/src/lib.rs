@@ -1,8 +1,17 @@
 //! The daemon on the management VM: the shell around the core.
 
+pub mod board;
 pub mod cluster;
+pub mod config;
+pub mod ctl;
+pub mod doctor;
 pub mod ear;
+pub mod environment;
 pub mod event;
 pub mod hub;
+pub mod page;
+pub mod past;
+pub mod status;
 pub mod store;
+pub mod systemd;
 pub mod worker;

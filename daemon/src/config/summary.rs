@@ -1,0 +1,39 @@
+//! What `jarvisd --check` prints when the file is right.
+
+use super::Config;
+
+impl Config {
+    /// Name and value of what matters most, for people.
+    pub fn summary(&self) -> Vec<(&'static str, String)> {
+        let nodes: Vec<String> =
+            self.cluster.nodes.iter().map(|n| format!("{} ({})", n.name, n.api_authority())).collect();
+        vec![
+            ("state", self.daemon.state_dir.display().to_string()),
+            ("satellites", format!("udp {}", self.link.listen)),
+            ("page", format!("http://{}/", self.page.listen)),
+            (
+                "nodes",
+                if nodes.is_empty() {
+                    "none: every fact about a cluster stays unknown".to_owned()
+                } else {
+                    nodes.join(", ")
+                },
+            ),
+            (
+                "sensors",
+                match &self.cluster.sensors {
+                    Some(sensors) => format!("over SSH as {}", sensors.user),
+                    None => "none: temperatures stay unknown".to_owned(),
+                },
+            ),
+            ("ear", self.ear.model.display().to_string()),
+            (
+                "kept",
+                format!(
+                    "words {} days, turns {} days, events {} days",
+                    self.retention.transcripts_days, self.retention.turns_days, self.retention.events_days
+                ),
+            ),
+        ]
+    }
+}

@@ -1,0 +1,109 @@
+use super::*;
+
+const FINGERPRINT: &str =
+    "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:FF";
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, Path::new("jarvisd.toml"), &Environment::default())
+}
+
+/// The first mistake in `text`.
+fn mistake(text: &str) -> Mistake {
+    match parse(text) {
+        Err(ConfigError::Wrong(mut all)) => all.remove(0),
+        other => panic!("a mistake was due in {text:?}: {other:?}"),
+    }
+}
+
+#[test]
+fn an_empty_file_is_a_configuration() {
+    let config = parse("").unwrap();
+    assert_eq!(config, Config::default());
+    assert!(config.page.listen.ip().is_loopback());
+}
+
+#[test]
+fn a_typo_is_told_with_file_line_and_nearest_key() {
+    let cases = [
+        ("[daemon]\n\n  state_dri = \"/x\"\n", 3, 3, "`state_dri`", "did you mean `state_dir`?"),
+        ("[retntion]\n", 1, 2, "`retntion`", "did you mean `retention`?"),
+        ("[retention]\ntranscript_days = 3", 2, 1, "`transcript_days`", "did you mean `transcripts_days`?"),
+        ("[[cluster.nodes]]\nname = 'a'\nadress = 'b'", 3, 1, "`adress`", "did you mean `address`?"),
+        ("[page]\nquux = 1", 2, 1, "`quux`", "known here: "),
+        ("[page]\nlisten = \"nowhere\"", 2, 10, "invalid socket address", "address and port"),
+        ("[retention]\nturns_days = \"ten\"", 2, 14, "invalid type", "kind of value"),
+        ("[retention]\nturns_days = 5000000000", 2, 14, "invalid value", "kind of value"),
+        ("[daemon\n", 1, 8, "", "correct this spot"),
+        ("[page]\n[page]\n", 2, 2, "duplicate", "keep one"),
+    ];
+    for (text, line, column, what, remedy) in cases {
+        let told = mistake(text);
+        assert_eq!((told.line, told.column), (line, column), "{text:?}: {told}");
+        assert!(told.what.contains(what), "{text:?}: {told}");
+        assert!(told.remedy.contains(remedy), "{text:?}: {told}");
+    }
+}
+
+#[test]
+fn the_mark_stands_below_the_key() {
+    let told = mistake("[daemon]\n\tstate_dri = \"/x\"\n").to_string();
+    let expected = "jarvisd.toml:2:2: unknown key `state_dri`\n  2 | \tstate_dri = \"/x\"\n    | \t^^^^^^^^^\n  remedy: did you mean";
+    assert!(told.starts_with(expected), "{told}");
+}
+
+#[test]
+fn what_types_cannot_hold_is_told_at_its_line_all_at_once() {
+    let text = "[page]\nlisten = \"0.0.0.0:80\"\n[retention]\ntranscripts_days = 0\n[daemon]\nstate_dir = \"var\"\n";
+    let Err(ConfigError::Wrong(all)) = parse(text) else { panic!("three mistakes were due") };
+    let lines: Vec<_> = all.iter().map(|m| m.line).collect();
+    assert_eq!(lines, [6, 2, 4], "{all:?}");
+    assert!(all[1].remedy.contains("127.0.0.1"));
+}
+
+#[test]
+fn credentials_become_paths_and_are_missed_without_a_directory() {
+    let text = format!(
+        "[cluster]\ntoken_file = \"proxmox-token\"\n[[cluster.nodes]]\nname = \"a\"\naddress = \"b\"\nfingerprint = \"{FINGERPRINT}\"\n"
+    );
+    let told = mistake(&text);
+    assert_eq!(told.line, 2);
+    assert!(told.remedy.contains("LoadCredential="), "{told}");
+    let environment = Environment { credentials: Some("/run/credentials/x".into()), ..Environment::default() };
+    let config = Config::parse(&text, Path::new("jarvisd.toml"), &environment).unwrap();
+    assert_eq!(config.cluster.token_file, Some(PathBuf::from("/run/credentials/x/proxmox-token")));
+}
+
+#[test]
+fn an_unreadable_file_names_the_remedy() {
+    let error = Config::load(Path::new("/nonexistent/jarvisd.toml"), &Environment::default()).unwrap_err();
+    assert!(error.to_string().contains("--config"), "{error}");
+}
+
+#[test]
+fn a_secret_that_others_can_read_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let text = format!("[cluster]\ntoken_file = \"{}\"\n", token.display());
+    let config = parse(&text).unwrap();
+    let verdict = |mode: Option<u32>| {
+        if let Some(mode) = mode {
+            fs::write(&token, "user@pve!id=secret").unwrap();
+            fs::set_permissions(&token, fs::Permissions::from_mode(mode)).unwrap();
+        }
+        Secrets::of(&config).check(&Environment::default()).remove(0).2.map_err(|e| e.remedy())
+    };
+    assert!(verdict(None).unwrap_err().contains("mode 0600"));
+    assert!(verdict(Some(0o644)).unwrap_err().starts_with("chmod 0600"));
+    assert!(verdict(Some(0o660)).unwrap_err().starts_with("chmod 0600"));
+    assert_eq!(verdict(Some(0o600)), Ok(()));
+    fs::write(&token, "").unwrap();
+    assert!(verdict(None).unwrap_err().contains("first line"));
+}
+
+#[test]
+fn the_summary_names_what_is_missing() {
+    let text: String = Config::default().summary().into_iter().map(|(k, v)| format!("{k}: {v}\n")).collect();
+    assert!(text.contains("nodes: none"), "{text}");
+    assert!(text.contains("temperatures stay unknown"), "{text}");
+}

@@ -1,0 +1,113 @@
+//! What client and daemon write to each other.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Longest line either way, in bytes, line break included.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// A client's question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// What the parts say of themselves.
+    Status {},
+    /// The newest turns, newest last; then, with `follow`, every event as it happens.
+    Turns {
+        /// How many.
+        limit: u32,
+        /// Whether to go on.
+        follow: bool,
+    },
+    /// A typed turn.
+    Ask {
+        /// The request.
+        text: String,
+        /// Where it counts as asked.
+        room: Option<String>,
+    },
+    /// Words to be spoken.
+    Say {
+        /// The words.
+        text: String,
+        /// Where; every room without one.
+        room: Option<String>,
+    },
+    /// Enrolled satellites.
+    Rooms {},
+    /// A code for a new satellite.
+    Enrol {
+        /// Its room.
+        room: String,
+    },
+    /// Takes a satellite's key away.
+    Revoke {
+        /// Its room.
+        room: String,
+    },
+    /// About the ear's model.
+    Model {
+        /// What.
+        what: ModelQuestion,
+    },
+    /// Findings that only the running daemon can have.
+    Doctor {},
+}
+
+/// What can be asked of the ear's model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelQuestion {
+    /// Which one it is, and whether it works.
+    Status,
+    /// The words of the live cluster's names that it must know.
+    Words,
+    /// Every request the grammar knows, for its language model.
+    Sentences,
+}
+
+/// A line of the daemon's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The answer; its shape is the request's.
+    Ok(Value),
+    /// One event of a stream.
+    Event(Value),
+    /// Events that a slow client lost.
+    Lost(u64),
+    /// It can't be done.
+    Error(Trouble),
+}
+
+/// Why something can't be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl Trouble {
+    /// From its two halves.
+    pub fn new(what: impl ToString, remedy: impl ToString) -> Self {
+        Self { what: what.to_string(), remedy: remedy.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_and_answers_keep_their_written_form() {
+        let turns = Request::Turns { limit: 5, follow: true };
+        let written = r#"{"do":"turns","limit":5,"follow":true}"#;
+        assert_eq!(serde_json::to_string(&turns).unwrap(), written);
+        assert_eq!(serde_json::from_str::<Request>(written).unwrap(), turns);
+        assert!(serde_json::from_str::<Request>(r#"{"do":"status","sudo":true}"#).is_err());
+        let trouble = Answer::Error(Trouble::new("no", "yes"));
+        assert_eq!(serde_json::to_string(&trouble).unwrap(), r#"{"error":{"what":"no","remedy":"yes"}}"#);
+    }
+}

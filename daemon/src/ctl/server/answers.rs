@@ -1,0 +1,112 @@
+//! What each request brings.
+
+use std::time::Duration;
+
+use jarvis_core::ids::SatelliteId;
+use jarvis_core::intent::Grammar;
+use jarvis_core::names::Names;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::ctl::Typed;
+use crate::ctl::protocol::{ModelQuestion, Request, Trouble};
+use crate::event::TurnRecord;
+use crate::past::PastTurn;
+use crate::status::House;
+use crate::{doctor, hub};
+
+/// Longest a typed turn may take.
+const TURN_LIMIT: Duration = Duration::from_secs(120);
+/// Longest text that may be asked or said, in characters.
+const MAX_TEXT_CHARS: usize = 2000;
+/// Sentences given to a language model.
+const MAX_SENTENCES: usize = 20_000;
+/// Seed of the choice among them: the same state of the cluster gives the same file.
+const SENTENCES_SEED: u64 = 1;
+
+pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Trouble> {
+    match request {
+        Request::Status {} => to_value(&house.status().await),
+        Request::Turns { limit, .. } => {
+            let rows = house.store.turns(limit).await.map_err(|e| Trouble::new(e, "jarvisctl doctor"))?;
+            let turns: Vec<PastTurn> = rows.into_iter().rev().map(PastTurn::from).collect();
+            to_value(&turns)
+        }
+        Request::Ask { text, room } => {
+            let text = sayable(text)?;
+            let turn = typed(house, |done| Typed::Ask { text, room, done }).await?;
+            to_value(&turn)
+        }
+        Request::Say { text, room } => {
+            let text = sayable(text)?;
+            let turn = typed(house, |done| Typed::Say { text, room, done }).await?;
+            to_value(&turn)
+        }
+        Request::Rooms {} => to_value(&house.status().await.satellites),
+        Request::Enrol { room } => {
+            let code = house.hub.enrol(&room).await.map_err(hub_trouble)?;
+            Ok(json!({"code": code.code, "room": code.room, "valid_s": code.valid_for.as_secs()}))
+        }
+        Request::Revoke { room } => match house.hub.revoke(&SatelliteId(room.clone())).await.map_err(hub_trouble)? {
+            true => Ok(json!({"revoked": room})),
+            false => Err(Trouble::new(
+                format!("no satellite \"{room}\" is enrolled"),
+                "`jarvisctl rooms` lists those that are",
+            )),
+        },
+        Request::Model { what } => model(house, what).await,
+        Request::Doctor {} => to_value(&doctor::live(house).await),
+    }
+}
+
+/// Takes text that can be asked or said.
+fn sayable(text: String) -> Result<String, Trouble> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_TEXT_CHARS || text.chars().any(char::is_control) {
+        return Err(Trouble::new("the text is empty, too long or holds control characters", "give one line of words"));
+    }
+    Ok(text.to_owned())
+}
+
+async fn typed(
+    house: &House,
+    order: impl FnOnce(oneshot::Sender<Result<TurnRecord, String>>) -> Typed,
+) -> Result<TurnRecord, Trouble> {
+    let (done, over) = oneshot::channel();
+    house.typed.try_send(order(done)).map_err(|e| match e {
+        mpsc::error::TrySendError::Full(_) => Trouble::new("too many typed turns are waiting", "try again in a moment"),
+        mpsc::error::TrySendError::Closed(_) => Trouble::new("jarvisd is stopping", "try again when it is back"),
+    })?;
+    match timeout(TURN_LIMIT, over).await {
+        Ok(Ok(turn)) => turn.map_err(|what| Trouble::new(what, "`jarvisctl status` shows what is degraded")),
+        Ok(Err(_)) => Err(Trouble::new("the turn was lost", "try again; `journalctl -u jarvisd` says why")),
+        Err(_) => Err(Trouble::new("the turn did not end in time", "`jarvisctl doctor`")),
+    }
+}
+
+async fn model(house: &House, what: ModelQuestion) -> Result<Value, Trouble> {
+    if what == ModelQuestion::Status {
+        return to_value(&house.ear.status());
+    }
+    let cluster = house
+        .cluster
+        .names()
+        .await
+        .ok_or_else(|| Trouble::new("no node ever answered, so no names are known", "`jarvisctl doctor`"))?;
+    let names = Names::from_cluster(&cluster);
+    if what == ModelQuestion::Words {
+        return to_value(&names.words());
+    }
+    let grammar = Grammar::embedded().map_err(|e| Trouble::new(e, "this is a fault of the program; report it"))?;
+    to_value(&grammar.sentences(&names, MAX_SENTENCES, SENTENCES_SEED))
+}
+
+fn hub_trouble(error: hub::HubError) -> Trouble {
+    Trouble::new(error, "`jarvisctl rooms` shows what is enrolled, `jarvisctl doctor` what is wrong")
+}
+
+fn to_value<T: Serialize>(value: &T) -> Result<Value, Trouble> {
+    serde_json::to_value(value).map_err(|e| Trouble::new(e, "this is a fault of the program; report it"))
+}

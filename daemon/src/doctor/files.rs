@@ -1,0 +1,152 @@
+//! What the configuration names: folders, secrets, programs, models, the database's leftovers.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::Finding;
+use crate::config::{Config, Secrets};
+use crate::ear::EarModel;
+use crate::environment::Environment;
+use crate::store::kept_aside_beside;
+
+/// Less room than this on the state's disk is told.
+const LOW_DISK_BYTES: u64 = 200 << 20;
+
+/// Looks at every file and folder that `config` names. Starts nothing.
+pub fn files(config: &Config, environment: &Environment) -> Vec<Finding> {
+    let mut found = vec![state(&config.daemon.state_dir)];
+    found.extend(room(&config.daemon.state_dir));
+    found.extend(kept_aside(config));
+    found.extend(group(config));
+    found.extend(secrets(config, environment));
+    found.extend(nodes(config));
+    found.extend(model(config));
+    found
+}
+
+fn state(folder: &Path) -> Finding {
+    let shown = folder.display();
+    match fs::metadata(folder) {
+        Err(e) => Finding::problem(
+            "state",
+            format!("{shown}: {e}"),
+            format!("install -d -m 0750 -o jarvis -g jarvis {shown} (the unit's StateDirectory= does it)"),
+        ),
+        Ok(meta) if !meta.is_dir() => {
+            Finding::problem("state", format!("{shown} is no folder"), "correct [daemon] state_dir")
+        }
+        Ok(meta) if meta.permissions().mode() & 0o007 != 0 => {
+            Finding::problem("state", format!("everybody can enter {shown}"), format!("chmod o= {shown}"))
+        }
+        Ok(_) if rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err() => Finding::note(
+            "state",
+            format!("{shown} can't be written by this user"),
+            "run this as root or as jarvisd's user",
+        ),
+        Ok(_) => Finding::good("state", shown.to_string()),
+    }
+}
+
+fn room(folder: &Path) -> Option<Finding> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let mib = free >> 20;
+    Some(if free < LOW_DISK_BYTES {
+        Finding::problem(
+            "disk",
+            format!("{mib} MiB are left where {} lives", folder.display()),
+            "free space there: a full disk makes turns fail, though nothing stored is lost",
+        )
+    } else {
+        Finding::good("disk", format!("{mib} MiB free"))
+    })
+}
+
+fn kept_aside(config: &Config) -> Vec<Finding> {
+    let told = |path: &std::path::PathBuf| {
+        Finding::note(
+            "store",
+            format!("a damaged database was kept aside: {}", path.display()),
+            format!(
+                "sqlite3 {0} .recover > saved.sql brings back what can be read; delete {0}* when you need it no more",
+                path.display()
+            ),
+        )
+    };
+    kept_aside_beside(&config.daemon.database()).iter().map(told).collect()
+}
+
+fn group(config: &Config) -> Option<Finding> {
+    let name = config.daemon.control_group.as_ref()?;
+    Some(match crate::ctl::group_id(name) {
+        Some(_) => Finding::good("control", format!("members of {name} may use jarvisctl")),
+        None => Finding::problem(
+            "control",
+            format!("[daemon] control_group: there is no group {name}"),
+            format!("groupadd {name}, or take the line out"),
+        ),
+    })
+}
+
+fn secrets(config: &Config, environment: &Environment) -> Vec<Finding> {
+    let judged = Secrets::of(config);
+    let told = |(what, path, verdict): (&str, &Path, Result<(), crate::config::SecretError>)| match verdict {
+        Ok(()) => Finding::good("secrets", format!("{what}: {}", path.display())),
+        Err(error) => Finding::problem("secrets", format!("{what}: {error}"), error.remedy()),
+    };
+    judged.check(environment).into_iter().map(told).collect()
+}
+
+fn nodes(config: &Config) -> Vec<Finding> {
+    let cluster = &config.cluster;
+    let mut found = Vec::new();
+    if cluster.nodes.is_empty() {
+        found.push(Finding::note(
+            "cluster",
+            "no node is configured: every fact about a cluster stays unknown",
+            "add [[cluster.nodes]] with name, address and fingerprint",
+        ));
+        return found;
+    }
+    if cluster.token_file.is_none() {
+        found.push(Finding::problem(
+            "cluster",
+            "nodes are configured, but no API token",
+            "make one with the role PVEAuditor (README) and name it in [cluster] token_file",
+        ));
+    }
+    for node in cluster.nodes.iter().filter(|n| cluster.sensors.is_some() && n.ssh_host_key.is_none()) {
+        found.push(Finding::note(
+            "sensors",
+            format!("{} has no ssh_host_key: its temperature stays unknown", node.name),
+            format!("ssh-keyscan -t ed25519 {} from a network you trust, compare, and add it", node.ssh_authority()),
+        ));
+    }
+    found
+}
+
+fn model(config: &Config) -> Vec<Finding> {
+    let mut found = Vec::new();
+    match EarModel::read(&config.ear.model) {
+        Ok(model) if model.tried_on_people => found.push(Finding::good("ear", format!("model {}", model.name))),
+        Ok(model) => found.push(Finding::note(
+            "ear",
+            format!("model {} was not tried on people's voices", model.name),
+            "good for the demo; for people name another Vosk model in [ear] model (README)",
+        )),
+        Err(error) => {
+            found.push(Finding::problem("ear", error.to_string(), "correct [ear] model, or install the model"))
+        }
+    }
+    if let Some(folder) = &config.ear.library_dir
+        && !folder.join("libvosk.so").is_file()
+    {
+        found.push(Finding::problem(
+            "ear",
+            format!("there is no libvosk.so in {}", folder.display()),
+            "take it out of the PyPI wheel vosk 0.3.45 (`make setup` does it), or correct [ear] library_dir",
+        ));
+    }
+    found
+}

@@ -1,0 +1,153 @@
+//! Handles to the parts of a running daemon, and what they say of themselves: one snapshot for `jarvisctl status`, `doctor` and the page.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jarvis_core::cluster::{Cluster, GuestState};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use crate::board::{Degraded, Picture};
+use crate::cluster::{ClusterClient, NodeHealth};
+use crate::config::Config;
+use crate::ctl::TypedSender;
+use crate::ear::{Ear, EarStatus};
+use crate::event::Bus;
+use crate::hub::{Hub, SatelliteStatus};
+use crate::store::{Store, kept_aside_beside};
+
+/// Handles to the parts. Cheap to clone.
+#[derive(Clone)]
+pub struct House {
+    /// As it was read at start.
+    pub config: Arc<Config>,
+    /// Satellites.
+    pub hub: Hub,
+    /// The database.
+    pub store: Store,
+    /// Events.
+    pub bus: Bus,
+    /// Degraded parts and running turns; [`crate::board::keep`] writes it.
+    pub board: watch::Receiver<Picture>,
+    /// Speech to text.
+    pub ear: Ear,
+    /// The cluster.
+    pub cluster: ClusterClient,
+    /// Takes typed turns.
+    pub typed: TypedSender,
+    /// When the daemon started.
+    pub started: Instant,
+}
+
+/// What the parts say of themselves now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// Of the program.
+    pub version: &'static str,
+    /// Seconds since the daemon started.
+    pub uptime_s: u64,
+    /// Speech to text.
+    pub ear: EarStatus,
+    /// Enrolled satellites.
+    pub satellites: Vec<SatelliteLine>,
+    /// Configured nodes, as their API answered.
+    pub nodes: Vec<NodeLine>,
+    /// Degraded parts.
+    pub degraded: Vec<Degraded>,
+    /// Damaged databases that were kept aside and wait for their owner.
+    pub kept_aside: Vec<PathBuf>,
+}
+
+/// A satellite.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SatelliteLine {
+    /// Which.
+    pub id: String,
+    /// Its room.
+    pub room: String,
+    /// Whether it is there now.
+    pub connected: bool,
+    /// Program version.
+    pub software: String,
+    /// Whether an echo canceller is at work.
+    pub echo_cancelled: bool,
+    /// There and back, in milliseconds.
+    pub rtt_ms: Option<f32>,
+    /// Daemon's clock minus satellite's, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// Of its key.
+    pub key_fingerprint: String,
+    /// Seconds since it was last heard; `None`: not since the daemon's start.
+    pub silent_s: Option<u64>,
+    /// 0 to 100.
+    pub volume_percent: u8,
+    /// Whether its microphone is closed.
+    pub muted: bool,
+}
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NodeLine {
+    /// How its API answered last.
+    #[serde(flatten)]
+    pub health: NodeHealth,
+    /// Guests that run there; `None` where nobody could say.
+    pub running: Option<usize>,
+    /// Guests configured there; `None` where nobody could say.
+    pub guests: Option<usize>,
+    /// Processor use, 0.0 to 1.0.
+    pub cpu: Option<f64>,
+    /// Memory in use, 0.0 to 1.0.
+    pub memory: Option<f64>,
+}
+
+impl House {
+    /// Asks the parts. What is said of the cluster may be 10 s old; asking again sooner costs it nothing.
+    pub async fn status(&self) -> Status {
+        let now = self.hub.now();
+        let satellites = self.hub.satellites().await;
+        let cluster = self.cluster.names().await;
+        Status {
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: self.started.elapsed().as_secs(),
+            ear: self.ear.status(),
+            satellites: satellites.into_iter().map(|s| line(s, now.0)).collect(),
+            nodes: self.cluster.health().into_iter().map(|n| node(n, cluster.as_ref())).collect(),
+            degraded: self.board.borrow().degraded(),
+            kept_aside: kept_aside_beside(&self.config.daemon.database()),
+        }
+    }
+}
+
+fn line(s: SatelliteStatus, now_us: u64) -> SatelliteLine {
+    SatelliteLine {
+        id: s.id.0,
+        room: s.room,
+        connected: s.connected,
+        software: s.software,
+        echo_cancelled: s.echo_cancelled,
+        rtt_ms: s.rtt_ms,
+        clock_offset_ms: s.clock_offset_us.map(|us| us / 1000),
+        key_fingerprint: s.key_fingerprint,
+        silent_s: s.last_seen.map(|seen| now_us.saturating_sub(seen.0) / 1_000_000),
+        volume_percent: s.settings.volume_percent,
+        muted: s.settings.muted,
+    }
+}
+
+fn node(health: NodeHealth, cluster: Option<&Cluster>) -> NodeLine {
+    // A dead node's guests are known from the configuration, but whether they run is not.
+    let known = cluster.filter(|_| health.answers == Some(true));
+    let count = |wanted: fn(GuestState) -> bool| {
+        known.map(|c| c.guests.iter().filter(|g| g.node == health.node && wanted(g.state)).count())
+    };
+    let seen = known.and_then(|c| c.nodes.iter().find(|n| n.name == health.node));
+    NodeLine {
+        running: count(|state| state == GuestState::Running),
+        guests: count(|_| true),
+        cpu: seen.and_then(|n| n.cpu),
+        memory: seen.and_then(|n| n.memory).map(|m| m.ratio()),
+        health,
+    }
+}
