@@ -1,3 +1,13 @@
-//! The room's end: microphone, wake word, link, loudspeaker.
+//! The room's end of Jarvis: microphone, echo canceller, wake word, link, loudspeaker.
+//!
+//! Sound flows through the modules in this order: [`audio`] (device to ring) -> [`sound`] (echo canceller, voice detector,
+//! 20 ms frames) -> [`wake`] and `session` (pre-roll, utterances) -> [`net`]; and back from [`net`] -> `session` -> [`audio`].
 
+pub mod audio;
+pub mod clock;
+pub mod config;
+pub mod environment;
+pub mod led;
 pub mod net;
+pub mod sound;
+pub mod wake;
