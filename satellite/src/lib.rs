@@ -4,10 +4,13 @@
 //! 20 ms frames) -> [`wake`] and `session` (pre-roll, utterances) -> [`net`]; and back from [`net`] -> `session` -> [`audio`].
 
 pub mod audio;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod environment;
 pub mod led;
+pub mod log;
 pub mod net;
+pub mod run;
 pub mod sound;
 pub mod wake;

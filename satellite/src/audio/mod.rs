@@ -11,7 +11,9 @@ mod paced;
 mod pulse;
 pub mod resample;
 pub mod tape;
-mod wav;
+pub mod wav;
+
+pub use paced::Hiss;
 
 use std::sync::mpsc::SyncSender;
 
