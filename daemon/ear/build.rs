@@ -12,10 +12,7 @@ fn main() -> Result<(), String> {
     };
     let library = folder.join("libvosk.so");
     println!("cargo:rerun-if-changed={}", library.display());
-    let Ok(folder) = folder
-        .canonicalize()
-        .and_then(|f| library.metadata().map(|_| f))
-    else {
+    let Ok(folder) = folder.canonicalize().and_then(|f| library.metadata().map(|_| f)) else {
         return Err(format!(
             "{} is missing: run daemon/models/fetch_libvosk.sh, or name the folder of libvosk.so in JARVIS_LIBVOSK_DIR",
             library.display()
@@ -23,9 +20,6 @@ fn main() -> Result<(), String> {
     };
     println!("cargo:rustc-link-search=native={}", folder.display());
     // Beside the program's folder first, so that a moved target folder still runs; an installed daemon sets LD_LIBRARY_PATH.
-    println!(
-        "cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/../native:{}",
-        folder.display()
-    );
+    println!("cargo:rustc-link-arg=-Wl,-rpath,$ORIGIN/../native:{}", folder.display());
     Ok(())
 }

@@ -24,9 +24,7 @@ pub struct UnixMillis(pub i64);
 impl UnixMillis {
     /// The present time; zero on a machine whose clock is before 1970.
     pub fn now() -> Self {
-        let since = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 }
@@ -240,17 +238,12 @@ impl Default for Bus {
 impl Bus {
     /// A bus without listeners.
     pub fn new() -> Self {
-        Self {
-            sender: broadcast::Sender::new(EVENTS_MAX),
-        }
+        Self { sender: broadcast::Sender::new(EVENTS_MAX) }
     }
 
     /// Tells it to whoever listens; nobody listening is no error.
     pub fn tell(&self, kind: EventKind) -> Arc<Event> {
-        let event = Arc::new(Event {
-            at: UnixMillis::now(),
-            kind,
-        });
+        let event = Arc::new(Event { at: UnixMillis::now(), kind });
         if self.sender.send(event.clone()).is_err() {
             tracing::trace!("nobody listens to {:?}", event.kind);
         }
@@ -259,9 +252,7 @@ impl Bus {
 
     /// Listens from now on.
     pub fn listen(&self) -> Listener {
-        Listener {
-            receiver: self.sender.subscribe(),
-        }
+        Listener { receiver: self.sender.subscribe() }
     }
 }
 
@@ -299,16 +290,9 @@ mod tests {
         TurnRecord {
             turn_id: TurnId(7),
             satellite: Some("kitchen".into()),
-            wake: Some(Wake {
-                phrase: "hey jarvis".into(),
-                score: 0.5,
-                check: WakeCheck::CannotTell,
-            }),
+            wake: Some(Wake { phrase: "hey jarvis".into(), score: 0.5, check: WakeCheck::CannotTell }),
             transcript: Some("how hot is node two".into()),
-            route: Some(Route {
-                kind: RouteKind::Intent,
-                reason: "node.temperature".into(),
-            }),
+            route: Some(Route { kind: RouteKind::Intent, reason: "node.temperature".into() }),
             tools: vec![ToolRun {
                 name: "temperatures".into(),
                 args: serde_json::json!({"nodes": ["pve2"]}),
@@ -317,10 +301,7 @@ mod tests {
                 ms: 12,
             }],
             reply: Some("61 °C, sir.".into()),
-            marks_ms: MarksMs {
-                wake: Some(0),
-                ..MarksMs::default()
-            },
+            marks_ms: MarksMs { wake: Some(0), ..MarksMs::default() },
             error: None,
         }
     }
@@ -328,79 +309,35 @@ mod tests {
     #[test]
     fn a_record_has_the_promised_fields_and_comes_back_from_json() {
         let json = serde_json::to_value(record()).unwrap();
-        let keys: Vec<&str> = json
-            .as_object()
-            .unwrap()
-            .keys()
-            .map(String::as_str)
-            .collect();
-        let mut expected = [
-            "turn_id",
-            "satellite",
-            "wake",
-            "transcript",
-            "route",
-            "tools",
-            "reply",
-            "marks_ms",
-            "error",
-        ];
+        let keys: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        let mut expected =
+            ["turn_id", "satellite", "wake", "transcript", "route", "tools", "reply", "marks_ms", "error"];
         expected.sort_unstable();
         let mut keys = keys;
         keys.sort_unstable();
         assert_eq!(keys, expected);
         assert_eq!(json["wake"]["check"], "cannot_tell");
         assert_eq!(json["tools"][0]["tier"], "GREEN");
-        let mut marks: Vec<_> = json["marks_ms"]
-            .as_object()
-            .unwrap()
-            .keys()
-            .cloned()
-            .collect();
+        let mut marks: Vec<_> = json["marks_ms"].as_object().unwrap().keys().cloned().collect();
         marks.sort_unstable();
         assert_eq!(
             marks,
-            [
-                "first_audio",
-                "first_frame",
-                "first_sentence",
-                "played",
-                "speech_end",
-                "transcript",
-                "wake"
-            ]
+            ["first_audio", "first_frame", "first_sentence", "played", "speech_end", "transcript", "wake"]
         );
-        assert_eq!(
-            serde_json::from_value::<TurnRecord>(json).unwrap(),
-            record()
-        );
+        assert_eq!(serde_json::from_value::<TurnRecord>(json).unwrap(), record());
     }
 
     #[test]
     fn events_come_back_from_json() {
         let kinds = [
             EventKind::TurnDone(Box::new(record())),
-            EventKind::Partial {
-                turn: TurnId(1),
-                text: "how".into(),
-            },
-            EventKind::Degraded {
-                part: "ear".into(),
-                reason: "libvosk is missing".into(),
-                fallback: None,
-            },
+            EventKind::Partial { turn: TurnId(1), text: "how".into() },
+            EventKind::Degraded { part: "ear".into(), reason: "libvosk is missing".into(), fallback: None },
         ];
         for kind in kinds {
-            let event = Event {
-                at: UnixMillis(5),
-                kind,
-            };
+            let event = Event { at: UnixMillis(5), kind };
             let json = serde_json::to_string(&event).unwrap();
-            assert_eq!(
-                serde_json::from_str::<Event>(&json).unwrap(),
-                event,
-                "{json}"
-            );
+            assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event, "{json}");
         }
     }
 
@@ -409,21 +346,10 @@ mod tests {
         let bus = Bus::new();
         let mut listener = bus.listen();
         for n in 0..EVENTS_MAX as u64 + 5 {
-            bus.tell(EventKind::Partial {
-                turn: TurnId(n),
-                text: String::new(),
-            });
+            bus.tell(EventKind::Partial { turn: TurnId(n), text: String::new() });
         }
         assert_eq!(listener.next().await, Some(Told::Lost(5)));
-        let Some(Told::Event(event)) = listener.next().await else {
-            panic!("an event was due")
-        };
-        assert_eq!(
-            event.kind,
-            EventKind::Partial {
-                turn: TurnId(5),
-                text: String::new()
-            }
-        );
+        let Some(Told::Event(event)) = listener.next().await else { panic!("an event was due") };
+        assert_eq!(event.kind, EventKind::Partial { turn: TurnId(5), text: String::new() });
     }
 }

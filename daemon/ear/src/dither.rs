@@ -12,10 +12,7 @@ impl Dither {
 
     /// Replaces zeros.
     pub fn apply(&mut self, samples: &[i16]) -> Vec<i16> {
-        samples
-            .iter()
-            .map(|&s| if s == 0 { self.noise() } else { s })
-            .collect()
+        samples.iter().map(|&s| if s == 0 { self.noise() } else { s }).collect()
     }
 
     /// Xorshift, as a difference of two draws: triangular, so it has no audible pattern.

@@ -58,12 +58,8 @@ impl Hearing {
         for piece in samples.chunks(CALL_SAMPLES) {
             let started = Instant::now();
             // The only error is a buffer beyond 2^31 samples; a failed decoding leaves the segment as it is.
-            let state = self
-                .recognizer
-                .accept_waveform(piece)
-                .unwrap_or(DecodingState::Failed);
-            let segment =
-                (state == DecodingState::Finalized).then(|| Segment::of(self.recognizer.result()));
+            let state = self.recognizer.accept_waveform(piece).unwrap_or(DecodingState::Failed);
+            let segment = (state == DecodingState::Finalized).then(|| Segment::of(self.recognizer.result()));
             self.took(started);
             self.join(segment);
             self.samples += piece.len() as u64;
@@ -73,19 +69,12 @@ impl Hearing {
         self.took(started);
         let text = joined(&self.text, &partial);
         let heard_ms = (self.samples * 1_000 / u64::from(RATE)) as u32;
-        let known = self
-            .said
-            .as_ref()
-            .is_some_and(|(said, at)| *said == text && heard_ms < at + REPEAT_MS);
+        let known = self.said.as_ref().is_some_and(|(said, at)| *said == text && heard_ms < at + REPEAT_MS);
         if known || (text.is_empty() && self.said.is_none()) {
             return None;
         }
         self.said = Some((text.clone(), heard_ms));
-        Some(EarEvent::Partial {
-            session: self.session,
-            text,
-            heard_ms,
-        })
+        Some(EarEvent::Partial { session: self.session, text, heard_ms })
     }
 
     /// The end.
@@ -94,12 +83,7 @@ impl Hearing {
         let last = Segment::of(self.recognizer.final_result());
         self.took(started);
         self.join(Some(last));
-        EarEvent::Final {
-            session: self.session,
-            text: self.text,
-            words: self.words,
-            worst_call_ms: self.worst_call_ms,
-        }
+        EarEvent::Final { session: self.session, text: self.text, words: self.words, worst_call_ms: self.worst_call_ms }
     }
 
     fn took(&mut self, started: Instant) {
@@ -123,10 +107,7 @@ struct Segment {
 impl Segment {
     fn of(result: CompleteResult<'_>) -> Self {
         let Some(single) = result.single() else {
-            return Self {
-                text: String::new(),
-                words: Vec::new(),
-            };
+            return Self { text: String::new(), words: Vec::new() };
         };
         let ms = |seconds: f32| (seconds.max(0.0) * 1_000.0).round() as u32;
         let word = |w: &vosk::Word<'_>| Word {
@@ -135,10 +116,7 @@ impl Segment {
             end_ms: ms(w.end),
             confidence: w.conf,
         };
-        Self {
-            text: single.text.to_owned(),
-            words: single.result.iter().map(word).collect(),
-        }
+        Self { text: single.text.to_owned(), words: single.result.iter().map(word).collect() }
     }
 }
 
@@ -151,10 +129,7 @@ fn joined(before: &str, after: &str) -> String {
 }
 
 fn is_phrase(text: &str) -> bool {
-    !text.trim().is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_alphanumeric() || GRAMMAR_MARKS.contains(&c))
+    !text.trim().is_empty() && text.chars().all(|c| c.is_alphanumeric() || GRAMMAR_MARKS.contains(&c))
 }
 
 #[cfg(test)]
@@ -163,10 +138,7 @@ mod tests {
 
     #[test]
     fn segments_are_one_utterance() {
-        assert_eq!(
-            joined("how is the cluster", "on node two"),
-            "how is the cluster on node two"
-        );
+        assert_eq!(joined("how is the cluster", "on node two"), "how is the cluster on node two");
         assert_eq!(joined("", "yes"), "yes");
         assert_eq!(joined("yes", ""), "yes");
     }
@@ -174,8 +146,6 @@ mod tests {
     #[test]
     fn a_phrase_that_would_break_the_grammar_is_left_out() {
         assert!(is_phrase("what's up") && is_phrase("[unk]"));
-        assert!(
-            !is_phrase("a\", \"b") && !is_phrase("a\\") && !is_phrase("  ") && !is_phrase("a\nb")
-        );
+        assert!(!is_phrase("a\", \"b") && !is_phrase("a\\") && !is_phrase("  ") && !is_phrase("a\nb"));
     }
 }

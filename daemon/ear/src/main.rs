@@ -1,19 +1,19 @@
 //! `jarvis-ear MODEL`: libvosk in a process of its own, which may abort or hang without the daemon.
 //!
-//! It reads [`EarRequest`] frames on its standard input and writes [`EarEvent`] frames on its standard output, in one thread: what it
-//! has answered a ping after, it has heard. It ends when its input does.
+//! It reads [`EarRequest`] frames on its standard input and writes [`EarEvent`] frames on its standard output, in order: what came
+//! before a ping has been heard when its pong is out. It ends when its input does.
 
 mod dither;
 mod hearing;
 mod model_folder;
 
-use std::io::{self, BufReader, StdoutLock, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
 use jarvis_worker::frames::{self, FrameError};
-use jarvis_worker::{EarEvent, EarRequest};
+use jarvis_worker::{EarEvent, EarRequest, stdio};
 use vosk::{LogLevel, Model};
 
 use hearing::Hearing;
@@ -25,12 +25,10 @@ const LIBRARY: &str = "libvosk 0.3.45";
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(folder), None) = (arguments.next(), arguments.next()) else {
-        eprintln!(
-            "usage: jarvis-ear MODEL (frames on standard input and output; jarvisd starts it)"
-        );
+        eprintln!("usage: jarvis-ear MODEL (frames on standard input and output; jarvisd starts it)");
         return ExitCode::from(2);
     };
-    let mut out = io::stdout().lock();
+    let mut out = stdio::output();
     let ended = match load(Path::new(&folder)) {
         Ok((model, load_ms)) => serve(&model, load_ms, &mut out),
         Err(reason) => {
@@ -52,23 +50,20 @@ fn load(folder: &Path) -> Result<(Model, u32), String> {
     vosk::set_log_level(LogLevel::Error);
     let staged = StagedModel::new(folder)?;
     let model = Model::new(staged.path().to_string_lossy().into_owned()).ok_or_else(|| {
-        format!("libvosk can't load the model in {}: it is damaged or not a Vosk model; put it there again", folder.display())
+        format!(
+            "libvosk can't load the model in {}: it is damaged or not a Vosk model; put it there again",
+            folder.display()
+        )
     })?;
     Ok((model, started.elapsed().as_millis() as u32))
 }
 
-fn serve(model: &Model, load_ms: u32, out: &mut StdoutLock<'_>) -> Result<(), FrameError> {
-    let mut requests = BufReader::new(io::stdin().lock());
-    frames::write(
-        out,
-        &EarEvent::Ready {
-            library: LIBRARY.to_owned(),
-            load_ms,
-        },
-    )?;
+fn serve(model: &Model, load_ms: u32, out: &mut impl Write) -> Result<(), FrameError> {
+    let requests = stdio::requests()?;
+    frames::write(out, &EarEvent::Ready { library: LIBRARY.to_owned(), load_ms })?;
     let mut hearing: Option<Hearing> = None;
-    while let Some(request) = frames::read(&mut requests)? {
-        match request {
+    for request in requests {
+        match request? {
             EarRequest::Begin { session, grammar } => {
                 hearing = Some(Hearing::new(model, session, &grammar).map_err(io::Error::other)?);
             }

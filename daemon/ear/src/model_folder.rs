@@ -33,20 +33,13 @@ pub struct StagedModel {
 impl StagedModel {
     /// Checks the model in `folder` and stages it; the error says what to do.
     pub fn new(folder: &Path) -> Result<Self, String> {
-        let model = folder.canonicalize().map_err(|e| {
-            format!(
-                "no model at {}: {e}; give the folder of a Vosk model",
-                folder.display()
-            )
-        })?;
+        let model = folder
+            .canonicalize()
+            .map_err(|e| format!("no model at {}: {e}; give the folder of a Vosk model", folder.display()))?;
         check(&model).map_err(|problem| {
-            format!(
-                "the model in {} is damaged: {problem}; put it there again",
-                folder.display()
-            )
+            format!("the model in {} is damaged: {problem}; put it there again", folder.display())
         })?;
-        stage(&model)
-            .map_err(|e| format!("no room for a temporary copy of the model's settings: {e}"))
+        stage(&model).map_err(|e| format!("no room for a temporary copy of the model's settings: {e}"))
     }
 
     /// Where the library shall look.
@@ -94,21 +87,15 @@ fn stage(model: &Path) -> io::Result<StagedModel> {
                 symlink(entry.path(), ours.join(entry.file_name()))?;
             }
         }
-        fs::write(
-            ours.join("model.conf"),
-            with_long_endpoints(&fs::read_to_string(conf.join("model.conf"))?),
-        )?;
+        fs::write(ours.join("model.conf"), with_long_endpoints(&fs::read_to_string(conf.join("model.conf"))?))?;
     }
     Ok(staged)
 }
 
 /// Kaldi takes the last of several lines for one option.
 fn with_long_endpoints(conf: &str) -> String {
-    let mut text: String = conf
-        .lines()
-        .filter(|l| !l.trim_start().starts_with("--endpoint.rule"))
-        .map(|l| format!("{l}\n"))
-        .collect();
+    let mut text: String =
+        conf.lines().filter(|l| !l.trim_start().starts_with("--endpoint.rule")).map(|l| format!("{l}\n")).collect();
     for rule in 1..=4 {
         // Infallible for a String.
         let _ = writeln!(text, "--endpoint.rule{rule}.min-trailing-silence={NEVER_S}");
@@ -120,10 +107,7 @@ fn with_long_endpoints(conf: &str) -> String {
 fn check(model: &Path) -> Result<(), String> {
     let sums = model.join(SUMS);
     if sums.is_file() {
-        return check_sums(
-            model,
-            &fs::read_to_string(&sums).map_err(|e| format!("{SUMS}: {e}"))?,
-        );
+        return check_sums(model, &fs::read_to_string(&sums).map_err(|e| format!("{SUMS}: {e}"))?);
     }
     // Folders as Vosk publishes them, and its older flat ones, whose endpoint times can't be set: their segments are joined anyway.
     if model.join("am").exists() || model.join("graph").exists() {
@@ -138,14 +122,7 @@ fn check(model: &Path) -> Result<(), String> {
     }
     let ivector = model.join("ivector");
     if ivector.is_dir() {
-        for name in [
-            "final.ie",
-            "final.dubm",
-            "final.mat",
-            "global_cmvn.stats",
-            "online_cmvn.conf",
-            "splice.conf",
-        ] {
+        for name in ["final.ie", "final.dubm", "final.mat", "global_cmvn.stats", "online_cmvn.conf", "splice.conf"] {
             starts_with(&ivector.join(name), b"")?;
         }
     }
@@ -165,18 +142,14 @@ fn starts_with(path: &Path, magic: &[u8]) -> Result<(), String> {
     match File::open(path).and_then(|mut f| f.read_exact(&mut start)) {
         Ok(()) if start.starts_with(magic) => Ok(()),
         Ok(()) => Err(format!("{} is not what its name says", path.display())),
-        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-            Err(format!("{} is empty or cut off", path.display()))
-        }
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(format!("{} is empty or cut off", path.display())),
         Err(e) => Err(format!("{}: {e}", path.display())),
     }
 }
 
 fn check_sums(model: &Path, sums: &str) -> Result<(), String> {
     for line in sums.lines().filter(|l| !l.trim().is_empty()) {
-        let (wanted, name) = line
-            .split_once("  ")
-            .ok_or_else(|| format!("{SUMS} has a line without a name"))?;
+        let (wanted, name) = line.split_once("  ").ok_or_else(|| format!("{SUMS} has a line without a name"))?;
         let mut file = File::open(model.join(name)).map_err(|e| format!("{name}: {e}"))?;
         let mut digest = Sha256::new();
         let mut piece = vec![0; READ_BYTES];
@@ -186,11 +159,7 @@ fn check_sums(model: &Path, sums: &str) -> Result<(), String> {
                 n => digest.update(&piece[..n]),
             }
         }
-        let found: String = digest
-            .finalize()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let found: String = digest.finalize().iter().map(|b| format!("{b:02x}")).collect();
         if found != wanted {
             return Err(format!("{name} is not the file it was (SHA-256)"));
         }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EarConfig {
-    /// The worker's program.
-    pub worker: PathBuf,
+    /// The worker's program; left out, `jarvis-ear` beside `jarvisd` or where packages put it.
+    pub worker: Option<PathBuf>,
     /// Folder of a Vosk model: the embedded one, or any other.
     pub model: PathBuf,
+    /// The owner's word that people were understood with `model`; only for models that have no `model.toml` to say it.
+    pub tried_on_people: Option<bool>,
     /// Folder that holds `libvosk.so`; left out, the worker looks where it was linked.
     pub library_dir: Option<PathBuf>,
     /// Longest silence of a busy worker before it counts as hung and is killed, in milliseconds.
@@ -24,10 +26,11 @@ pub struct EarConfig {
 impl Default for EarConfig {
     fn default() -> Self {
         Self {
-            worker: PathBuf::from("/usr/lib/jarvis/jarvis-ear"),
+            worker: None,
             model: PathBuf::from("/usr/share/jarvis/models/en-commands"),
+            tried_on_people: None,
             library_dir: None,
-            max_call_ms: 1_500,
+            max_call_ms: 2_000,
             load_ms: 60_000,
         }
     }

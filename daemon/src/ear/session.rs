@@ -69,27 +69,19 @@ pub struct EarSession {
 impl EarSession {
     /// Hands over 16 kHz mono sound, in order.
     pub async fn audio(&mut self, samples: &[i16]) -> Result<(), EarError> {
-        self.to_worker
-            .send(ToWorker::Audio(samples.to_vec()))
-            .await
-            .map_err(|_| EarError::Over)
+        self.to_worker.send(ToWorker::Audio(samples.to_vec())).await.map_err(|_| EarError::Over)
     }
 
     /// No more sound: the answer is [`EarHeard::Final`].
     pub async fn finish(&mut self) -> Result<(), EarError> {
-        self.to_worker
-            .send(ToWorker::Finish)
-            .await
-            .map_err(|_| EarError::Over)
+        self.to_worker.send(ToWorker::Finish).await.map_err(|_| EarError::Over)
     }
 
     /// What was heard next. Cancel-safe. After `Final` or `Lost` it is `Lost` for ever.
     pub async fn next(&mut self) -> EarHeard {
         match self.heard.recv().await {
             Some(heard) => heard,
-            None => EarHeard::Lost {
-                reason: EarError::Over.to_string(),
-            },
+            None => EarHeard::Lost { reason: EarError::Over.to_string() },
         }
     }
 }

@@ -117,20 +117,13 @@ impl HubTask {
 
 impl Hub {
     /// Reads or makes the keys, and opens the socket. Nothing is served before [`HubTask::run`].
-    pub async fn start(
-        config: HubConfig,
-        events: mpsc::Sender<HubEvent>,
-    ) -> Result<(Self, HubTask), HubError> {
+    pub async fn start(config: HubConfig, events: mpsc::Sender<HubEvent>) -> Result<(Self, HubTask), HubError> {
         drop((config, events));
         Err(HubError::Closed)
     }
 
     /// Puts a message on a satellite's control stream.
-    pub async fn send(
-        &self,
-        satellite: &SatelliteId,
-        message: ToSatellite,
-    ) -> Result<(), HubError> {
+    pub async fn send(&self, satellite: &SatelliteId, message: ToSatellite) -> Result<(), HubError> {
         drop(message);
         Err(HubError::NotConnected(satellite.clone()))
     }
@@ -148,21 +141,13 @@ impl Hub {
 
     /// Tells the satellite that an utterance is done with, so that it is not sent again to a later run of the daemon.
     /// Finishing an answer and a silent [`ToSatellite::CloseMic`] do that by themselves.
-    pub async fn settle(
-        &self,
-        satellite: &SatelliteId,
-        utterance: Utterance,
-    ) -> Result<(), HubError> {
+    pub async fn settle(&self, satellite: &SatelliteId, utterance: Utterance) -> Result<(), HubError> {
         let _ = utterance;
         Err(HubError::NotConnected(satellite.clone()))
     }
 
     /// Sets volume and mute, now if it is there, else when it comes.
-    pub async fn settings(
-        &self,
-        satellite: &SatelliteId,
-        settings: Settings,
-    ) -> Result<(), HubError> {
+    pub async fn settings(&self, satellite: &SatelliteId, settings: Settings) -> Result<(), HubError> {
         let _ = settings;
         Err(HubError::NotConnected(satellite.clone()))
     }
