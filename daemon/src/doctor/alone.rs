@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
-use tokio::time::{Instant, sleep};
+use tokio::time::timeout;
 
 use super::live::{damaged, ear, node};
 use super::{Finding, files};
@@ -15,8 +15,6 @@ use crate::environment::Environment;
 
 /// How long the ear may take to load its model before the doctor goes on.
 const EAR_LIMIT: Duration = Duration::from_secs(20);
-/// How often it is looked at meanwhile.
-const EAR_LOOK: Duration = Duration::from_millis(100);
 
 /// Looks at everything that can be looked at without a daemon.
 pub async fn alone(config: &Config, environment: &Environment) -> Vec<Finding> {
@@ -56,17 +54,14 @@ fn database(path: &Path) -> Option<Finding> {
 }
 
 async fn try_ear(config: &EarConfig) -> Finding {
-    let (handle, task) = match Ear::start(config.clone()).await {
+    let (mut handle, task) = match Ear::start(config.clone()).await {
         Ok(started) => started,
         Err(error) => return Finding::problem("ear", format!("{error:#}"), "correct the section [ear]"),
     };
-    let deadline = Instant::now() + EAR_LIMIT;
-    while handle.status() == EarStatus::Starting && Instant::now() < deadline {
-        sleep(EAR_LOOK).await;
+    tokio::select! {
+        () = task.run() => Finding::problem("ear", "its task ended", "ask the journal why"),
+        changed = timeout(EAR_LIMIT, handle.status_changed()) => ear(&changed.unwrap_or(EarStatus::Starting)),
     }
-    let found = ear(&handle.status());
-    task.abort();
-    found
 }
 
 async fn try_cluster(config: &ClusterConfig) -> Vec<Finding> {

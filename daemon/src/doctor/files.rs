@@ -128,7 +128,7 @@ fn nodes(config: &Config) -> Vec<Finding> {
 
 fn model(config: &Config) -> Vec<Finding> {
     let mut found = Vec::new();
-    match EarModel::read(&config.ear.model) {
+    match EarModel::read(&config.ear.model, config.ear.tried_on_people) {
         Ok(model) if model.tried_on_people => found.push(Finding::good("ear", format!("model {}", model.name))),
         Ok(model) => found.push(Finding::note(
             "ear",

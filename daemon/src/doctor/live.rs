@@ -44,7 +44,7 @@ pub(super) fn damaged(verdict: &str) -> Finding {
 
 pub(super) fn ear(status: &EarStatus) -> Finding {
     match status {
-        EarStatus::Ready { model } => Finding::good("ear", format!("hears with {}", model.name)),
+        EarStatus::Ready { model, .. } => Finding::good("ear", format!("hears with {model}")),
         EarStatus::Starting => Finding::note("ear", "the worker is being started", "ask again in a moment"),
         EarStatus::Broken { reason } => {
             Finding::problem("ear", reason.clone(), "typed turns (`jarvisctl ask`) work meanwhile")
