@@ -10,4 +10,6 @@ pub mod ids;
 pub mod intent;
 pub mod marks;
 pub mod names;
+pub mod sentences;
+pub mod speakable;
 pub mod tool;
