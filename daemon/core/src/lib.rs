@@ -10,6 +10,10 @@ pub mod ids;
 pub mod intent;
 pub mod marks;
 pub mod names;
+pub mod numbers;
 pub mod sentences;
 pub mod speakable;
 pub mod tool;
+
+#[cfg(test)]
+mod sample;

@@ -1,5 +1,8 @@
 //! Answers: which reads a request needs, and what is said of what they brought.
 
+pub(crate) mod ask;
+mod strings;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::UnixSeconds;

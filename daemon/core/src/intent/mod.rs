@@ -1,11 +1,25 @@
 //! The local intent grammar: what is asked, decided without a model or a network, in milliseconds.
+//!
+//! Patterns are data (`daemon/core/intents/*.toml`). A text is cut into words, names are looked up at every place, and each
+//! pattern that could take all the words is tried. Small words may be missing or too many; a word that decides the kind never.
 
-use std::collections::BTreeSet;
+mod file;
+mod generate;
+mod machine;
+mod pattern;
+mod search;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{NodeName, StorageName, Vmid};
 use crate::names::Names;
+pub use file::Example;
+use machine::{Machine, Token, Weight};
+use pattern::Part;
+use words::Lexis;
 
 /// What a request names.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -86,46 +100,191 @@ pub struct GrammarError {
     pub remedy: String,
 }
 
+/// The families that come with Jarvis, one file each, and the words they share.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("words.toml", include_str!("../../intents/words.toml")),
+    ("cluster.toml", include_str!("../../intents/cluster.toml")),
+    ("node.toml", include_str!("../../intents/node.toml")),
+    ("guest.toml", include_str!("../../intents/guest.toml")),
+    ("storage.toml", include_str!("../../intents/storage.toml")),
+    ("task.toml", include_str!("../../intents/task.toml")),
+    ("backup.toml", include_str!("../../intents/backup.toml")),
+    ("self.toml", include_str!("../../intents/self.toml")),
+    ("talk.toml", include_str!("../../intents/talk.toml")),
+    ("control.toml", include_str!("../../intents/control.toml")),
+];
+
+/// Words that stand for themselves when they were never interned.
+const STRANGE: u32 = u32::MAX;
+
 /// The compiled intent files.
 #[derive(Debug, Clone, Default)]
-pub struct Grammar {}
+pub struct Grammar {
+    lexis: Lexis,
+    interned: BTreeMap<String, Token>,
+    /// Words that decide, in any pattern.
+    deciding: BTreeSet<String>,
+    before: Machine,
+    after: Machine,
+    frames: (Vec<Part>, Vec<Part>),
+    patterns: Vec<Compiled>,
+    examples: Vec<Example>,
+}
+
+#[derive(Debug, Clone)]
+struct Compiled {
+    kind: String,
+    text: String,
+    part: Part,
+    machine: Machine,
+    topic_first: Option<Machine>,
+}
 
 impl Grammar {
     /// The families that come with Jarvis.
     pub fn embedded() -> Result<Self, GrammarError> {
-        Ok(Self {})
+        Self::from_files(EMBEDDED)
     }
 
-    /// From files, as `(name, content)`; the embedded ones are not added: use [`Grammar::embedded_files`] for those.
-    pub fn from_files(_files: &[(&str, &str)]) -> Result<Self, GrammarError> {
-        Ok(Self {})
-    }
-
-    /// The embedded files, as `(name, content)`, to which an owner's own can be added.
+    /// The embedded files as `(name, content)`, to which an owner's own are added for [`Grammar::from_files`].
     pub fn embedded_files() -> &'static [(&'static str, &'static str)] {
-        &[]
+        EMBEDDED
+    }
+
+    /// From files as `(name, content)`. Word lists and phrases hold for all files; nothing is added to what is given.
+    pub fn from_files(files: &[(&str, &str)]) -> Result<Self, GrammarError> {
+        let content = file::read(files)?;
+        let mut grammar = Self {
+            lexis: content.lexis,
+            examples: content.examples,
+            frames: (content.before, content.after),
+            ..Self::default()
+        };
+        let lexis = grammar.lexis.clone();
+        let mut interned = BTreeMap::new();
+        let mut intern = |word: &str| intern(&mut interned, &lexis, word);
+        for word in lexis.fillers.iter().chain(&lexis.functions) {
+            intern(word);
+        }
+        let frame = |parts: &[Part]| Part::Either(parts.to_vec());
+        if !grammar.frames.0.is_empty() {
+            grammar.before = Machine::new(&frame(&grammar.frames.0), &mut intern);
+        }
+        if !grammar.frames.1.is_empty() {
+            grammar.after = Machine::new(&frame(&grammar.frames.1), &mut intern);
+        }
+        for pattern in content.patterns {
+            let mut words = Vec::new();
+            pattern.part.words(&mut words);
+            grammar.deciding.extend(
+                words
+                    .into_iter()
+                    .filter(|w| !lexis.fillers.contains(*w) && !lexis.functions.contains(*w))
+                    .map(str::to_owned),
+            );
+            grammar.patterns.push(Compiled {
+                machine: Machine::new(&pattern.part, &mut intern),
+                topic_first: Machine::topic_first(&pattern.part, &mut intern),
+                kind: pattern.kind,
+                text: pattern.text,
+                part: pattern.part,
+            });
+        }
+        grammar.interned = interned;
+        Ok(grammar)
+    }
+
+    /// The kinds it knows.
+    pub fn kinds(&self) -> BTreeSet<&str> {
+        self.patterns.iter().map(|p| p.kind.as_str()).collect()
+    }
+
+    /// What its entries promise to understand.
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
     }
 
     /// What a text asks for.
-    pub fn understand(&self, text: &str, _names: &Names) -> Understood {
-        Understood::Nothing {
-            heard: text.to_owned(),
-        }
+    pub fn understand(&self, text: &str, names: &Names) -> Understood {
+        self.search(text, names).understood(self, names, text)
     }
 
     /// Whether a text, perhaps a partial one, is a whole request.
-    pub fn complete(&self, _text: &str, _names: &Names) -> Completeness {
-        Completeness::Unknown
+    pub fn complete(&self, text: &str, names: &Names) -> Completeness {
+        self.completeness(text, names)
     }
 
     /// Up to `limit` distinct requests as a recogniser would write them (lower case, numbers in words), spread over all kinds,
     /// for the language model. The same seed gives the same sentences.
-    pub fn sentences(&self, _names: &Names, _limit: usize, _seed: u64) -> Vec<String> {
-        Vec::new()
+    pub fn sentences(&self, names: &Names, limit: usize, seed: u64) -> Vec<String> {
+        generate::sentences(self, names, limit, seed)
     }
 
     /// Every word that a request may use, as a recogniser would write it.
-    pub fn vocabulary(&self, _names: &Names) -> BTreeSet<String> {
-        BTreeSet::new()
+    pub fn vocabulary(&self, names: &Names) -> BTreeSet<String> {
+        generate::vocabulary(self, names)
+    }
+
+    fn token(&self, word: &str) -> Token {
+        if word == "[unk]" {
+            return Token {
+                word: STRANGE,
+                stem: STRANGE,
+                weight: Weight::Decides,
+                unknown: true,
+            };
+        }
+        let known = |word: &str| self.interned.get(word).copied();
+        known(word)
+            .or_else(|| {
+                // A plural or singular that no pattern writes still has its stem.
+                let other = match word.strip_suffix('s') {
+                    Some(singular) => known(singular),
+                    None => known(&format!("{word}s")),
+                }?;
+                Some(Token {
+                    word: STRANGE,
+                    ..other
+                })
+            })
+            .unwrap_or(Token {
+                word: STRANGE,
+                stem: STRANGE,
+                weight: Weight::Decides,
+                unknown: false,
+            })
     }
 }
+
+fn intern(interned: &mut BTreeMap<String, Token>, lexis: &Lexis, word: &str) -> Token {
+    if let Some(token) = interned.get(word) {
+        return *token;
+    }
+    // More than 2^32 words cannot come out of bounded files.
+    let next = u32::try_from(interned.len()).unwrap_or(STRANGE - 1);
+    let weight = if lexis.fillers.contains(word) {
+        Weight::Filler
+    } else if lexis.functions.contains(word) {
+        Weight::Function
+    } else {
+        Weight::Decides
+    };
+    let other = match word.strip_suffix('s') {
+        Some(singular) => interned.get(singular),
+        None => interned.get(&format!("{word}s")),
+    };
+    let stem = other
+        .filter(|other| word.len() >= 4 && other.weight == weight)
+        .map_or(next, |other| other.stem);
+    let token = Token {
+        word: next,
+        stem,
+        weight,
+        unknown: false,
+    };
+    interned.insert(word.to_owned(), token);
+    token
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,477 @@
+//! The search: which pattern takes a text for the least, and what that means.
+
+use std::collections::BTreeSet;
+
+use crate::answer::ask;
+use crate::intent::machine::{BUDGET, Filling, Input, Machine, Token, Way, Weight};
+use crate::intent::pattern::SlotKind;
+use crate::intent::words::{self, WORDS_MAX};
+use crate::intent::{Compiled, Completeness, Grammar, Intent, Slots, Understood};
+use crate::names::{Entity, Names, Sort};
+use crate::numbers;
+
+/// Saying the thing first and the question after it costs this.
+const TOPIC_FIRST: u16 = 8;
+/// Two readings whose costs are this close are not told apart.
+const MARGIN: u16 = 4;
+/// Above this an exact search is followed by one for names that only sound like it.
+const SURE: u16 = 30;
+/// Most polite frames one after the other.
+const FRAMES_MAX: usize = 3;
+/// A frame costs this, so that a pattern that holds the words itself is preferred.
+const FRAME: u16 = 1;
+/// A name is thought unfinished above this cost.
+const PARTLY: u16 = 15;
+
+/// What a slot was filled with.
+#[derive(Debug, Clone, PartialEq)]
+enum Binding {
+    Thing(usize),
+    Percent(u8),
+    /// A number that nothing bears.
+    Nobody(Sort, String),
+}
+
+/// A pattern that takes the whole text.
+#[derive(Debug, Clone, Copy)]
+struct Hit {
+    pattern: usize,
+    way: Way,
+}
+
+/// Everything that a search found out.
+pub(super) struct Search {
+    hits: Vec<Hit>,
+    bindings: Vec<Binding>,
+}
+
+/// The words with what was found in them.
+struct Prepared {
+    words: Vec<String>,
+    tokens: Vec<Token>,
+    fillings: Vec<Vec<Filling>>,
+    bindings: Vec<Binding>,
+    starts: Vec<Option<Way>>,
+    /// Per place, what it costs to take the rest as a closing frame.
+    ends: Vec<Option<u16>>,
+}
+
+/// How far to go for a name.
+#[derive(Clone, Copy, PartialEq)]
+enum Effort {
+    Exact,
+    Alike,
+    Nobody,
+}
+
+impl Grammar {
+    pub(super) fn search(&self, text: &str, names: &Names) -> Search {
+        let words = self.lexis.cut(text);
+        if words.is_empty() || words.len() > WORDS_MAX {
+            return Search {
+                hits: Vec::new(),
+                bindings: Vec::new(),
+            };
+        }
+        let mut best: Option<Search> = None;
+        for effort in [Effort::Exact, Effort::Alike, Effort::Nobody] {
+            let prepared = self.prepare(&words, names, effort);
+            let hits = self.hits(&prepared);
+            let cost = |search: &Search| search.best().map_or(BUDGET + 1, |hit| hit.way.cost);
+            let search = Search {
+                hits,
+                bindings: prepared.bindings,
+            };
+            if best.as_ref().is_none_or(|b| cost(&search) < cost(b)) {
+                best = Some(search);
+            }
+            if best.as_ref().is_some_and(|b| cost(b) <= SURE) {
+                break;
+            }
+        }
+        best.unwrap_or(Search {
+            hits: Vec::new(),
+            bindings: Vec::new(),
+        })
+    }
+
+    fn prepare(&self, words: &[String], names: &Names, effort: Effort) -> Prepared {
+        let mut prepared = Prepared {
+            words: words.to_vec(),
+            tokens: words.iter().map(|w| self.token(w)).collect(),
+            fillings: vec![Vec::new(); words.len() + 1],
+            bindings: Vec::new(),
+            starts: Vec::new(),
+            ends: Vec::new(),
+        };
+        for at in 0..words.len() {
+            for sort in [Sort::Node, Sort::Guest, Sort::Storage] {
+                self.fill(&mut prepared, names, at, sort, effort);
+            }
+            percent(&mut prepared, at);
+        }
+        prepared.starts = self.starts(&prepared);
+        prepared.ends = self.ends(&prepared);
+        prepared
+    }
+
+    fn fill(&self, prepared: &mut Prepared, names: &Names, at: usize, sort: Sort, effort: Effort) {
+        let slot = match sort {
+            Sort::Node => SlotKind::Node,
+            Sort::Guest => SlotKind::Guest,
+            Sort::Storage => SlotKind::Storage,
+        };
+        let mut found = names.exact(&prepared.words, at, sort);
+        if effort != Effort::Exact {
+            let ours = |word: &str| {
+                self.deciding.contains(word) || self.token(word).weight != Weight::Decides
+            };
+            found.extend(names.alike(&prepared.words, at, sort, &ours));
+        }
+        for found in found {
+            push_filling(
+                prepared,
+                at,
+                slot,
+                found.end,
+                found.cost,
+                Binding::Thing(found.thing),
+            );
+        }
+        if effort == Effort::Nobody
+            && let Some((number, end)) = names.nobody(&prepared.words, at, sort)
+        {
+            push_filling(prepared, at, slot, end, 0, Binding::Nobody(sort, number));
+        }
+    }
+
+    /// Where a request may begin: at the first word, and after opening frames.
+    fn starts(&self, prepared: &Prepared) -> Vec<Option<Way>> {
+        let mut starts: Vec<Option<Way>> = vec![None; prepared.words.len() + 1];
+        if let Some(first) = starts.first_mut() {
+            *first = Some(Way::START);
+        }
+        if self.frames.0.is_empty() {
+            return starts;
+        }
+        for _ in 0..FRAMES_MAX {
+            let ways = self.before.run(&prepared.input(), &starts);
+            let mut more = false;
+            for (start, reached) in starts.iter_mut().zip(&ways.reached) {
+                let cost = reached.iter().map(|w| w.cost.saturating_add(FRAME)).min();
+                if let (None, Some(cost)) = (&start, cost) {
+                    more = true;
+                    *start = Some(Way { cost, ..Way::START });
+                }
+            }
+            if !more {
+                break;
+            }
+        }
+        starts
+    }
+
+    /// Where a request may end: at the last word, and before closing frames.
+    fn ends(&self, prepared: &Prepared) -> Vec<Option<u16>> {
+        let count = prepared.words.len();
+        let mut ends: Vec<Option<u16>> = vec![None; count + 1];
+        if let Some(last) = ends.last_mut() {
+            *last = Some(0);
+        }
+        if self.frames.1.is_empty() {
+            return ends;
+        }
+        for at in (0..count).rev() {
+            let mut starts = vec![None; count + 1];
+            if let Some(start) = starts.get_mut(at) {
+                *start = Some(Way::START);
+            }
+            let ways = self.after.run(&prepared.input(), &starts);
+            let cost = ways
+                .reached
+                .iter()
+                .zip(&ends)
+                .filter_map(|(reached, end)| {
+                    let here = reached.iter().map(|w| w.cost).min()?;
+                    Some(here.saturating_add((*end)?).saturating_add(FRAME))
+                })
+                .min();
+            if let Some(end) = ends.get_mut(at) {
+                *end = cost.filter(|c| *c <= BUDGET);
+            }
+        }
+        ends
+    }
+
+    /// Every pattern and machine that could take all the words between the frames.
+    fn candidates<'a>(
+        &'a self,
+        prepared: &'a Prepared,
+    ) -> impl Iterator<Item = (usize, &'a Machine, u16)> {
+        let count = prepared.words.len();
+        let last_start = prepared
+            .starts
+            .iter()
+            .rposition(Option::is_some)
+            .unwrap_or(0);
+        let first_end = prepared
+            .ends
+            .iter()
+            .position(Option::is_some)
+            .unwrap_or(count);
+        let input = prepared.input();
+        self.patterns
+            .iter()
+            .enumerate()
+            .flat_map(|(index, pattern)| {
+                let topic = pattern
+                    .topic_first
+                    .as_ref()
+                    .map(|m| (index, m, TOPIC_FIRST));
+                std::iter::once((index, &pattern.machine, 0)).chain(topic)
+            })
+            .filter(move |(_, machine, _)| {
+                (last_start..first_end).all(|at| machine.may_take(&input, at))
+            })
+    }
+
+    fn hits(&self, prepared: &Prepared) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for (pattern, machine, extra) in self.candidates(prepared) {
+            let ways = machine.run(&prepared.input(), &prepared.starts);
+            for (reached, end) in ways.reached.iter().zip(&prepared.ends) {
+                let Some(end) = end else {
+                    continue;
+                };
+                for way in reached {
+                    let cost = way.cost.saturating_add(*end).saturating_add(extra);
+                    if cost <= BUDGET {
+                        hits.push(Hit {
+                            pattern,
+                            way: Way { cost, ..*way },
+                        });
+                    }
+                }
+            }
+        }
+        hits.sort_by_key(|h| (h.way.cost, std::cmp::Reverse(h.way.matched), h.pattern));
+        hits
+    }
+
+    pub(super) fn completeness(&self, text: &str, names: &Names) -> Completeness {
+        let words = self.lexis.cut(text);
+        let Some(last) = words.last() else {
+            return Completeness::Unknown;
+        };
+        if words.len() > WORDS_MAX {
+            return Completeness::Unknown;
+        }
+        let hangs = self.lexis.hanging.contains(last);
+        let search = self.search(text, names);
+        if let Some(hit) = search.best() {
+            let partly = hit.way.last_slot >= PARTLY;
+            return if partly || (hangs && !hit.way.last_wanted) {
+                Completeness::Open
+            } else {
+                Completeness::Complete
+            };
+        }
+        if hangs || self.begins(&words, names) {
+            Completeness::Open
+        } else {
+            Completeness::Unknown
+        }
+    }
+
+    /// Whether the words may be the beginning of a request.
+    fn begins(&self, words: &[String], names: &Names) -> bool {
+        let mut prepared = self.prepare(words, names, Effort::Exact);
+        if prepared.starts.last().is_some_and(Option::is_some) {
+            return true;
+        }
+        for end in &mut prepared.ends {
+            *end = Some(0);
+        }
+        let sorts = [
+            (SlotKind::Node, Sort::Node),
+            (SlotKind::Guest, Sort::Guest),
+            (SlotKind::Storage, Sort::Storage),
+        ];
+        // With all ends allowed the quick look spares nothing, so unfinished names at the end are found too.
+        self.candidates(&prepared).any(|(_, machine, _)| {
+            let ways = machine.run(&prepared.input(), &prepared.starts);
+            ways.inside.is_some_and(|way| way.cost <= SURE)
+                || ways.wanted.iter().any(|(at, slot, cost)| {
+                    *cost <= SURE
+                        && *at > 0
+                        && *at < words.len()
+                        && sorts
+                            .iter()
+                            .any(|(kind, sort)| kind == slot && names.begins(words, *at, *sort))
+                })
+        })
+    }
+}
+
+impl Prepared {
+    fn input(&self) -> Input<'_> {
+        Input {
+            tokens: &self.tokens,
+            fillings: &self.fillings,
+        }
+    }
+}
+
+fn push_filling(
+    prepared: &mut Prepared,
+    at: usize,
+    slot: SlotKind,
+    end: usize,
+    cost: u16,
+    binding: Binding,
+) {
+    let known = prepared.bindings.iter().position(|b| *b == binding);
+    let index = known.unwrap_or_else(|| {
+        prepared.bindings.push(binding);
+        prepared.bindings.len() - 1
+    });
+    if let (Some(list), Ok(index)) = (prepared.fillings.get_mut(at), u16::try_from(index + 1)) {
+        list.push(Filling {
+            slot,
+            end,
+            cost,
+            binding: index,
+        });
+    }
+}
+
+/// "forty", "40 percent", "half", "maximum".
+fn percent(prepared: &mut Prepared, at: usize) {
+    let word = |i: usize| prepared.words.get(i).map_or("", String::as_str);
+    let mut found: Vec<(u8, usize)> = numbers::readings(&prepared.words, at)
+        .into_iter()
+        .filter_map(|r| u8::try_from(r.value).ok().map(|v| (v, r.end)))
+        .filter(|(value, _)| *value <= 100)
+        .collect();
+    match word(at) {
+        "half" => found.push((50, at + 1)),
+        "full" | "maximum" | "max" => found.push((100, at + 1)),
+        "minimum" => found.push((10, at + 1)),
+        _ => {}
+    }
+    let with_sign: Vec<(u8, usize)> = found
+        .iter()
+        .filter_map(|(value, end)| match (word(*end), word(*end + 1)) {
+            ("percent", _) => Some((*value, end + 1)),
+            ("per", "cent") => Some((*value, end + 2)),
+            _ => None,
+        })
+        .collect();
+    for (value, end) in found.into_iter().chain(with_sign) {
+        push_filling(
+            prepared,
+            at,
+            SlotKind::Percent,
+            end,
+            0,
+            Binding::Percent(value),
+        );
+    }
+}
+
+impl Search {
+    fn best(&self) -> Option<&Hit> {
+        self.hits.first()
+    }
+
+    pub(super) fn understood(self, grammar: &Grammar, names: &Names, text: &str) -> Understood {
+        let nothing = || Understood::Nothing {
+            heard: words::tidy(text),
+        };
+        let Some(best) = self.best() else {
+            return nothing();
+        };
+        let Some(pattern) = grammar.patterns.get(best.pattern) else {
+            return nothing();
+        };
+        if let Some(asked) = self.ambiguous(grammar, names, best, pattern) {
+            return asked;
+        }
+        Understood::Intent {
+            intent: Intent {
+                kind: pattern.kind.clone(),
+                slots: self.slots(best, names),
+            },
+            score: 1.0 - f32::from(best.way.cost) / 100.0,
+            pattern: pattern.text.clone(),
+        }
+    }
+
+    fn binding(&self, hit: &Hit) -> Option<&Binding> {
+        usize::from(hit.way.binding)
+            .checked_sub(1)
+            .and_then(|index| self.bindings.get(index))
+    }
+
+    /// The question to ask, where several things fit alike, or none.
+    fn ambiguous(
+        &self,
+        grammar: &Grammar,
+        names: &Names,
+        best: &Hit,
+        pattern: &Compiled,
+    ) -> Option<Understood> {
+        let asked = |question: String, choices: Vec<String>| {
+            Some(Understood::Ambiguous {
+                question,
+                choices,
+                intent_kind: pattern.kind.clone(),
+            })
+        };
+        let thing = match self.binding(best)? {
+            Binding::Percent(_) => return None,
+            Binding::Nobody(sort, number) => {
+                let choices = names.labels(*sort);
+                return asked(ask::nobody(*sort, number, &choices), choices);
+            }
+            Binding::Thing(thing) => *thing,
+        };
+        let same_kind = |hit: &&Hit| {
+            hit.way.cost <= best.way.cost + MARGIN
+                && grammar
+                    .patterns
+                    .get(hit.pattern)
+                    .is_some_and(|p| p.kind == pattern.kind)
+        };
+        let things: BTreeSet<usize> = self
+            .hits
+            .iter()
+            .filter(same_kind)
+            .filter_map(|hit| match self.binding(hit) {
+                Some(Binding::Thing(thing)) => Some(*thing),
+                _ => None,
+            })
+            .collect();
+        if things.len() < 2 {
+            return None;
+        }
+        let sort = names.entity(thing)?.sort();
+        let choices: Vec<String> = things.iter().map(|t| names.label(*t)).collect();
+        asked(ask::which(sort, &choices), choices)
+    }
+
+    fn slots(&self, hit: &Hit, names: &Names) -> Slots {
+        let mut slots = Slots::default();
+        match self.binding(hit) {
+            Some(Binding::Thing(thing)) => match names.entity(*thing) {
+                Some(Entity::Node(node)) => slots.node = Some(node.clone()),
+                Some(Entity::Guest(guest)) => slots.guest = Some(*guest),
+                Some(Entity::Storage(storage)) => slots.storage = Some(storage.clone()),
+                None => {}
+            },
+            Some(Binding::Percent(percent)) => slots.percent = Some(*percent),
+            Some(Binding::Nobody(..)) | None => {}
+        }
+        slots
+    }
+}
