@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use jarvis_core::marks::MarksMs;
+pub use jarvis_core::turn::WakeCheck;
 
 use jarvis_core::cluster::Presence;
 use jarvis_core::ids::{NodeName, SatelliteId, TurnId};
@@ -173,18 +174,6 @@ pub struct Wake {
     pub check: WakeCheck,
 }
 
-/// The second check of a wake word, against the pre-roll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WakeCheck {
-    /// The ear heard the phrase as well.
-    Confirmed,
-    /// It heard something else.
-    Contradicted,
-    /// It heard nothing there, or can't judge the phrase.
-    CannotTell,
-}
-
 /// Who answered a turn, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
@@ -206,6 +195,18 @@ pub enum RouteKind {
     NotUnderstood,
     /// Nobody: something broke, and Jarvis said sorry.
     Sorry,
+}
+
+impl RouteKind {
+    /// As it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Question => "question",
+            Self::NotUnderstood => "not_understood",
+            Self::Sorry => "sorry",
+        }
+    }
 }
 
 /// One run of a tool.

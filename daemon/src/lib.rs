@@ -1,5 +1,6 @@
 //! The daemon on the management VM: the shell around the core.
 
+pub mod app;
 pub mod board;
 pub mod cluster;
 pub mod config;
@@ -14,4 +15,5 @@ pub mod past;
 pub mod status;
 pub mod store;
 pub mod systemd;
+pub mod turn;
 pub mod worker;

@@ -81,10 +81,7 @@ impl<T> Cleared<T> {
 
 impl<T: fmt::Debug> fmt::Debug for Cleared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cleared")
-            .field("args", &self.args)
-            .field("tier", &self.tier)
-            .finish()
+        f.debug_struct("Cleared").field("args", &self.args).field("tier", &self.tier).finish()
     }
 }
 
@@ -115,9 +112,7 @@ impl Judged for Read {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Nothing but GREEN reads is cleared: there is no way yet to approve more.
-    #[error(
-        "{tool} is {tier:?}: only reads run without approval, and approvals are not offered yet; do it by hand"
-    )]
+    #[error("{tool} is {tier:?}: only reads run without approval, and approvals are not offered yet; do it by hand")]
     NeedsApproval {
         /// The tool's name.
         tool: &'static str,
@@ -139,14 +134,8 @@ impl Gate {
     /// Judges arguments; those that may run at once come back cleared.
     pub fn clear<T: Judged>(&self, args: T) -> Result<Cleared<T>, Refused> {
         match args.tier() {
-            Tier::Green => Ok(Cleared {
-                tier: Tier::Green,
-                args,
-            }),
-            tier @ (Tier::Yellow | Tier::Red | Tier::Black) => Err(Refused::NeedsApproval {
-                tool: args.name(),
-                tier,
-            }),
+            Tier::Green => Ok(Cleared { tier: Tier::Green, args }),
+            tier @ (Tier::Yellow | Tier::Red | Tier::Black) => Err(Refused::NeedsApproval { tool: args.name(), tier }),
         }
     }
 }
@@ -168,9 +157,7 @@ mod tests {
 
     #[test]
     fn reads_are_cleared_with_the_arguments_that_were_judged() {
-        let read = Read::NodeStatus {
-            node: "pve2".into(),
-        };
+        let read = Read::NodeStatus { node: "pve2".into() };
         let cleared = Gate::new().clear(read.clone()).unwrap();
         assert_eq!((cleared.tier(), cleared.into_args()), (Tier::Green, read));
     }
@@ -179,13 +166,7 @@ mod tests {
     fn everything_above_green_is_refused() {
         for tier in [Tier::Yellow, Tier::Red, Tier::Black] {
             let refused = Gate::new().clear(Change(tier)).err();
-            assert_eq!(
-                refused,
-                Some(Refused::NeedsApproval {
-                    tool: "change",
-                    tier
-                })
-            );
+            assert_eq!(refused, Some(Refused::NeedsApproval { tool: "change", tier }));
         }
         assert!(Gate::new().clear(Change(Tier::Green)).is_ok());
     }

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod cluster;
+pub mod endpoint;
 pub mod gate;
 pub mod ids;
 pub mod intent;
@@ -17,3 +18,4 @@ pub mod tool;
 
 #[cfg(test)]
 mod sample;
+pub mod turn;

@@ -98,12 +98,7 @@ mod tests {
         marks.set(Mark::Wake, Millis(1000));
         marks.set(Mark::Wake, Millis(5000));
         marks.set(Mark::Played, Millis(4200));
-        let expected = MarksMs {
-            wake: Some(0),
-            speech_end: Some(-100),
-            played: Some(3200),
-            ..MarksMs::default()
-        };
+        let expected = MarksMs { wake: Some(0), speech_end: Some(-100), played: Some(3200), ..MarksMs::default() };
         assert_eq!(marks.relative(), expected);
     }
 }

@@ -41,8 +41,13 @@ fn main() -> ExitCode {
         eprintln!("{}: {error:#}\n  remedy: correct [daemon] log", arguments.config.display());
         return ExitCode::from(EXIT_CONFIG);
     }
-    tracing::error!("the parts are not put together yet");
-    ExitCode::FAILURE
+    match jarvisd::app::run(config, environment) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn check(config: &Config, environment: &Environment) -> ExitCode {

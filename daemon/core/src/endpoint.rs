@@ -1,0 +1,325 @@
+//! The end of speech, by silence *and* meaning, with reopening.
+//!
+//! A whole request needs little silence, the beginning of one needs much, and whatever was decided early is taken back if speech
+//! goes on within the window after it. Silence is measured on capture times, so a late network never looks like a silent person;
+//! only a stream that brings nothing for [`STALL_MS`] is judged on the clock.
+
+use std::collections::VecDeque;
+
+use crate::ids::Millis;
+
+/// A voice judgement (0 to 255) from here on counts as voice.
+pub const VOICE_MIN: u8 = 128;
+/// Silence after a whole request.
+pub const COMPLETE_MS: u64 = 300;
+/// Silence after "yes", "no", "stop".
+pub const SHORT_WORD_MS: u64 = 220;
+/// Silence after words that may or may not be whole.
+pub const UNKNOWN_MS: u64 = 700;
+/// Silence after the beginning of a request.
+pub const OPEN_MS: u64 = 1600;
+/// Without a single word for so long, nobody is going to speak.
+pub const NO_SPEECH_MS: u64 = 5000;
+/// Longest utterance.
+pub const UTTERANCE_MAX_MS: u64 = 30_000;
+/// Silence after an early end within which going on reopens the turn.
+pub const REOPEN_MS: u64 = 600;
+/// A window that noises keep open closes after this.
+pub const REOPEN_MAX_MS: u64 = 2500;
+/// Words that stand still for so long under unbroken "voice" (music, a fan) are the whole utterance.
+pub const STEADY_MS: u64 = 2500;
+/// No frame for so long: the stream is lost. A backstop; the hub gives an utterance up before.
+pub const STALL_MS: u64 = 10_000;
+/// A recogniser shows a word this long after it was said, at most.
+const PARTIAL_LAG_MS: u64 = 500;
+/// Frames looked back upon to tell voice from a click.
+const RECENT_FRAMES: u32 = 10;
+/// Of the last five frames, so many reopen a turn while nothing is audible.
+const REOPEN_QUIET_FRAMES: u32 = 4;
+/// Of the last ten, so many make it listen more closely while its own answer is audible.
+const REOPEN_AUDIBLE_FRAMES: u32 = 8;
+
+/// What the words so far mean for the end of speech.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Meaning {
+    /// No word yet, the wake phrase apart.
+    #[default]
+    Nothing,
+    /// "yes", "no", "stop".
+    ShortWord,
+    /// A whole request.
+    Complete,
+    /// The beginning of one.
+    Open,
+    /// Cannot tell.
+    Unknown,
+}
+
+impl Meaning {
+    fn silence_ms(self) -> Option<u64> {
+        match self {
+            Self::Nothing => None,
+            Self::ShortWord => Some(SHORT_WORD_MS),
+            Self::Complete => Some(COMPLETE_MS),
+            Self::Unknown => Some(UNKNOWN_MS),
+            Self::Open => Some(OPEN_MS),
+        }
+    }
+}
+
+/// What the endpointer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// A frame of sound.
+    Frame {
+        /// When it was captured, on the clock of `now`.
+        captured: Millis,
+        /// The voice activity detector's judgement.
+        voice: u8,
+    },
+    /// The words so far, as often as the recogniser tells them.
+    Words {
+        /// What they mean.
+        meaning: Meaning,
+        /// Capture time of the last sound they take account of.
+        heard: Millis,
+        /// Whether they are others than before.
+        changed: bool,
+    },
+    /// The answer is audible from now on: voice may be its echo.
+    Audible,
+    /// The stream ended in order: no more speech will come.
+    StreamEnded,
+}
+
+/// What the endpointer decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Speech is over, for now; the reopening window begins.
+    End {
+        /// Capture time of the last voice.
+        speech_end: Millis,
+    },
+    /// Somebody may be going on over the answer: let the recogniser hear what was held back since the end.
+    Listen,
+    /// Speech goes on: what was decided is taken back.
+    Reopen,
+    /// The reopening window passed in silence: the end stands.
+    Close,
+    /// Nobody spoke.
+    NoSpeech,
+    /// The utterance is too long.
+    TooLong,
+    /// The stream brings nothing any more.
+    Stalled,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Hearing,
+    Window { until: Millis, at_most: Millis, audible: bool, listening: bool },
+    Closed,
+}
+
+/// Decides the end of speech of one utterance.
+#[derive(Debug)]
+pub struct Endpointer {
+    state: State,
+    opened: Millis,
+    captured: Millis,
+    frame_seen: Millis,
+    voiced: u32,
+    last_voice: Option<Millis>,
+    meaning: Meaning,
+    heard: Millis,
+    changed: Millis,
+    decisions: VecDeque<Decision>,
+}
+
+impl Endpointer {
+    /// For an utterance that was opened (wake word recognised, button pressed) at `opened`.
+    pub fn new(opened: Millis, now: Millis) -> Self {
+        Self {
+            state: State::Hearing,
+            opened,
+            captured: opened,
+            frame_seen: now,
+            voiced: 0,
+            last_voice: None,
+            meaning: Meaning::Nothing,
+            heard: opened,
+            changed: Millis(0),
+            decisions: VecDeque::new(),
+        }
+    }
+
+    /// Takes something in; decisions are then to be polled.
+    pub fn handle(&mut self, input: Input, now: Millis) {
+        if self.state == State::Closed {
+            return;
+        }
+        match input {
+            Input::Frame { captured, voice } => self.frame(captured, voice, now),
+            Input::Words { meaning, heard, changed } => self.words(meaning, heard, changed),
+            Input::Audible => {
+                if let State::Window { audible, .. } = &mut self.state {
+                    *audible = true;
+                }
+            }
+            Input::StreamEnded => self.stream_ended(),
+        }
+    }
+
+    /// The next decision.
+    pub fn poll_output(&mut self) -> Option<Decision> {
+        self.decisions.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        (self.state != State::Closed).then(|| self.frame_seen.plus(STALL_MS))
+    }
+
+    /// Time passed without input.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        if self.poll_timeout().is_none_or(|due| now < due) {
+            return;
+        }
+        match self.state {
+            State::Hearing => self.close(Decision::Stalled),
+            State::Window { .. } => self.close(Decision::Close),
+            State::Closed => {}
+        }
+    }
+
+    /// Whether an end was decided that may still be taken back.
+    pub fn in_window(&self) -> bool {
+        matches!(self.state, State::Window { .. })
+    }
+
+    fn frame(&mut self, captured: Millis, voice: u8, now: Millis) {
+        self.frame_seen = now;
+        self.captured = self.captured.max(captured);
+        self.voiced = (self.voiced << 1) | u32::from(voice >= VOICE_MIN);
+        if (self.voiced & 0b111).count_ones() >= 2 {
+            self.last_voice = Some(self.captured);
+        }
+        match self.state {
+            State::Hearing => self.judge(),
+            State::Window { .. } => self.judge_window(),
+            State::Closed => {}
+        }
+    }
+
+    /// Whether words of this meaning count now: not once the end stands, nor where they may be an answer's echo. That invents
+    /// words as well, but hardly ones that make a request of what was asked.
+    pub fn takes(&self, meaning: Meaning) -> bool {
+        match self.state {
+            State::Hearing | State::Window { listening: false, .. } => true,
+            State::Window { listening: true, .. } => {
+                matches!(meaning, Meaning::Complete | Meaning::Open | Meaning::ShortWord)
+            }
+            State::Closed => false,
+        }
+    }
+
+    fn words(&mut self, meaning: Meaning, heard: Millis, changed: bool) {
+        if !self.takes(meaning) {
+            return;
+        }
+        self.meaning = meaning;
+        self.heard = heard;
+        if changed {
+            self.changed = heard;
+        }
+        match self.state {
+            State::Hearing => self.judge(),
+            State::Window { listening, .. } if changed => {
+                // Words that were said before the end and shown after it change the request, not the time it ended.
+                self.reopen(listening);
+                self.judge();
+            }
+            State::Window { .. } | State::Closed => {}
+        }
+    }
+
+    fn speech_end(&self) -> Millis {
+        self.last_voice
+            .unwrap_or(self.opened)
+            .max(self.opened)
+            .max(Millis(self.changed.0.saturating_sub(PARTIAL_LAG_MS)))
+    }
+
+    fn judge(&mut self) {
+        let silence = self.captured.since(self.speech_end());
+        let length = self.captured.since(self.opened);
+        // Words that don't take account of the last voice may lack its end.
+        let stale = self.last_voice.is_some_and(|voice| self.heard < voice);
+        let steady = self.captured.since(self.changed.max(self.opened)) >= STEADY_MS;
+        match self.meaning.silence_ms() {
+            None if length >= NO_SPEECH_MS && silence >= UNKNOWN_MS => self.close(Decision::NoSpeech),
+            None => {}
+            Some(wait) => {
+                let wait = if stale { wait.max(UNKNOWN_MS) } else { wait };
+                if silence >= wait || (steady && self.meaning != Meaning::Open) {
+                    return self.end();
+                }
+            }
+        }
+        if length >= UTTERANCE_MAX_MS && self.state == State::Hearing {
+            self.close(Decision::TooLong);
+        }
+    }
+
+    fn end(&mut self) {
+        self.state = State::Window {
+            until: self.captured.plus(REOPEN_MS),
+            at_most: self.captured.plus(REOPEN_MAX_MS),
+            audible: false,
+            listening: false,
+        };
+        // Voice from before the end must not reopen it.
+        self.voiced = 0;
+        let speech_end = self.speech_end();
+        self.decisions.push_back(Decision::End { speech_end });
+    }
+
+    fn judge_window(&mut self) {
+        let State::Window { until, at_most, audible, listening } = self.state else { return };
+        let recent = |frames: u32| (self.voiced & ((1 << frames) - 1)).count_ones();
+        if !audible && recent(RECENT_FRAMES / 2) >= REOPEN_QUIET_FRAMES {
+            return self.reopen(true);
+        }
+        if audible && !listening && recent(RECENT_FRAMES) >= REOPEN_AUDIBLE_FRAMES {
+            self.state = State::Window { until, at_most, audible, listening: true };
+            self.decisions.push_back(Decision::Listen);
+        }
+        let noise = recent(RECENT_FRAMES) >= RECENT_FRAMES / 2;
+        if self.captured >= at_most || (self.captured >= until && !noise) {
+            self.close(Decision::Close);
+        }
+    }
+
+    fn reopen(&mut self, voice: bool) {
+        self.state = State::Hearing;
+        if voice {
+            self.last_voice = Some(self.captured);
+        }
+        self.decisions.push_back(Decision::Reopen);
+    }
+
+    fn stream_ended(&mut self) {
+        if self.state == State::Hearing {
+            if self.meaning == Meaning::Nothing {
+                return self.close(Decision::NoSpeech);
+            }
+            self.end();
+        }
+        self.close(Decision::Close);
+    }
+
+    fn close(&mut self, decision: Decision) {
+        self.state = State::Closed;
+        self.decisions.push_back(decision);
+    }
+}

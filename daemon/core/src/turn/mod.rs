@@ -1,0 +1,552 @@
+//! One turn: a request, its answer, and every way in which either can go wrong.
+//!
+//! Two regions side by side: what is *heard* ([`Hearing`]) and what is *answered* ([`Answering`]). They overlap because an answer is
+//! made, and even begins to sound, while the reopening window of [`crate::endpoint`] is still open. An answer belongs to an
+//! [`Attempt`]; when speech goes on, or the recogniser's last word differs from what was acted on, the attempt is withdrawn and
+//! whatever still arrives for it is ignored.
+//!
+//! Whatever happens, [`Effect::Finish`] comes: every waiting state has a deadline, and [`TURN_MAX_MS`] bounds them all.
+
+mod answering;
+mod wake;
+
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+
+use crate::answer::Trouble;
+use crate::endpoint::{self, Decision, Endpointer, Meaning};
+use crate::ids::Millis;
+use crate::marks::{Mark, Marks};
+
+use answering::Answering;
+use wake::Checking;
+pub use wake::{EarStanding, Wake, WakeCheck, after_phrase, meaning, request};
+
+/// The recogniser's last word must come within this.
+pub const FINAL_MAX_MS: u64 = 1500;
+/// A commit must come within this.
+pub const COMMIT_MAX_MS: u64 = 3000;
+/// An answer must be there within this; the cluster's own limit is 2 s.
+pub const ANSWER_MAX_MS: u64 = 8000;
+/// Without an answer for so long, "One moment, sir".
+pub const FILLER_MS: u64 = 1500;
+/// The first sound of an answer must come within this, and more of it as soon after the last.
+pub const SPEECH_MAX_MS: u64 = 20_000;
+/// After its own length, playback must be over within this.
+pub const PLAYBACK_SLACK_MS: u64 = 5000;
+/// A satellite that is away may come back for its answer within this.
+pub const LINK_GRACE_MS: u64 = 10_000;
+/// No turn is longer, whatever happens.
+pub const TURN_MAX_MS: u64 = 180_000;
+
+/// One try at answering; grows by one when the request changes under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Attempt(pub u16);
+
+/// How a turn begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opening {
+    /// By the wake word.
+    Wake(Wake, EarStanding),
+    /// By the button, or after a question.
+    Unasked,
+    /// Typed; the answer is spoken only where that is wanted.
+    Typed {
+        /// The request.
+        text: String,
+        /// Whether the answer is spoken as well.
+        aloud: bool,
+    },
+    /// Nothing was asked: words to say in a room.
+    Announcement,
+}
+
+/// How a microphone stream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MicEnd {
+    /// In order: closed as asked, or the button was released.
+    InOrder,
+    /// The satellite's own limit.
+    TooLong,
+    /// The microphone went away.
+    MicLost,
+    /// Cut, with the link.
+    Cut,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is an answer to speak.
+    Reply,
+    /// Understood, and nothing to say ("stop").
+    Quiet,
+    /// Nobody knows what to make of it.
+    NotUnderstood,
+    /// It failed.
+    Failed(Trouble),
+}
+
+/// What a turn is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A frame of sound.
+    Frame {
+        /// When it was captured, on the clock of `now`.
+        captured: Millis,
+        /// The voice activity detector's judgement.
+        voice: u8,
+    },
+    /// The utterance as heard so far.
+    Partial {
+        /// As the ear heard it.
+        text: String,
+        /// What the request in it means ([`meaning`] of [`request`]).
+        meaning: Meaning,
+        /// Capture time of the last sound it takes account of.
+        heard: Millis,
+    },
+    /// The ear's last word, after [`Effect::FinishEar`].
+    Final {
+        /// As the ear heard it.
+        text: String,
+        /// Whether it asks for something else than the text acted on.
+        changed: bool,
+    },
+    /// The ear died, hangs, or could not begin.
+    EarLost,
+    /// The microphone stream ended.
+    MicEnded(MicEnd),
+    /// The satellite is away.
+    LinkDown,
+    /// It is back.
+    LinkUp,
+    /// The transcript was committed, or that failed.
+    Committed(Attempt, Result<(), Trouble>),
+    /// The request was understood and its reads run.
+    Understood(Attempt),
+    /// It was answered.
+    Answered(Attempt, Outcome),
+    /// Some more of the answer was handed to the satellite.
+    Speaking(Attempt),
+    /// All of the answer was handed to the satellite; so long is its sound.
+    Spoken {
+        /// Of which attempt.
+        attempt: Attempt,
+        /// Length of its sound in milliseconds.
+        sound_ms: u64,
+    },
+    /// No engine could speak it.
+    SpeechFailed(Attempt),
+    /// The first sample left for the loudspeaker.
+    PlaybackStarted(Attempt, Millis),
+    /// The loudspeaker is silent again.
+    PlaybackDone(Attempt, Millis),
+    /// The button was pressed during the answer.
+    StopPressed,
+    /// A newer turn began on the same satellite.
+    Superseded,
+    /// The daemon stops.
+    Shutdown,
+}
+
+/// What is to be spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    /// The answer that [`Input::Answered`] told of.
+    Reply,
+    /// "One moment, sir", ahead of it.
+    Filler,
+    /// What is said to what was not understood.
+    NotUnderstood,
+    /// What is said when something broke.
+    Sorry(Trouble),
+}
+
+/// What a turn wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Keep frames back from the ear: speech has ended, for now.
+    HoldEar,
+    /// Give the ear what was kept back, and all that follows.
+    ResumeEar,
+    /// Drop what was kept back, and ask for [`Input::Final`].
+    FinishEar,
+    /// The ear is not needed any more.
+    DropEar,
+    /// Tell the satellite to close the microphone; silently, where a wake opened nothing.
+    CloseMic {
+        /// Without an earcon.
+        silent: bool,
+    },
+    /// What the satellite shows.
+    Show(Showing),
+    /// The request as heard so far, for the page.
+    Partial(String),
+    /// Commit the transcript, then tell [`Input::Committed`].
+    Commit(Attempt, String),
+    /// Understand the request, run its reads, make the answer; then tell [`Input::Answered`].
+    Answer(Attempt),
+    /// Speak, sentence by sentence, each committed first.
+    Speak(Attempt, Speech),
+    /// The request changed: forget all that was made for this attempt, and be silent.
+    Withdraw(Attempt),
+    /// Stop making and speaking this attempt's answer, and be silent; what it brought stays in the record.
+    Hush(Attempt),
+    /// A false wake: forget what was heard.
+    Forget,
+    /// The turn is over.
+    Finish(Ending),
+}
+
+/// What the satellite shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Showing {
+    /// It listens.
+    Listening,
+    /// An answer is being made.
+    Thinking,
+    /// It speaks.
+    Speaking,
+    /// Nothing.
+    Idle,
+    /// Something is wrong.
+    Trouble,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With an answer, also to what was not understood.
+    Answered,
+    /// Understood, with nothing to say.
+    Quiet,
+    /// The wake opened nothing: silence was the right answer.
+    FalseWake,
+    /// With a spoken sorry.
+    Sorry(Trouble),
+    /// By "stop".
+    Stopped,
+    /// By a newer turn on the same satellite.
+    Superseded,
+    /// No word could be spoken: the engines failed.
+    SpeechFailed,
+    /// No word could be spoken: the satellite is away.
+    SatelliteAway(Option<Trouble>),
+    /// The satellite never said that it played the answer.
+    PlaybackUnknown,
+    /// The daemon stopped.
+    Shutdown,
+}
+
+#[derive(Debug)]
+enum Hearing {
+    /// The microphone is open: somebody speaks, or the reopening window is.
+    Open(Endpointer),
+    /// The end stands; the ear's last word is awaited.
+    Finishing { until: Millis },
+    /// Nothing more is heard.
+    Closed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Up,
+    Down,
+}
+
+/// One turn. See the module.
+#[derive(Debug)]
+pub struct Turn {
+    hearing: Hearing,
+    answering: Answering,
+    wake: Option<Checking>,
+    phrase: Option<String>,
+    spoken: bool,
+    link: Link,
+    attempt: Attempt,
+    asked: String,
+    heard: Millis,
+    marks: Marks,
+    ends_by: Millis,
+    effects: VecDeque<Effect>,
+}
+
+impl Turn {
+    /// Begins a turn.
+    pub fn new(opening: Opening, now: Millis) -> Self {
+        let at = match &opening {
+            Opening::Wake(wake, _) => wake.at,
+            Opening::Unasked | Opening::Typed { .. } | Opening::Announcement => now,
+        };
+        let mut marks = Marks::default();
+        marks.set(Mark::Wake, at);
+        let mut turn = Self {
+            hearing: Hearing::Closed,
+            answering: Answering::Nothing,
+            wake: None,
+            phrase: None,
+            spoken: !matches!(opening, Opening::Typed { aloud: false, .. }),
+            link: Link::Up,
+            attempt: Attempt::default(),
+            asked: String::new(),
+            heard: at,
+            marks,
+            ends_by: now.plus(TURN_MAX_MS),
+            effects: VecDeque::new(),
+        };
+        match opening {
+            Opening::Wake(wake, ear) => {
+                turn.phrase = Some(wake.phrase.clone());
+                turn.wake = Some(Checking::new(wake, ear));
+                turn.listen(at, now);
+            }
+            Opening::Unasked => turn.listen(at, now),
+            Opening::Typed { text, .. } => {
+                turn.asked = text;
+                turn.commit(now);
+            }
+            Opening::Announcement => turn.speak(Speech::Reply, now),
+        }
+        turn
+    }
+
+    /// Takes something in; effects are then to be polled.
+    pub fn handle(&mut self, input: Input, now: Millis) {
+        if self.is_over() {
+            return;
+        }
+        match input {
+            Input::Frame { captured, voice } => {
+                self.marks.set(Mark::FirstFrame, now);
+                self.endpoint(endpoint::Input::Frame { captured, voice }, now);
+            }
+            Input::Partial { text, meaning, heard } => self.partial(&text, meaning, heard, now),
+            Input::Final { text, changed } => self.last_word(&text, changed, now),
+            Input::EarLost => self.ear_lost(now),
+            Input::MicEnded(end) => self.mic_ended(end, now),
+            Input::StopPressed => self.finish(Ending::Stopped),
+            Input::Superseded => self.finish(Ending::Superseded),
+            Input::Shutdown => self.finish(Ending::Shutdown),
+            input => self.answering_input(input, now),
+        }
+    }
+
+    /// The next effect.
+    pub fn poll_output(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due; `None` once the turn is over.
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        if self.is_over() {
+            return None;
+        }
+        let hearing = match &self.hearing {
+            Hearing::Open(endpointer) => endpointer.poll_timeout(),
+            Hearing::Finishing { until } => Some(*until),
+            Hearing::Closed => None,
+        };
+        [hearing, self.answering.deadline(), Some(self.ends_by)].into_iter().flatten().min()
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        if self.is_over() {
+            return;
+        }
+        if now >= self.ends_by {
+            return self.finish(Ending::Sorry(Trouble::Internal));
+        }
+        match &mut self.hearing {
+            Hearing::Open(endpointer) => {
+                endpointer.handle_timeout(now);
+                self.decide(now);
+            }
+            // What was acted on stands.
+            Hearing::Finishing { until } if now >= *until => self.deaf(now),
+            Hearing::Finishing { .. } | Hearing::Closed => {}
+        }
+        self.answering_timeout(now);
+    }
+
+    /// Times so far.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// The second check of the wake word; `None` in a turn without one.
+    pub fn wake_check(&self) -> Option<WakeCheck> {
+        self.wake.as_ref().map(Checking::check)
+    }
+
+    /// The request acted on, wake phrase taken off.
+    pub fn asked(&self) -> &str {
+        &self.asked
+    }
+
+    /// Whether [`Effect::Finish`] was given out.
+    pub fn is_over(&self) -> bool {
+        matches!(self.answering, Answering::Over)
+    }
+
+    fn listen(&mut self, opened: Millis, now: Millis) {
+        self.hearing = Hearing::Open(Endpointer::new(opened, now));
+        self.effects.push_back(Effect::Show(Showing::Listening));
+    }
+
+    fn partial(&mut self, text: &str, meaning: Meaning, heard: Millis, now: Millis) {
+        let Hearing::Open(endpointer) = &self.hearing else { return };
+        self.heard = heard;
+        if let Some(wake) = &mut self.wake {
+            wake.words(text, heard);
+            if wake.vetoed(heard) {
+                return self.false_wake();
+            }
+        }
+        let asked = request(text, self.phrase.as_deref());
+        if asked == "stop" {
+            self.asked = asked.to_owned();
+            return self.finish(Ending::Stopped);
+        }
+        let changed = asked != self.asked;
+        if !endpointer.takes(meaning) {
+            return;
+        }
+        if changed {
+            self.asked = asked.to_owned();
+            self.effects.push_back(Effect::Partial(asked.to_owned()));
+        }
+        self.endpoint(endpoint::Input::Words { meaning, heard, changed }, now);
+    }
+
+    fn hearing_speech(&self) -> bool {
+        matches!(&self.hearing, Hearing::Open(endpointer) if !endpointer.in_window())
+    }
+
+    fn endpoint(&mut self, input: endpoint::Input, now: Millis) {
+        if let Hearing::Open(endpointer) = &mut self.hearing {
+            endpointer.handle(input, now);
+            self.decide(now);
+        }
+    }
+
+    fn decide(&mut self, now: Millis) {
+        while let Hearing::Open(endpointer) = &mut self.hearing {
+            let Some(decision) = endpointer.poll_output() else { return };
+            match decision {
+                Decision::End { speech_end } => {
+                    self.marks.move_to(Mark::SpeechEnd, speech_end);
+                    self.effects.push_back(Effect::HoldEar);
+                    self.commit(now);
+                }
+                Decision::Listen => self.effects.push_back(Effect::ResumeEar),
+                Decision::Reopen => self.reopen(),
+                Decision::Close => {
+                    self.close_mic(false);
+                    self.effects.push_back(Effect::FinishEar);
+                    self.hearing = Hearing::Finishing { until: now.plus(FINAL_MAX_MS) };
+                }
+                Decision::NoSpeech => {
+                    self.effects.push_back(Effect::DropEar);
+                    self.nothing_asked(now);
+                }
+                Decision::TooLong => self.sorry(Trouble::TooLong, now),
+                Decision::Stalled => self.sorry(Trouble::LinkLost, now),
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        self.withdraw();
+        self.marks.clear(Mark::SpeechEnd);
+        self.effects.push_back(Effect::ResumeEar);
+        self.effects.push_back(Effect::Show(Showing::Listening));
+    }
+
+    fn close_mic(&mut self, silent: bool) {
+        if let Hearing::Open(_) = self.hearing {
+            self.effects.push_back(Effect::CloseMic { silent });
+        }
+        self.hearing = Hearing::Closed;
+    }
+
+    fn nothing_asked(&mut self, now: Millis) {
+        let confirmed = matches!(self.wake_check(), None | Some(WakeCheck::Confirmed));
+        self.close_mic(!confirmed);
+        if confirmed { self.speak(Speech::NotUnderstood, now) } else { self.false_wake() }
+    }
+
+    fn false_wake(&mut self) {
+        self.effects.push_back(Effect::Forget);
+        self.asked.clear();
+        self.close_mic(true);
+        self.finish(Ending::FalseWake);
+    }
+
+    fn last_word(&mut self, text: &str, changed: bool, now: Millis) {
+        let Hearing::Finishing { .. } = self.hearing else { return };
+        let asked = request(text, self.phrase.as_deref());
+        if let Some(wake) = &mut self.wake {
+            wake.words(text, self.heard);
+        }
+        self.hearing = Hearing::Closed;
+        if changed && !asked.is_empty() {
+            self.withdraw();
+            self.asked = asked.to_owned();
+            self.commit(now);
+        } else {
+            self.speak_what_waits(now);
+        }
+    }
+
+    /// Nothing more will be heard; what was acted on stands.
+    fn deaf(&mut self, now: Millis) {
+        self.effects.push_back(Effect::DropEar);
+        self.close_mic(false);
+        self.speak_what_waits(now);
+    }
+
+    fn ear_lost(&mut self, now: Millis) {
+        match &self.hearing {
+            Hearing::Open(_) if self.hearing_speech() => self.sorry(Trouble::EarLost, now),
+            Hearing::Open(_) | Hearing::Finishing { .. } => self.deaf(now),
+            Hearing::Closed => {}
+        }
+    }
+
+    fn mic_ended(&mut self, end: MicEnd, now: Millis) {
+        let Hearing::Open(_) = self.hearing else { return };
+        if !self.hearing_speech() {
+            return self.endpoint(endpoint::Input::StreamEnded, now);
+        }
+        match end {
+            MicEnd::InOrder => self.endpoint(endpoint::Input::StreamEnded, now),
+            MicEnd::TooLong => self.sorry(Trouble::TooLong, now),
+            MicEnd::MicLost => self.sorry(Trouble::MicLost, now),
+            MicEnd::Cut => self.sorry(Trouble::LinkLost, now),
+        }
+    }
+
+    fn finish(&mut self, ending: Ending) {
+        if self.is_over() {
+            return;
+        }
+        self.hush();
+        if !matches!(self.hearing, Hearing::Closed) {
+            self.effects.push_back(Effect::DropEar);
+        }
+        self.close_mic(true);
+        self.answering = Answering::Over;
+        if self.spoken {
+            let trouble = matches!(ending, Ending::SpeechFailed | Ending::Sorry(_) | Ending::SatelliteAway(_));
+            let showing = if trouble { Showing::Trouble } else { Showing::Idle };
+            self.effects.push_back(Effect::Show(showing));
+        }
+        self.effects.push_back(Effect::Finish(ending));
+    }
+}

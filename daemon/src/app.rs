@@ -1,0 +1,293 @@
+//! The daemon put together: every part started in order, kept alive where another is broken, stopped in order.
+//!
+//! The store, the hub and the control socket are needed for anything at all: without one of them the daemon ends with a clear error. Ear,
+//! speech, cluster and page may be broken; that is told as an event, and turns say sorry.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use jarvis_core::cluster::Presence;
+use jarvis_core::ids::UnixSeconds;
+use jarvis_core::intent::Grammar;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::board::{self, Picture};
+use crate::cluster::{ClusterClient, ClusterConfig};
+use crate::config::Config;
+use crate::ctl::{self, Admission, Server};
+use crate::ear::{Ear, EarStatus};
+use crate::environment::Environment;
+use crate::event::{Bus, EventKind, UnixMillis};
+use crate::hub::Hub;
+use crate::page::Page;
+use crate::status::House;
+use crate::store::{Keep, Store};
+use crate::systemd::Notifier;
+use crate::turn::{LiveNames, Parts, Turns, lexicon};
+
+/// Hub events that may wait for the turns: about ten seconds of one satellite's sound. While it is full the hub waits.
+const HUB_EVENTS_MAX: usize = 512;
+/// How often old words are looked for.
+const RETENTION_EVERY: Duration = Duration::from_secs(3600);
+/// How often the cluster client's view of its nodes is looked at; this asks nobody.
+const HEALTH_EVERY: Duration = Duration::from_secs(2);
+/// On the way down, each step gets so long.
+const STEP_MAX: Duration = Duration::from_secs(2);
+
+/// Runs until SIGTERM or SIGINT.
+pub fn run(config: Config, environment: Environment) -> anyhow::Result<()> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let mut term = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut int = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        let stop = async move {
+            tokio::select! {
+                _ = term.recv() => {}
+                _ = int.recv() => {}
+            }
+        };
+        serve(config, environment, stop).await
+    })
+}
+
+/// Runs until `stop`, or until a part without which nothing works has ended.
+pub async fn serve(config: Config, environment: Environment, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    let notifier = Notifier::new(&environment);
+    let bus = Bus::new();
+    let mut tasks = JoinSet::new();
+    let (picture, board) = watch::channel(Picture::default());
+    tasks.spawn(named("board", board::keep(bus.listen(), picture)));
+    std::fs::create_dir_all(&config.daemon.state_dir).with_context(|| {
+        format!(
+            "cannot make {}; give [daemon] state_dir a place that jarvisd may write to",
+            config.daemon.state_dir.display()
+        )
+    })?;
+    let store = open_store(&config, &bus).await?;
+    let cluster = open_cluster(&config, &bus);
+    let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
+    tasks.spawn(named("ear", ear_task.run()));
+    tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
+    tasks.spawn(named("node health", tell_nodes(cluster.clone(), bus.clone())));
+    let (names, keep_names) = LiveNames::keep(cluster.clone());
+    tasks.spawn(named("names", keep_names));
+    let (events, hub_events) = mpsc::channel(HUB_EVENTS_MAX);
+    let (hub, hub_task) = Hub::start(config.link.clone(), events).await.context("satellites cannot be served")?;
+    tasks.spawn(async move {
+        if let Err(error) = hub_task.run().await {
+            tracing::error!("the hub ended: {error}");
+        }
+        HUB
+    });
+    let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
+    let house = House {
+        config: Arc::new(config),
+        hub: hub.clone(),
+        store: store.clone(),
+        bus: bus.clone(),
+        board,
+        ear: ear.clone(),
+        cluster: cluster.clone(),
+        typed,
+        started: Instant::now(),
+    };
+    tasks.spawn(named("retention", retain(store.clone(), house.config.retention.keep())));
+    let parts = Parts {
+        hub: hub.clone(),
+        ear,
+        lexicon: lexicon(&house.config.ear.model),
+        store: store.clone(),
+        cluster,
+        speech: None,
+        grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
+        names,
+        bus: bus.clone(),
+        started: UnixSeconds(jiff::Timestamp::now().as_second()),
+    };
+    let (stop_turns, stopping) = oneshot::channel();
+    let mut turns = tokio::task::JoinSet::new();
+    turns.spawn(Turns::new(parts).run(hub_events, typed_turns, stopping));
+    let mut doors = open_doors(&house, &bus).await?;
+    notifier.ready("listening");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
+
+    let ended = tokio::select! {
+        ended = until_over(stop, &mut tasks, &mut turns) => ended,
+        () = watchdog(&house, &notifier) => Ok(()),
+    };
+
+    notifier.stopping();
+    doors.shutdown().await;
+    if stop_turns.send(()).is_ok() {
+        step("turns", async { while turns.join_next().await.is_some() {} }).await;
+    }
+    step("hub", hub.shutdown()).await;
+    tasks.shutdown().await;
+    drop(house);
+    step("store", async {
+        if let Err(error) = store.close().await {
+            tracing::error!("the store did not close: {error}");
+        }
+    })
+    .await;
+    tracing::info!("stopped");
+    ended
+}
+
+/// The hub's name among the tasks.
+const HUB: &str = "hub";
+
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+async fn until_over(
+    stop: impl Future<Output = ()>,
+    tasks: &mut JoinSet<&'static str>,
+    turns: &mut JoinSet<()>,
+) -> anyhow::Result<()> {
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return Ok(()),
+            ended = turns.join_next() => anyhow::bail!("the turns ended: {ended:?}"),
+            Some(ended) = tasks.join_next() => match ended {
+                Ok(HUB) => anyhow::bail!("the hub ended; satellites cannot be served any more"),
+                Ok(name) => tracing::debug!(name, "a task is done"),
+                Err(error) => anyhow::bail!("a part broke: {error}"),
+            },
+        }
+    }
+}
+
+async fn step(name: &str, work: impl Future<Output = ()>) {
+    if tokio::time::timeout(STEP_MAX, work).await.is_err() {
+        tracing::warn!(name, "did not stop in time");
+    }
+}
+
+async fn open_store(config: &Config, bus: &Bus) -> anyhow::Result<Store> {
+    let path = config.daemon.database();
+    let (store, opened) =
+        tokio::task::spawn_blocking(move || Store::open(&path)).await.context("the store broke")??;
+    if let Some(aside) = opened.kept_aside {
+        let reason = format!(
+            "a damaged database was kept aside as {}: {}; `jarvisctl doctor` says what to do",
+            aside.path.display(),
+            aside.reason
+        );
+        tracing::error!("{reason}");
+        bus.tell(EventKind::Degraded { part: "store".into(), reason, fallback: Some("a new database".into()) });
+    }
+    if opened.cut_turns > 0 {
+        tracing::warn!(turns = opened.cut_turns, "turns were cut off by the end of the run before this one");
+    }
+    Ok(store)
+}
+
+fn open_cluster(config: &Config, bus: &Bus) -> ClusterClient {
+    let broken = match ClusterClient::new(&config.cluster) {
+        Ok(client) => return client,
+        Err(error) => error.to_string(),
+    };
+    tracing::error!("no cluster: {broken}");
+    bus.tell(EventKind::Degraded { part: "cluster".into(), reason: broken, fallback: None });
+    #[expect(clippy::expect_used, reason = "the default names no node and no secret, so nothing of it can be wrong")]
+    ClusterClient::new(&ClusterConfig::default()).expect("the empty cluster")
+}
+
+/// Control socket and page. The page may be missing.
+async fn open_doors(house: &House, bus: &Bus) -> anyhow::Result<JoinSet<()>> {
+    let mut doors = JoinSet::new();
+    let daemon = &house.config.daemon;
+    let group = daemon.control_group.as_deref().and_then(ctl::group_id);
+    let server = Server::bind(&daemon.socket(), Admission::of_daemon(group)).await.context("no control socket")?;
+    doors.spawn(server.run(house.clone()));
+    match Page::bind(&house.config.page).await {
+        Ok(page) => {
+            tracing::info!(address = %page.address(), "the page is served");
+            let house = house.clone();
+            doors.spawn(async move {
+                if let Err(error) = page.run(house).await {
+                    tracing::error!("the page ended: {error}");
+                }
+            });
+        }
+        Err(error) => {
+            tracing::error!("{error}");
+            bus.tell(EventKind::Degraded {
+                part: "page".into(),
+                reason: error.to_string(),
+                fallback: Some("jarvisctl".into()),
+            });
+        }
+    }
+    Ok(doors)
+}
+
+/// Never ends.
+async fn watchdog(house: &House, notifier: &Notifier) {
+    notifier
+        .watchdog(async || {
+            house.store.turns(1).await.map_err(|e| format!("store: {e}"))?;
+            house.hub.satellites().await;
+            Ok(())
+        })
+        .await;
+    std::future::pending().await
+}
+
+async fn retain(store: Store, keep: Keep) {
+    let mut clock = tokio::time::interval(RETENTION_EVERY);
+    loop {
+        clock.tick().await;
+        match store.retain(keep, UnixMillis::now().0).await {
+            Ok(done) => tracing::debug!(?done, "retention"),
+            Err(error) => tracing::error!("old words could not be forgotten: {error}"),
+        }
+    }
+}
+
+async fn tell_ear(mut ear: Ear, bus: Bus) {
+    let mut broken = false;
+    let mut status = ear.status();
+    loop {
+        match status {
+            EarStatus::Broken { reason, .. } => {
+                broken = true;
+                tracing::error!("the ear is broken: {reason}");
+                bus.tell(EventKind::Degraded { part: "ear".into(), reason, fallback: None });
+            }
+            EarStatus::Ready { .. } if broken => {
+                broken = false;
+                bus.tell(EventKind::Restored { part: "ear".into() });
+            }
+            EarStatus::Ready { .. } | EarStatus::Starting { .. } => {}
+        }
+        status = ear.status_changed().await;
+    }
+}
+
+async fn tell_nodes(cluster: ClusterClient, bus: Bus) {
+    let mut clock = tokio::time::interval(HEALTH_EVERY);
+    let mut known = Vec::new();
+    loop {
+        clock.tick().await;
+        let health = cluster.health();
+        for node in &health {
+            let Some(answers) = node.answers else { continue };
+            let before = known.iter().find(|(name, _)| *name == node.node).map(|(_, answers)| *answers);
+            if before != Some(answers) {
+                let presence = if answers { Presence::Online } else { Presence::Unknown };
+                bus.tell(EventKind::Node { node: node.node.clone(), presence });
+            }
+        }
+        known = health.into_iter().filter_map(|n| Some((n.node, n.answers?))).collect();
+    }
+}

@@ -1,0 +1,174 @@
+//! From a request to an answer: understand, route, clear the reads, run them, put it in words. Each step is committed before it is told.
+
+use jarvis_core::answer::{self, Asker, Reply, Trouble};
+use jarvis_core::gate::Gate;
+use jarvis_core::ids::{TurnId, UnixSeconds};
+use jarvis_core::intent::Understood;
+use jarvis_core::names::Names;
+use jarvis_core::tool::Facts;
+use jarvis_core::turn::{Attempt, Input, Outcome};
+use tokio::sync::mpsc;
+
+use super::driver::News;
+use super::{Before, Parts};
+use crate::event::{Route, RouteKind, ToolRun, UnixMillis};
+use crate::store::{StoreError, ToolRow};
+
+/// One attempt at answering.
+pub(super) struct Job {
+    pub(super) parts: Parts,
+    pub(super) turn: TurnId,
+    pub(super) attempt: Attempt,
+    pub(super) room: String,
+    pub(super) before: Before,
+    pub(super) asked: String,
+    pub(super) news: mpsc::Sender<News>,
+}
+
+/// What the words of an answer depend on beside the facts, owned.
+pub(super) struct Asking {
+    now: UnixSeconds,
+    local_offset_s: i32,
+    room: String,
+    rooms: Vec<String>,
+    started: UnixSeconds,
+    before: Before,
+    seed: u64,
+    demo_ear: bool,
+}
+
+impl Asking {
+    pub(super) async fn new(parts: &Parts, room: &str, before: Before, turn: TurnId) -> Self {
+        let now = jiff::Zoned::now();
+        let satellites = parts.hub.satellites().await;
+        Self {
+            now: UnixSeconds(now.timestamp().as_second()),
+            local_offset_s: now.offset().seconds(),
+            room: room.to_owned(),
+            rooms: satellites.into_iter().filter(|s| s.connected).map(|s| s.room).collect(),
+            started: parts.started,
+            before,
+            seed: turn.0,
+            demo_ear: !parts.tried_on_people(),
+        }
+    }
+
+    pub(super) fn asker<'a>(&'a self, names: &'a Names) -> Asker<'a> {
+        Asker {
+            now: self.now,
+            local_offset_s: self.local_offset_s,
+            room: &self.room,
+            rooms: &self.rooms,
+            started: self.started,
+            last_heard: self.before.heard.as_deref(),
+            last_reply: self.before.reply.as_deref(),
+            last_route: self.before.route.as_deref(),
+            names,
+            seed: self.seed,
+            demo_ear: self.demo_ear,
+        }
+    }
+}
+
+impl Job {
+    /// Runs to the end; the outcome always comes.
+    pub(super) async fn run(self) {
+        let outcome = match self.answer().await {
+            Ok(outcome) => outcome,
+            Err(Failed::Store(error)) => {
+                let reason = error.to_string();
+                self.tell(News::Broken { part: "store", reason }).await;
+                Outcome::Failed(Trouble::Internal)
+            }
+        };
+        self.tell(News::Input(Input::Answered(self.attempt, outcome))).await;
+    }
+
+    async fn answer(&self) -> Result<Outcome, Failed> {
+        let names = self.parts.names.first().await;
+        let asking = Asking::new(&self.parts, &self.room, self.before.clone(), self.turn).await;
+        let asker = asking.asker(&names);
+        let (reply, outcome) = match self.parts.grammar.understand(&self.asked, &names) {
+            Understood::Intent { intent, score, pattern } => {
+                self.route(RouteKind::Intent, format!("{}, score {score:.2}: {pattern}", intent.kind)).await?;
+                self.tell(News::Input(Input::Understood(self.attempt))).await;
+                let facts = self.read(&intent).await?;
+                let reply = answer::answer(&intent, &facts, &asker);
+                let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
+                (reply, outcome)
+            }
+            Understood::Ambiguous { question, choices, intent_kind } => {
+                self.route(RouteKind::Question, format!("{intent_kind}: {} would fit", choices.join(", "))).await?;
+                (Reply { speech: question, ..Reply::default() }, Outcome::Reply)
+            }
+            Understood::Nothing { heard } => {
+                self.route(RouteKind::NotUnderstood, "no request that I know".to_owned()).await?;
+                (answer::not_understood(&heard, &asker), Outcome::NotUnderstood)
+            }
+        };
+        self.parts.store.reply(self.turn, &reply.speech).await?;
+        self.tell(News::Reply { attempt: self.attempt, reply }).await;
+        Ok(outcome)
+    }
+
+    async fn route(&self, kind: RouteKind, reason: String) -> Result<(), Failed> {
+        let route = Route { kind, reason };
+        self.parts.store.route(self.turn, route.kind.as_str(), &route.reason).await?;
+        self.tell(News::Route { attempt: self.attempt, route }).await;
+        Ok(())
+    }
+
+    async fn read(&self, intent: &jarvis_core::intent::Intent) -> Result<Facts, Failed> {
+        let gate = Gate::new();
+        let mut cleared = Vec::new();
+        let mut refused = Vec::new();
+        for read in answer::reads(intent) {
+            let (name, tier) = (read.name(), read.tier());
+            match gate.clear(read) {
+                Ok(read) => cleared.push(read),
+                Err(refusal) => refused.push(ToolRun {
+                    name: name.to_owned(),
+                    args: serde_json::Value::Null,
+                    tier,
+                    outcome: refusal.to_string(),
+                    ms: 0,
+                }),
+            }
+        }
+        let (facts, ran) =
+            if cleared.is_empty() { (Facts::default(), Vec::new()) } else { self.parts.cluster.run(cleared).await };
+        for tool in refused.into_iter().chain(ran) {
+            let row = ToolRow {
+                name: tool.name.clone(),
+                args: tool.args.clone(),
+                tier: tool.tier,
+                outcome: tool.outcome.clone(),
+                ms: tool.ms,
+            };
+            self.parts.store.tool(self.turn, row).await?;
+            self.tell(News::Tool { attempt: self.attempt, tool }).await;
+        }
+        Ok(facts)
+    }
+
+    async fn tell(&self, news: News) {
+        if self.news.send(news).await.is_err() {
+            tracing::debug!(turn = %self.turn, "the turn ended before its answer was made");
+        }
+    }
+}
+
+enum Failed {
+    Store(StoreError),
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Milliseconds of the wall clock, for the store.
+pub(super) fn unix_ms() -> i64 {
+    UnixMillis::now().0
+}

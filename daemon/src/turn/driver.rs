@@ -1,0 +1,594 @@
+//! One turn's task: carries out what [`jarvis_core::turn::Turn`] decides, and tells it what came of it.
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::time::Duration;
+
+use jarvis_core::answer::{self, Act, Reply, Trouble};
+use jarvis_core::endpoint::Meaning;
+use jarvis_core::ids::{SatelliteId, TurnId};
+use jarvis_core::intent::Understood;
+use jarvis_core::names::Names;
+use jarvis_core::turn::{
+    self as core, Attempt, Effect, Ending, Input, Opening, Outcome, Showing, Speech, Turn, WakeCheck,
+};
+use jarvis_link::message::{DaemonMicros, Generation, Mood, Settings, ToSatellite, Utterance};
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinSet};
+
+use super::answer::{Asking, unix_ms};
+use super::hearing::Hearing;
+use super::parts::millis;
+use super::record::Recording;
+use super::speak::{self, Text};
+use super::{Before, Parts, answer as answering};
+use crate::ear::EarHeard;
+use crate::event::{EventKind, Route, ToolRun, TurnRecord, Wake};
+use crate::hub::{Opening as Opened, PlaybackNews};
+use crate::store::{NewTurn, Source, WakeRow};
+
+/// Generations that one turn may use up: it opens one answer per attempt.
+pub(super) const GENERATIONS_PER_TURN: u64 = 1 << 16;
+/// News of a turn's jobs that may wait; jobs then wait as well.
+const NEWS_MAX: usize = 64;
+/// The store must begin a turn within this, else the turn says sorry.
+const STORE_MAX: Duration = Duration::from_secs(3);
+/// A cut of an utterance to show, in characters.
+const SHOWN_MAX: usize = 2000;
+/// "Louder" and "quieter".
+const VOLUME_STEP: u8 = 10;
+/// What bridges a long wait.
+const FILLER: &str = "One moment, sir.";
+
+/// To a turn.
+#[derive(Debug)]
+pub(super) enum ToTurn {
+    Frame { captured: DaemonMicros, voice: u8, samples: Vec<i16> },
+    MicEnded(core::MicEnd),
+    LinkUp,
+    LinkDown,
+    Playback { generation: Generation, news: PlaybackNews },
+    StopPressed,
+    Superseded,
+    Shutdown,
+}
+
+/// From a turn's jobs.
+pub(super) enum News {
+    Input(Input),
+    Route { attempt: Attempt, route: Route },
+    Tool { attempt: Attempt, tool: ToolRun },
+    Reply { attempt: Attempt, reply: Reply },
+    Broken { part: &'static str, reason: String },
+}
+
+/// Where a turn comes from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    Heard { utterance: Utterance, opened: Opened },
+    Typed(String),
+    Said(String),
+}
+
+impl Origin {
+    pub(super) fn utterance(&self) -> Option<Utterance> {
+        match self {
+            Self::Heard { utterance, .. } => Some(*utterance),
+            Self::Typed(_) | Self::Said(_) => None,
+        }
+    }
+}
+
+/// What a turn begins with.
+pub(super) struct Begin {
+    pub(super) parts: Parts,
+    pub(super) room: String,
+    pub(super) satellite: Option<SatelliteId>,
+    pub(super) origin: Origin,
+    pub(super) before: Before,
+    pub(super) generation: Generation,
+    pub(super) messages: mpsc::Receiver<ToTurn>,
+}
+
+/// What a job of a turn does, should it panic.
+#[derive(Debug, Clone, Copy)]
+enum Work {
+    Commit,
+    Answer,
+    Speak,
+}
+
+/// An answer being spoken.
+struct Speaker {
+    attempt: Attempt,
+    generation: Generation,
+    texts: mpsc::Sender<Text>,
+}
+
+/// The task. See the module.
+pub(super) struct Driver {
+    begin: Begin,
+}
+
+impl Driver {
+    pub(super) fn new(begin: Begin) -> Self {
+        Self { begin }
+    }
+
+    /// Runs the turn to its end; ends always.
+    pub(super) async fn run(self) -> TurnRecord {
+        let mut running = Running::new(self.begin).await;
+        let ending = running.run().await;
+        running.close(ending).await
+    }
+}
+
+struct Running {
+    parts: Parts,
+    room: String,
+    satellite: Option<SatelliteId>,
+    utterance: Option<Utterance>,
+    before: Before,
+    generation: Generation,
+    messages: mpsc::Receiver<ToTurn>,
+    closed: bool,
+    id: TurnId,
+    turn: Turn,
+    hearing: Hearing,
+    partial: (String, Meaning),
+    jobs: JoinSet<()>,
+    work: HashMap<Id, (Attempt, Work)>,
+    news: mpsc::Receiver<News>,
+    tell: mpsc::Sender<News>,
+    speaker: Option<Speaker>,
+    reply: String,
+    recording: Recording,
+    ending: Option<Ending>,
+}
+
+impl Running {
+    async fn new(begin: Begin) -> Self {
+        let Begin { parts, room, satellite, origin, before, generation, messages } = begin;
+        let utterance = origin.utterance();
+        let (source, wake) = match &origin {
+            Origin::Heard { opened: Opened::Wake { phrase, score, .. }, .. } => {
+                (Source::Voice, Some(Wake { phrase: phrase.clone(), score: *score, check: WakeCheck::CannotTell }))
+            }
+            Origin::Heard { .. } => (Source::Voice, None),
+            Origin::Typed(_) => (Source::Typed, None),
+            Origin::Said(_) => (Source::Said, None),
+        };
+        let row = NewTurn {
+            room: room.clone(),
+            satellite: satellite.clone(),
+            source,
+            started_ms: unix_ms(),
+            wake: wake.as_ref().map(|w| WakeRow { phrase: w.phrase.clone(), score: w.score, check: None }),
+        };
+        let (tell, news) = mpsc::channel(NEWS_MAX);
+        let (id, broken) = match tokio::time::timeout(STORE_MAX, parts.store.begin_turn(row)).await {
+            Ok(Ok(id)) => (id, None),
+            Ok(Err(error)) => (TurnId(unix_ms().unsigned_abs()), Some(error.to_string())),
+            Err(_) => (TurnId(unix_ms().unsigned_abs()), Some("the store does not answer".to_owned())),
+        };
+        parts.bus.tell(EventKind::Wake { turn: id, satellite: satellite.clone(), wake: wake.clone() });
+        let (opening, reply) = opening(&parts, origin, satellite.is_some());
+        let mut running = Self {
+            turn: Turn::new(opening, parts.now()),
+            recording: Recording::new(id, satellite.clone(), wake),
+            parts,
+            room,
+            satellite,
+            utterance,
+            before,
+            generation,
+            messages,
+            closed: false,
+            id,
+            hearing: Hearing::Off,
+            partial: (String::new(), Meaning::Nothing),
+            jobs: JoinSet::new(),
+            work: HashMap::new(),
+            news,
+            tell,
+            speaker: None,
+            reply,
+            ending: None,
+        };
+        if let Some(reason) = broken {
+            running.broken("store", reason);
+        }
+        if utterance.is_some() {
+            match Hearing::begin(&running.parts.ear).await {
+                Ok(hearing) => running.hearing = hearing,
+                Err(reason) => running.lose_ear(reason),
+            }
+        }
+        running
+    }
+
+    async fn run(&mut self) -> Ending {
+        loop {
+            while let Some(effect) = self.turn.poll_output() {
+                self.carry_out(effect).await;
+            }
+            if let Some(ending) = self.ending {
+                return ending;
+            }
+            let due = self.turn.poll_timeout();
+            let wait = due.map(|due| Duration::from_millis(due.since(self.parts.now()).max(1)));
+            tokio::select! {
+                message = self.messages.recv(), if !self.closed => match message {
+                    Some(message) => self.message(message).await,
+                    None => self.closed = true,
+                },
+                heard = self.hearing.next() => self.heard(heard),
+                Some(news) = self.news.recv() => self.job_news(news).await,
+                Some(done) = self.jobs.join_next_with_id() => self.job_done(done),
+                () = sleep(wait) => {
+                    let now = self.parts.now();
+                    self.turn.handle_timeout(now);
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.parts.now();
+        self.turn.handle(input, now);
+    }
+
+    fn broken(&mut self, part: &str, reason: String) {
+        tracing::warn!(turn = self.id.0, part, "{reason}");
+        self.parts.bus.tell(EventKind::Degraded { part: part.to_owned(), reason: reason.clone(), fallback: None });
+        self.recording.broken.push(reason);
+    }
+
+    fn lose_ear(&mut self, reason: String) {
+        self.hearing = Hearing::Off;
+        self.broken("ear", reason);
+        self.input(Input::EarLost);
+    }
+
+    async fn message(&mut self, message: ToTurn) {
+        match message {
+            ToTurn::Frame { captured, voice, samples } => {
+                let captured = millis(captured);
+                if let Err(error) = self.hearing.frame(captured, samples).await {
+                    self.lose_ear(error.to_string());
+                }
+                self.input(Input::Frame { captured: captured.plus(FRAME_MS), voice });
+            }
+            ToTurn::MicEnded(end) => self.input(Input::MicEnded(end)),
+            ToTurn::LinkUp => self.input(Input::LinkUp),
+            ToTurn::LinkDown => self.input(Input::LinkDown),
+            ToTurn::StopPressed => self.input(Input::StopPressed),
+            ToTurn::Superseded => self.input(Input::Superseded),
+            ToTurn::Shutdown => self.input(Input::Shutdown),
+            ToTurn::Playback { generation, news } => {
+                let Some(speaker) = self.speaker.as_ref().filter(|s| s.generation == generation) else { return };
+                match news {
+                    PlaybackNews::Started { at } => self.input(Input::PlaybackStarted(speaker.attempt, millis(at))),
+                    PlaybackNews::Done { at, .. } => self.input(Input::PlaybackDone(speaker.attempt, millis(at))),
+                    PlaybackNews::Sentence(_) => {}
+                }
+            }
+        }
+    }
+
+    fn heard(&mut self, heard: EarHeard) {
+        match heard {
+            EarHeard::Partial { text, heard_ms } => {
+                let heard = self.hearing.captured(heard_ms);
+                if text != self.partial.0 {
+                    let names = self.parts.names.now();
+                    let asked = core::request(&text, self.phrase());
+                    self.partial.1 = core::meaning(asked, &self.parts.grammar, &names);
+                    self.partial.0.clone_from(&text);
+                }
+                self.input(Input::Partial { text, meaning: self.partial.1, heard });
+            }
+            EarHeard::Final { text, .. } => {
+                self.hearing = Hearing::Off;
+                let names = self.parts.names.now();
+                let asked = core::request(&text, self.phrase());
+                let changed = asked != self.turn.asked() && self.asks_else(asked, &names);
+                self.input(Input::Final { text, changed });
+            }
+            EarHeard::Lost { reason } => self.lose_ear(reason),
+        }
+    }
+
+    fn phrase(&self) -> Option<&str> {
+        self.recording.record.wake.as_ref().map(|w| w.phrase.as_str())
+    }
+
+    fn asks_else(&self, asked: &str, names: &Names) -> bool {
+        let understand = |text: &str| self.parts.grammar.understand(text, names);
+        match (understand(self.turn.asked()), understand(asked)) {
+            (Understood::Intent { intent: before, .. }, Understood::Intent { intent: now, .. }) => before != now,
+            (Understood::Intent { .. }, Understood::Nothing { .. }) => false,
+            _ => true,
+        }
+    }
+
+    async fn job_news(&mut self, news: News) {
+        let now = self.turn.attempt();
+        match news {
+            News::Input(input) => {
+                if let Input::Understood(attempt) = input
+                    && attempt == now
+                    && !self.addressed()
+                {
+                    // Held back until it was known that Jarvis was spoken to.
+                    self.show_transcript();
+                }
+                self.input(input);
+            }
+            News::Route { attempt, route } if attempt == now => {
+                self.recording.record.route = Some(route.clone());
+                self.parts.bus.tell(EventKind::Route { turn: self.id, route });
+            }
+            News::Tool { attempt, tool } if attempt == now => {
+                self.recording.tool(tool.clone());
+                self.parts.bus.tell(EventKind::Tool { turn: self.id, tool });
+            }
+            News::Reply { attempt, reply } if attempt == now => self.replied(reply).await,
+            News::Route { .. } | News::Tool { .. } | News::Reply { .. } => {}
+            News::Broken { part, reason } => self.broken(part, reason),
+        }
+    }
+
+    async fn replied(&mut self, reply: Reply) {
+        self.reply.clone_from(&reply.speech);
+        if let Some(act) = reply.act {
+            self.act(act).await;
+        }
+        if !reply.speech.is_empty() {
+            self.recording.record.reply = Some(reply.speech.clone());
+            self.parts.bus.tell(EventKind::Reply { turn: self.id, text: reply.speech, page: reply.page });
+        }
+    }
+
+    async fn act(&mut self, act: Act) {
+        let change = |volume: u8| match act {
+            Act::Louder => Some(volume.saturating_add(VOLUME_STEP).min(100)),
+            Act::Quieter => Some(volume.saturating_sub(VOLUME_STEP)),
+            Act::Volume(percent) => Some(percent.min(100)),
+            // Silence, and saying it again, are the turn's own.
+            Act::Stop | Act::Cancel | Act::Repeat => None,
+        };
+        let Some(satellite) = &self.satellite else { return };
+        let known = self.parts.hub.satellites().await.into_iter().find(|s| s.id == *satellite);
+        let Some((settings, volume_percent)) =
+            known.and_then(|s| Some((s.settings, change(s.settings.volume_percent)?)))
+        else {
+            return;
+        };
+        if let Err(error) = self.parts.hub.settings(satellite, Settings { volume_percent, ..settings }).await {
+            tracing::warn!(turn = self.id.0, "the volume was not set: {error}");
+        }
+    }
+
+    fn job_done(&mut self, done: Result<(Id, ()), tokio::task::JoinError>) {
+        let error = match done {
+            Ok((id, ())) => {
+                self.work.remove(&id);
+                return;
+            }
+            Err(error) => error,
+        };
+        let Some((attempt, work)) = self.work.remove(&error.id()) else { return };
+        if error.is_cancelled() {
+            return;
+        }
+        self.broken("turn", format!("{work:?} broke: {error}"));
+        self.input(match work {
+            Work::Commit => Input::Committed(attempt, Err(Trouble::Internal)),
+            Work::Answer => Input::Answered(attempt, Outcome::Failed(Trouble::Internal)),
+            Work::Speak => Input::SpeechFailed(attempt),
+        });
+    }
+
+    fn spawn(&mut self, attempt: Attempt, work: Work, job: impl Future<Output = ()> + Send + 'static) {
+        let handle = self.jobs.spawn(job);
+        self.work.insert(handle.id(), (attempt, work));
+    }
+
+    /// Whether it is sure that Jarvis was spoken to.
+    fn addressed(&self) -> bool {
+        matches!(self.turn.wake_check(), None | Some(WakeCheck::Confirmed))
+    }
+
+    fn show_transcript(&self) {
+        let text = self.turn.asked().to_owned();
+        self.parts.bus.tell(EventKind::Transcript { turn: self.id, text });
+    }
+
+    async fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::HoldEar => self.hearing.hold(),
+            Effect::ResumeEar => {
+                if let Err(error) = self.hearing.resume().await {
+                    self.lose_ear(error.to_string());
+                }
+            }
+            Effect::FinishEar => {
+                if let Err(error) = self.hearing.finish().await {
+                    self.lose_ear(error.to_string());
+                }
+            }
+            Effect::DropEar => self.hearing = Hearing::Off,
+            Effect::CloseMic { silent } => {
+                if let Some(utterance) = self.utterance {
+                    self.send(ToSatellite::CloseMic { utterance, silent }).await;
+                }
+            }
+            Effect::Show(showing) => self.send(ToSatellite::Show(mood(showing))).await,
+            Effect::Partial(text) => {
+                // What a wake in doubt heard is shown to nobody before it is known that Jarvis was meant.
+                if self.addressed() {
+                    let text = text.chars().take(SHOWN_MAX).collect();
+                    self.parts.bus.tell(EventKind::Partial { turn: self.id, text });
+                }
+            }
+            Effect::Commit(attempt, text) => self.commit(attempt, text),
+            Effect::Answer(attempt) => self.answer(attempt),
+            Effect::Speak(attempt, speech) => self.speak(attempt, speech).await,
+            Effect::Withdraw(attempt) => {
+                self.hush(attempt).await;
+                self.reply.clear();
+                self.recording.withdraw();
+            }
+            Effect::Hush(attempt) => self.hush(attempt).await,
+            // The row goes when the turn ends.
+            Effect::Forget => self.recording.withdraw(),
+            Effect::Finish(ending) => self.ending = Some(ending),
+        }
+    }
+
+    async fn send(&mut self, message: ToSatellite) {
+        if let Some(satellite) = &self.satellite
+            && let Err(error) = self.parts.hub.send(satellite, message).await
+        {
+            tracing::debug!(turn = self.id.0, "{error}");
+        }
+    }
+
+    fn commit(&mut self, attempt: Attempt, text: String) {
+        self.recording.record.transcript = Some(text.clone());
+        let (store, id, tell) = (self.parts.store.clone(), self.id, self.tell.clone());
+        self.spawn(attempt, Work::Commit, async move {
+            let done = match store.transcript(id, &text).await {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    say(&tell, News::Broken { part: "store", reason: error.to_string() }).await;
+                    Err(Trouble::Internal)
+                }
+            };
+            say(&tell, News::Input(Input::Committed(attempt, done))).await;
+        });
+    }
+
+    fn answer(&mut self, attempt: Attempt) {
+        if self.addressed() {
+            self.show_transcript();
+        }
+        let job = answering::Job {
+            parts: self.parts.clone(),
+            turn: self.id,
+            attempt,
+            room: self.room.clone(),
+            before: self.before.clone(),
+            asked: self.turn.asked().to_owned(),
+            news: self.tell.clone(),
+        };
+        self.spawn(attempt, Work::Answer, job.run());
+    }
+
+    async fn speak(&mut self, attempt: Attempt, speech: Speech) {
+        let text = match speech {
+            Speech::Filler => FILLER.to_owned(),
+            Speech::Reply => self.reply.clone(),
+            Speech::NotUnderstood if !self.reply.is_empty() => self.reply.clone(),
+            Speech::NotUnderstood => self.words(|asker| answer::not_understood("", asker)).await,
+            Speech::Sorry(trouble) => self.words(|asker| answer::sorry(trouble, asker)).await,
+        };
+        if !matches!(speech, Speech::Filler) {
+            self.recording.record.reply = Some(text.clone());
+        }
+        let text =
+            Text { text, last: !matches!(speech, Speech::Filler), uncommitted: matches!(speech, Speech::Sorry(_)) };
+        let texts = self.speaker(attempt);
+        if texts.send(text).await.is_err() {
+            tracing::debug!(turn = self.id.0, "the answer was over before all of it was said");
+        }
+    }
+
+    /// Words that don't come from an answer's making.
+    async fn words(&self, reply: impl FnOnce(&answer::Asker<'_>) -> Reply) -> String {
+        let names = self.parts.names.now();
+        let asking = Asking::new(&self.parts, &self.room, self.before.clone(), self.id).await;
+        reply(&asking.asker(&names)).speech
+    }
+
+    fn speaker(&mut self, attempt: Attempt) -> mpsc::Sender<Text> {
+        if let Some(speaker) = self.speaker.as_ref().filter(|s| s.attempt == attempt) {
+            return speaker.texts.clone();
+        }
+        let (texts, rest) = mpsc::channel(speak::TEXTS_MAX);
+        let generation = self.generation;
+        self.generation.0 += 1;
+        let job = speak::Job {
+            parts: self.parts.clone(),
+            turn: self.id,
+            attempt,
+            satellite: self.satellite.clone(),
+            generation,
+            texts: rest,
+            news: self.tell.clone(),
+        };
+        self.spawn(attempt, Work::Speak, job.run());
+        self.speaker = Some(Speaker { attempt, generation, texts: texts.clone() });
+        texts
+    }
+
+    async fn hush(&mut self, attempt: Attempt) {
+        self.work.retain(|_, (of, _)| *of != attempt);
+        self.jobs.abort_all();
+        if let Some(speaker) = self.speaker.take() {
+            self.send(ToSatellite::StopPlayback { generation: speaker.generation }).await;
+        }
+    }
+
+    async fn close(mut self, ending: Ending) -> TurnRecord {
+        self.hearing = Hearing::Off;
+        self.jobs.shutdown().await;
+        if let (Some(satellite), Some(utterance)) = (&self.satellite, self.utterance)
+            && let Err(error) = self.parts.hub.settle(satellite, utterance).await
+        {
+            tracing::debug!(turn = self.id.0, "{error}");
+        }
+        self.recording.close(&self.turn, ending);
+        self.recording.commit(&self.parts, ending).await;
+        self.recording.record
+    }
+}
+
+/// Length of a frame in milliseconds.
+const FRAME_MS: u64 = 20;
+
+fn opening(parts: &Parts, origin: Origin, aloud: bool) -> (Opening, String) {
+    match origin {
+        Origin::Heard { opened: Opened::Wake { phrase, score, sure, enrolled, at }, .. } => {
+            let ear = parts.ear_standing(&phrase);
+            (Opening::Wake(core::Wake { phrase, score, sure, enrolled, at: millis(at) }, ear), String::new())
+        }
+        Origin::Heard { .. } => (Opening::Unasked, String::new()),
+        Origin::Typed(text) => (Opening::Typed { text, aloud }, String::new()),
+        Origin::Said(text) => (Opening::Announcement, text),
+    }
+}
+
+fn mood(showing: Showing) -> Mood {
+    match showing {
+        Showing::Listening => Mood::Listening,
+        Showing::Thinking => Mood::Thinking,
+        Showing::Speaking => Mood::Speaking,
+        Showing::Idle => Mood::Idle,
+        Showing::Trouble => Mood::Trouble,
+    }
+}
+
+async fn say(tell: &mpsc::Sender<News>, news: News) {
+    if tell.send(news).await.is_err() {
+        tracing::debug!("the turn is over");
+    }
+}
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,319 @@
+//! Turns: from a satellite's microphone, or the owner's keyboard, to an answer.
+//!
+//! [`Turns`] is the one owner of what is known of each room. It hands what the hub tells to the task of the turn it belongs to, and
+//! takes the record of each turn that ends. All decisions are [`jarvis_core::turn`]'s; a [`driver`] only carries them out.
+
+mod answer;
+mod driver;
+mod hearing;
+mod parts;
+mod record;
+mod speak;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jarvis_core::ids::SatelliteId;
+use jarvis_core::turn::MicEnd;
+use jarvis_link::message::{Generation, MicEnd as LinkMicEnd, Utterance};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use crate::ctl::Typed;
+use crate::event::{EventKind, TurnRecord};
+use crate::hub::{Cut, EndReason, HubEvent};
+use driver::{Driver, Origin, ToTurn};
+pub use parts::{LiveNames, Parts, lexicon};
+pub use speak::Voice;
+
+/// What one turn may have waiting: ten seconds of frames. When it is full the hub is made to wait, which holds back the satellites'
+/// streams by flow control; nothing is dropped.
+pub const TURN_QUEUE: usize = 512;
+/// Turns under way at once, over all rooms; beyond it a request is turned away (a wake) or told to try again (a typed one).
+pub const TURNS_MAX: usize = 64;
+/// On the way down, turns get so long to be recorded.
+const DRAIN_MAX: Duration = Duration::from_secs(2);
+
+/// What the turn before in a room left behind, for "say that again" and "why".
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// What was heard.
+    pub heard: Option<String>,
+    /// What was answered.
+    pub reply: Option<String>,
+    /// How: route and reason in words.
+    pub route: Option<String>,
+}
+
+/// What a turn leaves behind.
+struct Over {
+    satellite: Option<SatelliteId>,
+    utterance: Option<Utterance>,
+    record: TurnRecord,
+    done: Option<oneshot::Sender<Result<TurnRecord, String>>>,
+}
+
+#[derive(Debug, Default)]
+struct Room {
+    name: String,
+    generation: u64,
+    /// The turn that has the microphone, or the loudspeaker after it.
+    turn: Option<(Option<Utterance>, mpsc::Sender<ToTurn>)>,
+    before: Before,
+}
+
+/// The owner of all turns. See the module.
+pub struct Turns {
+    parts: Parts,
+    rooms: BTreeMap<Option<SatelliteId>, Room>,
+    running: JoinSet<Over>,
+    first_generation: u64,
+}
+
+impl Turns {
+    /// With these parts.
+    pub fn new(parts: Parts) -> Self {
+        // A satellite plays nothing older than what it played last, which may have come from the run before this one.
+        let first_generation = crate::event::UnixMillis::now().0.unsigned_abs();
+        Self { parts, rooms: BTreeMap::new(), running: JoinSet::new(), first_generation }
+    }
+
+    /// Runs until `hub` is closed, or `stop` comes; then ends what is under way.
+    pub async fn run(
+        mut self,
+        mut hub: mpsc::Receiver<HubEvent>,
+        mut typed: mpsc::Receiver<Typed>,
+        mut stop: oneshot::Receiver<()>,
+    ) {
+        let mut keyboard = true;
+        loop {
+            tokio::select! {
+                _ = &mut stop => break,
+                event = hub.recv() => match event {
+                    Some(event) => self.hub_event(event).await,
+                    None => break,
+                },
+                request = typed.recv(), if keyboard => match request {
+                    Some(request) => self.typed(request).await,
+                    None => keyboard = false,
+                },
+                Some(over) = self.running.join_next() => self.over(over),
+            }
+        }
+        self.drain().await;
+    }
+
+    async fn drain(&mut self) {
+        let inboxes: Vec<_> =
+            self.rooms.values().filter_map(|r| r.turn.as_ref()).map(|(_, inbox)| inbox.clone()).collect();
+        for inbox in inboxes {
+            if inbox.try_send(ToTurn::Shutdown).is_err() {
+                tracing::debug!("a turn ended before it was told to");
+            }
+        }
+        let all = async {
+            while let Some(over) = self.running.join_next().await {
+                self.over(over);
+            }
+        };
+        if tokio::time::timeout(DRAIN_MAX, all).await.is_err() {
+            tracing::warn!("turns under way were cut off; their rows say so at the next start");
+        }
+    }
+
+    fn over(&mut self, over: Result<Over, tokio::task::JoinError>) {
+        let over = match over {
+            Ok(over) => over,
+            Err(error) => {
+                tracing::error!("a turn broke: {error}");
+                return;
+            }
+        };
+        if let Some(room) = self.rooms.get_mut(&over.satellite) {
+            if room.turn.as_ref().is_some_and(|(utterance, inbox)| *utterance == over.utterance && inbox.is_closed()) {
+                room.turn = None;
+            }
+            if let (Some(heard), Some(reply)) = (&over.record.transcript, &over.record.reply) {
+                room.before = Before {
+                    heard: Some(heard.clone()),
+                    reply: Some(reply.clone()),
+                    route: over.record.route.as_ref().map(|r| r.reason.clone()),
+                };
+            }
+        }
+        if let Some(done) = over.done
+            && done.send(Ok(over.record)).is_err()
+        {
+            tracing::debug!("nobody waits for that turn any more");
+        }
+    }
+
+    async fn hub_event(&mut self, event: HubEvent) {
+        match event {
+            HubEvent::Connected { satellite, status } => {
+                let detail = format!("{}, {}", status.room, status.software);
+                self.room(&satellite).name = status.room;
+                self.tell(&satellite, true, detail);
+                self.to_turn(&satellite, ToTurn::LinkUp).await;
+            }
+            HubEvent::Disconnected { satellite, reason } => {
+                self.tell(&satellite, false, reason);
+                self.to_turn(&satellite, ToTurn::LinkDown).await;
+            }
+            HubEvent::Opened { satellite, utterance, opened, .. } => {
+                self.to_turn(&satellite, ToTurn::Superseded).await;
+                self.begin(Some(satellite), Origin::Heard { utterance, opened }, None);
+            }
+            HubEvent::Frame { satellite, utterance, captured, voice, samples, .. } => {
+                if self.listening(&satellite, utterance) {
+                    self.to_turn(&satellite, ToTurn::Frame { captured, voice, samples }).await;
+                }
+            }
+            HubEvent::Ended { satellite, utterance, reason } => {
+                if self.listening(&satellite, utterance) {
+                    self.to_turn(&satellite, ToTurn::MicEnded(mic_end(reason))).await;
+                }
+            }
+            HubEvent::Playback { satellite, generation, news } => {
+                self.to_turn(&satellite, ToTurn::Playback { generation, news }).await;
+            }
+            HubEvent::StopPressed { satellite } => self.to_turn(&satellite, ToTurn::StopPressed).await,
+            HubEvent::Settings { satellite, settings } => {
+                tracing::info!(%satellite, ?settings, "settings changed at the satellite");
+            }
+            HubEvent::Trouble { satellite, text } => {
+                let part = format!("satellite {satellite}");
+                self.parts.bus.tell(EventKind::Degraded { part, reason: text, fallback: None });
+            }
+        }
+    }
+
+    async fn typed(&mut self, request: Typed) {
+        match request {
+            Typed::Ask { text, room, done } => match self.find(room.as_deref()) {
+                Ok(mut places) if places.len() == 1 => {
+                    let satellite = places.remove(0);
+                    self.take_loudspeaker(satellite.as_ref()).await;
+                    self.begin(satellite, Origin::Typed(text), Some(done));
+                }
+                Ok(_) => self.begin(None, Origin::Typed(text), Some(done)),
+                Err(problem) => refuse(done, problem),
+            },
+            Typed::Say { text, room, done } => {
+                let places = match self.find(room.as_deref()) {
+                    Ok(places) => places,
+                    Err(problem) => return refuse(done, problem),
+                };
+                let places: Vec<_> = if room.is_some() {
+                    places
+                } else {
+                    self.rooms.keys().filter(|place| place.is_some()).cloned().collect()
+                };
+                if places.is_empty() {
+                    return refuse(
+                        done,
+                        "no satellite was here since the start; `jarvisctl rooms` lists them".to_owned(),
+                    );
+                }
+                let mut done = Some(done);
+                for satellite in places {
+                    self.take_loudspeaker(satellite.as_ref()).await;
+                    self.begin(satellite, Origin::Said(text.clone()), done.take());
+                }
+            }
+        }
+    }
+
+    /// The places a room's name means; none for no name.
+    fn find(&self, room: Option<&str>) -> Result<Vec<Option<SatelliteId>>, String> {
+        let Some(wanted) = room else { return Ok(Vec::new()) };
+        let found: Vec<_> = self
+            .rooms
+            .iter()
+            .filter(|(id, room)| {
+                id.as_ref().is_some_and(|id| id.as_str() == wanted) || room.name.eq_ignore_ascii_case(wanted)
+            })
+            .map(|(id, _)| id.clone())
+            .collect();
+        if found.is_empty() {
+            return Err(format!("no satellite \"{wanted}\" was here since the start; `jarvisctl rooms` lists them"));
+        }
+        Ok(found)
+    }
+
+    async fn take_loudspeaker(&mut self, satellite: Option<&SatelliteId>) {
+        if let Some(satellite) = satellite {
+            self.to_turn(satellite, ToTurn::Superseded).await;
+        }
+    }
+
+    fn begin(
+        &mut self,
+        satellite: Option<SatelliteId>,
+        origin: Origin,
+        done: Option<oneshot::Sender<Result<TurnRecord, String>>>,
+    ) {
+        if self.running.len() >= TURNS_MAX {
+            tracing::warn!(?satellite, "too many turns at once; this one is turned away");
+            if let Some(done) = done {
+                refuse(done, "too many turns at once; try again in a moment".to_owned());
+            }
+            return;
+        }
+        self.parts.names.refresh();
+        let (inbox, messages) = mpsc::channel(TURN_QUEUE);
+        let utterance = origin.utterance();
+        let first_generation = self.first_generation;
+        let room = self.rooms.entry(satellite.clone()).or_default();
+        // Each turn may open several answers: withdrawn ones count.
+        room.generation = room.generation.max(first_generation) + driver::GENERATIONS_PER_TURN;
+        let driver = Driver::new(driver::Begin {
+            parts: self.parts.clone(),
+            room: room.name.clone(),
+            satellite: satellite.clone(),
+            origin,
+            before: room.before.clone(),
+            generation: Generation(room.generation),
+            messages,
+        });
+        if satellite.is_some() {
+            room.turn = Some((utterance, inbox));
+        }
+        self.running.spawn(async move { Over { record: driver.run().await, satellite, utterance, done } });
+    }
+
+    fn room(&mut self, satellite: &SatelliteId) -> &mut Room {
+        self.rooms.entry(Some(satellite.clone())).or_default()
+    }
+
+    fn listening(&mut self, satellite: &SatelliteId, utterance: Utterance) -> bool {
+        self.room(satellite).turn.as_ref().is_some_and(|(at, _)| *at == Some(utterance))
+    }
+
+    async fn to_turn(&mut self, satellite: &SatelliteId, message: ToTurn) {
+        let room = self.room(satellite);
+        let Some((_, inbox)) = &room.turn else { return };
+        if inbox.send(message).await.is_err() {
+            room.turn = None;
+        }
+    }
+
+    fn tell(&self, satellite: &SatelliteId, connected: bool, detail: String) {
+        self.parts.bus.tell(EventKind::Satellite { satellite: satellite.clone(), connected, detail });
+    }
+}
+
+fn refuse(done: oneshot::Sender<Result<TurnRecord, String>>, problem: String) {
+    if done.send(Err(problem)).is_err() {
+        tracing::debug!("nobody waits for that turn any more");
+    }
+}
+
+fn mic_end(reason: EndReason) -> MicEnd {
+    match reason {
+        EndReason::Mic(LinkMicEnd::Closed | LinkMicEnd::Released) => MicEnd::InOrder,
+        EndReason::Mic(LinkMicEnd::TooLong) | EndReason::Cut(Cut::TooLong) => MicEnd::TooLong,
+        EndReason::Mic(LinkMicEnd::MicLost) => MicEnd::MicLost,
+        EndReason::Cut(Cut::LinkLost | Cut::SatelliteRestarted | Cut::Broken | Cut::Revoked) => MicEnd::Cut,
+    }
+}
