@@ -3,27 +3,13 @@
 /// Most digits of a number that is read; a VMID has at most nine.
 const DIGITS_MAX: usize = 9;
 
-const UNITS: [&str; 10] = [
-    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-];
-const TEENS: [&str; 10] = [
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-];
-const TENS: [&str; 8] = [
-    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety",
-];
+const UNITS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+const TEENS: [&str; 10] =
+    ["ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"];
+const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 const ORDINALS: [&str; 12] = [
-    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
-    "eleventh", "twelfth",
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth",
 ];
 
 /// One way to read the words from a place on: a sequence may have several ("one hundred" and "one hundred and four").
@@ -55,11 +41,7 @@ pub fn is_number_word(word: &str) -> bool {
 
 /// "second" for 2, as far as people count.
 pub fn ordinal(value: u32) -> Option<&'static str> {
-    usize::try_from(value)
-        .ok()
-        .and_then(|v| v.checked_sub(1))
-        .and_then(|i| ORDINALS.get(i))
-        .copied()
+    usize::try_from(value).ok().and_then(|v| v.checked_sub(1)).and_then(|i| ORDINALS.get(i)).copied()
 }
 
 /// The usual ways to say a number, the commonest first.
@@ -69,17 +51,11 @@ pub fn spoken(value: u32) -> Vec<String> {
         ways.push(below_hundred(value));
         return ways;
     }
-    let digits: Vec<&str> = value
-        .to_string()
-        .bytes()
-        .filter_map(|b| UNITS.get(usize::from(b.wrapping_sub(b'0'))).copied())
-        .collect();
+    let digits: Vec<&str> =
+        value.to_string().bytes().filter_map(|b| UNITS.get(usize::from(b.wrapping_sub(b'0'))).copied()).collect();
     ways.push(digits.join(" "));
     if digits.get(1..).is_some_and(|rest| rest.contains(&"zero")) {
-        let ohs: Vec<&str> = digits
-            .iter()
-            .map(|d| if *d == "zero" { "oh" } else { d })
-            .collect();
+        let ohs: Vec<&str> = digits.iter().map(|d| if *d == "zero" { "oh" } else { d }).collect();
         ways.push(ohs.join(" "));
     }
     if value < 1000 {
@@ -104,11 +80,7 @@ pub fn spoken(value: u32) -> Vec<String> {
 
 fn below_hundred(value: u32) -> String {
     let pick = |list: &[&str], index: u32| {
-        usize::try_from(index)
-            .ok()
-            .and_then(|i| list.get(i).copied())
-            .unwrap_or("")
-            .to_owned()
+        usize::try_from(index).ok().and_then(|i| list.get(i).copied()).unwrap_or("").to_owned()
     };
     match value {
         0..=9 => pick(&UNITS, value),
@@ -124,9 +96,7 @@ fn below_hundred(value: u32) -> String {
 }
 
 fn place(list: &[&str], word: &str) -> Option<u32> {
-    list.iter()
-        .position(|w| *w == word)
-        .and_then(|i| u32::try_from(i).ok())
+    list.iter().position(|w| *w == word).and_then(|i| u32::try_from(i).ok())
 }
 
 fn digit(word: &str) -> Option<u32> {
@@ -138,15 +108,11 @@ fn digit(word: &str) -> Option<u32> {
 }
 
 fn two_digits(word: &str) -> Option<u32> {
-    place(&TEENS, word)
-        .map(|i| i + 10)
-        .or_else(|| place(&TENS, word).map(|i| (i + 2) * 10))
+    place(&TEENS, word).map(|i| i + 10).or_else(|| place(&TENS, word).map(|i| (i + 2) * 10))
 }
 
 fn literal(word: &str) -> Option<u32> {
-    (word.len() <= DIGITS_MAX && word.bytes().all(|b| b.is_ascii_digit()))
-        .then(|| word.parse().ok())
-        .flatten()
+    (word.len() <= DIGITS_MAX && word.bytes().all(|b| b.is_ascii_digit())).then(|| word.parse().ok()).flatten()
 }
 
 fn word(words: &[impl AsRef<str>], at: usize) -> &str {
@@ -154,13 +120,7 @@ fn word(words: &[impl AsRef<str>], at: usize) -> &str {
 }
 
 /// Digits and two-digit chunks one after the other: "one fourteen" is 114, "twelve oh three" 1203.
-fn concatenated(
-    words: &[impl AsRef<str>],
-    at: usize,
-    value: u32,
-    digits: usize,
-    found: &mut Vec<Reading>,
-) {
+fn concatenated(words: &[impl AsRef<str>], at: usize, value: u32, digits: usize, found: &mut Vec<Reading>) {
     let mut go_on = |chunk: u32, width: usize, end: usize| {
         if digits + width > DIGITS_MAX {
             return;
@@ -192,24 +152,15 @@ fn small(words: &[impl AsRef<str>], at: usize) -> Option<Reading> {
     }
     let tens = two_digits(here)?;
     match digit(word(words, at + 1)) {
-        Some(unit @ 1..=9) if tens >= 20 => Some(Reading {
-            value: tens + unit,
-            end: at + 2,
-        }),
-        _ => Some(Reading {
-            value: tens,
-            end: at + 1,
-        }),
+        Some(unit @ 1..=9) if tens >= 20 => Some(Reading { value: tens + unit, end: at + 2 }),
+        _ => Some(Reading { value: tens, end: at + 1 }),
     }
 }
 
 /// "a hundred", "one hundred and four", "one thousand two hundred".
 fn cardinal(words: &[impl AsRef<str>], at: usize, found: &mut Vec<Reading>) {
     let head = match word(words, at) {
-        "a" => Reading {
-            value: 1,
-            end: at + 1,
-        },
+        "a" => Reading { value: 1, end: at + 1 },
         "hundred" | "thousand" => Reading { value: 1, end: at },
         _ => match small(words, at) {
             Some(reading) => reading,
@@ -221,25 +172,15 @@ fn cardinal(words: &[impl AsRef<str>], at: usize, found: &mut Vec<Reading>) {
         "thousand" => {
             let thousands = head.value * 1000;
             let from = head.end + 1;
-            found.push(Reading {
-                value: thousands,
-                end: from,
-            });
-            let rest = if word(words, from) == "and" {
-                from + 1
-            } else {
-                from
-            };
+            found.push(Reading { value: thousands, end: from });
+            let rest = if word(words, from) == "and" { from + 1 } else { from };
             let Some(part) = small(words, rest) else {
                 return;
             };
             if word(words, part.end) == "hundred" {
                 hundreds(words, thousands + part.value * 100, part.end + 1, found);
             } else {
-                found.push(Reading {
-                    value: thousands + part.value,
-                    end: part.end,
-                });
+                found.push(Reading { value: thousands + part.value, end: part.end });
             }
         }
         _ => {}
@@ -256,10 +197,7 @@ fn hundreds(words: &[impl AsRef<str>], value: u32, end: usize, found: &mut Vec<R
         from += 1;
     }
     if let Some(rest) = small(words, from) {
-        found.push(Reading {
-            value: value + rest.value,
-            end: rest.end,
-        });
+        found.push(Reading { value: value + rest.value, end: rest.end });
     }
 }
 
@@ -269,11 +207,7 @@ mod tests {
 
     fn whole(text: &str) -> Vec<u32> {
         let words: Vec<&str> = text.split_whitespace().collect();
-        readings(&words, 0)
-            .into_iter()
-            .filter(|r| r.end == words.len())
-            .map(|r| r.value)
-            .collect()
+        readings(&words, 0).into_iter().filter(|r| r.end == words.len()).map(|r| r.value).collect()
     }
 
     #[test]

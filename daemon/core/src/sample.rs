@@ -32,14 +32,8 @@ pub(crate) fn node(name: &str) -> Node {
         presence: Presence::Online,
         cpu: Some(0.23),
         cores: Some(16),
-        memory: Some(Usage {
-            used: 24 * GIB,
-            total: 64 * GIB,
-        }),
-        root: Some(Usage {
-            used: 31 * GIB,
-            total: 100 * GIB,
-        }),
+        memory: Some(Usage { used: 24 * GIB, total: 64 * GIB }),
+        root: Some(Usage { used: 31 * GIB, total: 100 * GIB }),
         uptime_s: Some(3 * 86_400 + 7_200),
     }
 }
@@ -49,27 +43,13 @@ pub(crate) fn guest(vmid: u32, name: &str) -> Guest {
     Guest {
         vmid: Vmid(vmid),
         name: Some(name.to_owned()),
-        kind: if container {
-            GuestKind::Container
-        } else {
-            GuestKind::Vm
-        },
+        kind: if container { GuestKind::Container } else { GuestKind::Vm },
         node: NodeName(format!("pve{}", vmid % 4 + 1)),
-        state: if vmid == 112 {
-            GuestState::Stopped
-        } else {
-            GuestState::Running
-        },
+        state: if vmid == 112 { GuestState::Stopped } else { GuestState::Running },
         cpu: (vmid != 112).then_some(f64::from(vmid % 10) / 20.0),
         cores: Some(4.0),
-        memory: Some(Usage {
-            used: 2 * GIB + u64::from(vmid) * 1024 * 1024,
-            total: 8 * GIB,
-        }),
-        disk: Some(Usage {
-            used: if container { 5 * GIB } else { 0 },
-            total: 32 * GIB,
-        }),
+        memory: Some(Usage { used: 2 * GIB + u64::from(vmid) * 1024 * 1024, total: 8 * GIB }),
+        disk: Some(Usage { used: if container { 5 * GIB } else { 0 }, total: 32 * GIB }),
         uptime_s: (vmid != 112).then_some(5 * 3600),
         lock: None,
         ha: None,
@@ -83,19 +63,13 @@ fn storage(name: &str, node: &str, shared: bool, used: u64) -> Storage {
         kind: "dir".to_owned(),
         shared,
         available: Some(true),
-        usage: Some(Usage {
-            used: used * GIB,
-            total: 1000 * GIB,
-        }),
+        usage: Some(Usage { used: used * GIB, total: 1000 * GIB }),
     }
 }
 
 pub(crate) fn cluster() -> Cluster {
     let nodes = ["pve1", "pve2", "pve3", "pve4"];
-    let mut storages = vec![
-        storage("nas", "pve1", true, 710),
-        storage("vault", "pve1", true, 455),
-    ];
+    let mut storages = vec![storage("nas", "pve1", true, 710), storage("vault", "pve1", true, 455)];
     for (name, used) in [("local", 120), ("tank", 333)] {
         storages.extend(nodes.map(|n| storage(name, n, false, used)));
     }

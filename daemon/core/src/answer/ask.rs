@@ -49,10 +49,6 @@ pub(crate) fn nobody(sort: Sort, number: &str, choices: &[String]) -> String {
     } else {
         let either = either(choices);
         let [noun, number] = values;
-        say(
-            "ask.nobody_choices",
-            0,
-            &[noun, number, ("choices", &either)],
-        )
+        say("ask.nobody_choices", 0, &[noun, number, ("choices", &either)])
     }
 }

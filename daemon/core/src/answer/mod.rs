@@ -98,16 +98,10 @@ pub fn answer(_intent: &Intent, _facts: &Facts, _asker: &Asker<'_>) -> Reply {
 
 /// The answer to what was not understood.
 pub fn not_understood(heard: &str, _asker: &Asker<'_>) -> Reply {
-    Reply {
-        speech: format!("I heard {heard}, and do not know what to make of it."),
-        ..Reply::default()
-    }
+    Reply { speech: format!("I heard {heard}, and do not know what to make of it."), ..Reply::default() }
 }
 
 /// The answer to a turn that failed.
 pub fn sorry(_trouble: Trouble, _asker: &Asker<'_>) -> Reply {
-    Reply {
-        speech: "I am sorry; something went wrong.".to_owned(),
-        ..Reply::default()
-    }
+    Reply { speech: "I am sorry; something went wrong.".to_owned(), ..Reply::default() }
 }

@@ -11,10 +11,7 @@ static ENGLISH: LazyLock<Table> = LazyLock::new(|| {
     toml::from_str::<BTreeMap<String, Table>>(include_str!("../../strings/en.toml"))
         .unwrap_or_default()
         .into_iter()
-        .flat_map(|(family, keys)| {
-            keys.into_iter()
-                .map(move |(key, list)| (format!("{family}.{key}"), list))
-        })
+        .flat_map(|(family, keys)| keys.into_iter().map(move |(key, list)| (format!("{family}.{key}"), list)))
         .collect()
 });
 
@@ -41,10 +38,7 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
             continue;
         };
         let value = values.iter().find(|(known, _)| *known == name);
-        debug_assert!(
-            value.is_some(),
-            "{{{name}}} is not filled in \"{template}\""
-        );
+        debug_assert!(value.is_some(), "{{{name}}} is not filled in \"{template}\"");
         text.push_str(value.map_or("", |(_, value)| value));
         rest = tail;
     }
@@ -58,8 +52,7 @@ mod tests {
 
     #[test]
     fn the_file_parses_and_every_key_has_phrasings() {
-        let parsed: Result<BTreeMap<String, Table>, _> =
-            toml::from_str(include_str!("../../strings/en.toml"));
+        let parsed: Result<BTreeMap<String, Table>, _> = toml::from_str(include_str!("../../strings/en.toml"));
         let table = parsed.expect("strings/en.toml parses");
         for (family, keys) in &table {
             for (key, list) in keys {
@@ -70,9 +63,6 @@ mod tests {
 
     #[test]
     fn values_are_filled_in_once() {
-        assert_eq!(
-            fill("{a} and {b}", &[("a", "{b}"), ("b", "two")]),
-            "{b} and two"
-        );
+        assert_eq!(fill("{a} and {b}", &[("a", "{b}"), ("b", "two")]), "{b} and two");
     }
 }

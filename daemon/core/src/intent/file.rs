@@ -87,12 +87,7 @@ impl Place<'_> {
         before.bytes().filter(|b| *b == b'\n').count() + 1
     }
 
-    fn error(
-        &self,
-        offset: usize,
-        problem: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> GrammarError {
+    fn error(&self, offset: usize, problem: impl Into<String>, remedy: impl Into<String>) -> GrammarError {
         GrammarError {
             file: self.file.to_owned(),
             line: self.line(offset),
@@ -139,8 +134,7 @@ fn remedy(message: &str) -> String {
     let mut quoted = message.split('`').skip(1).step_by(2);
     match (message.starts_with("unknown field"), quoted.next()) {
         (true, Some(wrong)) => pattern::nearest(wrong, quoted),
-        _ => "An entry is [[intent]] with kind = \"..\", patterns = [\"..\"], examples = [\"..\"]"
-            .to_owned(),
+        _ => "An entry is [[intent]] with kind = \"..\", patterns = [\"..\"], examples = [\"..\"]".to_owned(),
     }
 }
 
@@ -187,10 +181,7 @@ fn word_lists(
     content: &mut Content,
 ) -> Result<(), GrammarError> {
     let words = |list: &[String]| -> BTreeSet<String> {
-        list.iter()
-            .flat_map(|text| text.split_whitespace())
-            .map(str::to_owned)
-            .collect()
+        list.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
     };
     content.lexis.fillers.extend(words(&lists.fillers));
     content.lexis.functions.extend(words(&lists.functions));
@@ -198,10 +189,7 @@ fn word_lists(
     for (from, to) in &lists.rewrites {
         content.lexis.add_rewrite(from, to);
     }
-    for (list, into) in [
-        (&lists.before, &mut content.before),
-        (&lists.after, &mut content.after),
-    ] {
+    for (list, into) in [(&lists.before, &mut content.before), (&lists.after, &mut content.after)] {
         for text in list {
             let part = pattern::parse(text.get_ref(), phrases)
                 .map_err(|(problem, remedy)| place.error(text.span().start, problem, remedy))?;
@@ -220,8 +208,7 @@ fn read_entry(
     let kind = entry.kind.get_ref();
     let at = entry.kind.span().start;
     let well_formed = kind.split_once('.').is_some_and(|(family, name)| {
-        let plain =
-            |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        let plain = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
         plain(family) && plain(name)
     });
     if !well_formed {
@@ -236,13 +223,10 @@ fn read_entry(
     let decides = |word: &str| !lexis.fillers.contains(word) && !lexis.functions.contains(word);
     for text in &entry.patterns {
         let at = text.span().start;
-        let part = pattern::parse(text.get_ref(), phrases)
-            .map_err(|(problem, remedy)| place.error(at, problem, remedy))?;
+        let part =
+            pattern::parse(text.get_ref(), phrases).map_err(|(problem, remedy)| place.error(at, problem, remedy))?;
         if only_a_slot(&part, &decides) {
-            let problem = format!(
-                "\"{}\" could match without a word that decides",
-                text.get_ref()
-            );
+            let problem = format!("\"{}\" could match without a word that decides", text.get_ref());
             let remedy = "Add a word that is no article, auxiliary or preposition, or mark one as needed: on!";
             return Err(place.error(at, problem, remedy));
         }
@@ -250,11 +234,7 @@ fn read_entry(
             let remedy = format!("Join patterns with (..|..): there may be {PATTERNS_MAX}");
             return Err(place.error(at, "too many patterns", remedy));
         }
-        content.patterns.push(Pattern {
-            kind: kind.clone(),
-            text: text.get_ref().clone(),
-            part,
-        });
+        content.patterns.push(Pattern { kind: kind.clone(), text: text.get_ref().clone(), part });
     }
     for text in &entry.examples {
         let place_text = format!("{}:{}", place.file, place.line(text.span().start));
@@ -280,9 +260,7 @@ fn example(text: &str, kind: &str, place: String) -> Result<Example, (String, St
     let (said, wanted) = text.split_once("->").unwrap_or((text, ""));
     let mut slots = Vec::new();
     for pair in wanted.split_whitespace() {
-        let known = pair
-            .split_once('=')
-            .filter(|(name, _)| SlotKind::ALL.iter().any(|k| k.name() == *name));
+        let known = pair.split_once('=').filter(|(name, _)| SlotKind::ALL.iter().any(|k| k.name() == *name));
         let Some((name, value)) = known else {
             return Err((
                 format!("\"{pair}\" is no slot with a value"),
@@ -291,10 +269,5 @@ fn example(text: &str, kind: &str, place: String) -> Result<Example, (String, St
         };
         slots.push((name.to_owned(), value.to_owned()));
     }
-    Ok(Example {
-        text: said.trim().to_owned(),
-        kind: kind.to_owned(),
-        slots,
-        place,
-    })
+    Ok(Example { text: said.trim().to_owned(), kind: kind.to_owned(), slots, place })
 }

@@ -35,9 +35,7 @@ impl Dice {
 
     fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
         let count = u64::try_from(list.len()).ok().filter(|n| *n > 0)?;
-        usize::try_from(self.next() % count)
-            .ok()
-            .and_then(|i| list.get(i))
+        usize::try_from(self.next() % count).ok().and_then(|i| list.get(i))
     }
 }
 
@@ -70,12 +68,7 @@ impl Sayings {
     /// "it" for every name.
     fn pronouns(&self) -> Self {
         let it = || vec![vec!["it".to_owned()]];
-        Self {
-            nodes: it(),
-            guests: it(),
-            storages: it(),
-            contractions: Vec::new(),
-        }
+        Self { nodes: it(), guests: it(), storages: it(), contractions: Vec::new() }
     }
 
     fn slot(&self, kind: SlotKind, dice: &mut Dice) -> Option<String> {
@@ -85,11 +78,7 @@ impl Sayings {
             SlotKind::Storage => &self.storages,
             SlotKind::Percent => {
                 // Tens twice as often as the rest.
-                let value = if dice.chance(66) {
-                    (dice.next() % 11) * 10
-                } else {
-                    dice.next() % 101
-                };
+                let value = if dice.chance(66) { (dice.next() % 11) * 10 } else { dice.next() % 101 };
                 let value = u32::try_from(value).unwrap_or(50);
                 return dice.pick(&numbers::spoken(value)).cloned();
             }
@@ -187,12 +176,7 @@ fn say(part: &Part, sayings: &Sayings, dice: &mut Dice, words: &mut Vec<String>)
 pub(super) fn vocabulary(grammar: &Grammar, names: &Names) -> BTreeSet<String> {
     let mut words: BTreeSet<String> = grammar.interned.keys().cloned().collect();
     words.extend(
-        grammar
-            .lexis
-            .rewrites
-            .iter()
-            .filter(|(first, _)| first.contains('\''))
-            .map(|(first, _)| first.clone()),
+        grammar.lexis.rewrites.iter().filter(|(first, _)| first.contains('\'')).map(|(first, _)| first.clone()),
     );
     words.extend(names.words());
     for value in (0..=100).chain([1000]) {

@@ -66,29 +66,22 @@ pub(super) struct Way {
     pub(super) matched: u16,
     /// Whether the last word of the text was wanted, not skipped.
     pub(super) last_wanted: bool,
+    /// Whether a small word of the pattern was missing: with one too many at the end it has only changed its place.
+    pub(super) dropped: bool,
     /// Cost of the slot, where it ends the text.
     pub(super) last_slot: u16,
 }
 
 impl Way {
-    pub(super) const START: Self = Self {
-        cost: 0,
-        binding: 0,
-        matched: 0,
-        last_wanted: true,
-        last_slot: 0,
-    };
+    pub(super) const START: Self =
+        Self { cost: 0, binding: 0, matched: 0, last_wanted: true, dropped: false, last_slot: 0 };
 
     fn dearer(self, cost: u16) -> Self {
-        Self {
-            cost: self.cost.saturating_add(cost),
-            ..self
-        }
+        Self { cost: self.cost.saturating_add(cost), ..self }
     }
 
     fn better_than(&self, other: &Self) -> bool {
-        (self.cost, std::cmp::Reverse(self.matched))
-            < (other.cost, std::cmp::Reverse(other.matched))
+        (self.cost, std::cmp::Reverse(self.matched)) < (other.cost, std::cmp::Reverse(other.matched))
     }
 }
 
@@ -113,11 +106,7 @@ pub(super) struct Ways {
 
 impl Machine {
     pub(super) fn new(part: &Part, intern: &mut impl FnMut(&str) -> Token) -> Self {
-        let mut machine = Self {
-            edges: vec![Vec::new()],
-            stems: Vec::new(),
-            slot: part.slot(),
-        };
+        let mut machine = Self { edges: vec![Vec::new()], stems: Vec::new(), slot: part.slot() };
         machine.build(part, 0, false, intern);
         machine.sort_stems();
         machine
@@ -126,11 +115,8 @@ impl Machine {
     /// The same with its slot first: "node two, how hot is it". `None` where there is no slot.
     pub(super) fn topic_first(part: &Part, intern: &mut impl FnMut(&str) -> Token) -> Option<Self> {
         let slot = part.slot()?;
-        let mut machine = Self {
-            edges: vec![vec![(Edge::Slot(slot), 1)], Vec::new()],
-            stems: Vec::new(),
-            slot: Some(slot),
-        };
+        let mut machine =
+            Self { edges: vec![vec![(Edge::Slot(slot), 1)], Vec::new()], stems: Vec::new(), slot: Some(slot) };
         machine.build(part, 1, true, intern);
         machine.sort_stems();
         Some(machine)
@@ -152,13 +138,7 @@ impl Machine {
         }
     }
 
-    fn build(
-        &mut self,
-        part: &Part,
-        from: usize,
-        slots_free: bool,
-        intern: &mut impl FnMut(&str) -> Token,
-    ) -> usize {
+    fn build(&mut self, part: &Part, from: usize, slots_free: bool, intern: &mut impl FnMut(&str) -> Token) -> usize {
         match part {
             Part::Word(word) | Part::Must(word) => {
                 let mut token = intern(word);
@@ -172,22 +152,13 @@ impl Machine {
             }
             Part::Slot(kind) => {
                 let to = self.state();
-                let edge = if slots_free {
-                    Edge::Free
-                } else {
-                    Edge::Slot(*kind)
-                };
+                let edge = if slots_free { Edge::Free } else { Edge::Slot(*kind) };
                 self.edge(from, edge, to);
                 to
             }
-            Part::Sequence(parts) => parts
-                .iter()
-                .fold(from, |at, part| self.build(part, at, slots_free, intern)),
+            Part::Sequence(parts) => parts.iter().fold(from, |at, part| self.build(part, at, slots_free, intern)),
             Part::Either(parts) => {
-                let ends: Vec<usize> = parts
-                    .iter()
-                    .map(|part| self.build(part, from, slots_free, intern))
-                    .collect();
+                let ends: Vec<usize> = parts.iter().map(|part| self.build(part, from, slots_free, intern)).collect();
                 let to = self.state();
                 for end in ends {
                     self.edge(end, Edge::Free, to);
@@ -248,9 +219,7 @@ impl Machine {
             .filter(|way| way.matched > 0 || way.binding > 0)
             .min_by_key(|way| (way.cost, std::cmp::Reverse(way.matched)))
             .copied();
-        ways.reached = (0..places)
-            .map(|at| std::mem::take(&mut cells[at * states + last]))
-            .collect();
+        ways.reached = (0..places).map(|at| std::mem::take(&mut cells[at * states + last])).collect();
         ways
     }
 
@@ -275,10 +244,7 @@ impl Machine {
             };
             // Before the first and after the last word of the pattern nothing is skipped here: the frames see to that.
             if let Some(cost) = skip {
-                let skipped = Way {
-                    last_wanted: token.weight == Weight::Filler,
-                    ..way.dearer(cost)
-                };
+                let skipped = Way { last_wanted: token.weight == Weight::Filler, ..way.dearer(cost) };
                 add(cells, (at + 1) * states + state, skipped);
             }
         }
@@ -306,7 +272,9 @@ impl Machine {
                         Weight::Function => DROP_FUNCTION,
                         Weight::Decides => continue,
                     };
-                    add(cells, at * states + to, way.dearer(drop));
+                    let dropped = way.dropped || wanted_word.weight == Weight::Function;
+                    let without = Way { dropped, ..way.dearer(drop) };
+                    add(cells, at * states + to, without);
                 }
                 Edge::Slot(slot) => {
                     wanted.push((at, *slot, way.cost));

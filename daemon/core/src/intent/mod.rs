@@ -227,12 +227,7 @@ impl Grammar {
 
     fn token(&self, word: &str) -> Token {
         if word == "[unk]" {
-            return Token {
-                word: STRANGE,
-                stem: STRANGE,
-                weight: Weight::Decides,
-                unknown: true,
-            };
+            return Token { word: STRANGE, stem: STRANGE, weight: Weight::Decides, unknown: true };
         }
         let known = |word: &str| self.interned.get(word).copied();
         known(word)
@@ -242,17 +237,9 @@ impl Grammar {
                     Some(singular) => known(singular),
                     None => known(&format!("{word}s")),
                 }?;
-                Some(Token {
-                    word: STRANGE,
-                    ..other
-                })
+                Some(Token { word: STRANGE, ..other })
             })
-            .unwrap_or(Token {
-                word: STRANGE,
-                stem: STRANGE,
-                weight: Weight::Decides,
-                unknown: false,
-            })
+            .unwrap_or(Token { word: STRANGE, stem: STRANGE, weight: Weight::Decides, unknown: false })
     }
 }
 
@@ -273,15 +260,8 @@ fn intern(interned: &mut BTreeMap<String, Token>, lexis: &Lexis, word: &str) -> 
         Some(singular) => interned.get(singular),
         None => interned.get(&format!("{word}s")),
     };
-    let stem = other
-        .filter(|other| word.len() >= 4 && other.weight == weight)
-        .map_or(next, |other| other.stem);
-    let token = Token {
-        word: next,
-        stem,
-        weight,
-        unknown: false,
-    };
+    let stem = other.filter(|other| word.len() >= 4 && other.weight == weight).map_or(next, |other| other.stem);
+    let token = Token { word: next, stem, weight, unknown: false };
     interned.insert(word.to_owned(), token);
     token
 }

@@ -43,22 +43,12 @@ pub(super) enum Part {
 }
 
 /// Reads a pattern; the error says what is wrong and what to do.
-pub(super) fn parse(
-    text: &str,
-    phrases: &BTreeMap<String, Part>,
-) -> Result<Part, (String, String)> {
-    let mut reader = Reader {
-        rest: text,
-        phrases,
-        parts: 0,
-    };
+pub(super) fn parse(text: &str, phrases: &BTreeMap<String, Part>) -> Result<Part, (String, String)> {
+    let mut reader = Reader { rest: text, phrases, parts: 0 };
     let part = reader.alternatives(0)?;
     let rest = reader.rest.trim_start();
     if let Some(c) = rest.chars().next() {
-        return Err((
-            format!("`{c}` closes nothing in \"{text}\""),
-            "Remove it, or open it before".to_owned(),
-        ));
+        return Err((format!("`{c}` closes nothing in \"{text}\""), "Remove it, or open it before".to_owned()));
     }
     Ok(part)
 }
@@ -82,11 +72,7 @@ impl Reader<'_> {
             self.rest = rest;
             all.push(self.sequence(depth)?);
         }
-        if all.len() == 1 {
-            Ok(all.remove(0))
-        } else {
-            Ok(Part::Either(all))
-        }
+        if all.len() == 1 { Ok(all.remove(0)) } else { Ok(Part::Either(all)) }
     }
 
     fn sequence(&mut self, depth: usize) -> Result<Part, (String, String)> {
@@ -130,20 +116,14 @@ impl Reader<'_> {
                 self.rest = rest;
                 Ok(part)
             }
-            None => Err((
-                format!("a bracket is not closed: `{close}` is missing"),
-                format!("Add `{close}`"),
-            )),
+            None => Err((format!("a bracket is not closed: `{close}` is missing"), format!("Add `{close}`"))),
         }
     }
 
     fn until(&mut self, close: char) -> Result<String, (String, String)> {
         let inner = self.rest.get(1..).unwrap_or("");
         let Some((name, rest)) = inner.split_once(close) else {
-            return Err((
-                format!("`{close}` is missing after \"{inner}\""),
-                format!("Add `{close}`"),
-            ));
+            return Err((format!("`{close}` is missing after \"{inner}\""), format!("Add `{close}`")));
         };
         self.rest = rest;
         Ok(name.trim().to_owned())
@@ -155,29 +135,18 @@ impl Reader<'_> {
             .into_iter()
             .find(|kind| kind.name() == name)
             .map(Part::Slot)
-            .ok_or_else(|| {
-                (
-                    format!("there is no slot {{{name}}}"),
-                    nearest(&name, SlotKind::ALL.map(SlotKind::name)),
-                )
-            })
+            .ok_or_else(|| (format!("there is no slot {{{name}}}"), nearest(&name, SlotKind::ALL.map(SlotKind::name))))
     }
 
     fn phrase(&mut self) -> Result<Part, (String, String)> {
         let name = self.until('>')?;
         self.phrases.get(&name).cloned().ok_or_else(|| {
-            (
-                format!("there is no phrase <{name}>"),
-                nearest(&name, self.phrases.keys().map(String::as_str)),
-            )
+            (format!("there is no phrase <{name}>"), nearest(&name, self.phrases.keys().map(String::as_str)))
         })
     }
 
     fn word(&mut self) -> Result<Part, (String, String)> {
-        let end = self
-            .rest
-            .find(|c: char| c.is_whitespace() || "()[]{}<>|".contains(c))
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| c.is_whitespace() || "()[]{}<>|".contains(c)).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         let (word, must) = match word.strip_suffix('!') {
             Some(word) => (word, true),
@@ -192,21 +161,15 @@ impl Reader<'_> {
             ));
         }
         self.rest = rest;
-        Ok(if must {
-            Part::Must(word.to_owned())
-        } else {
-            Part::Word(word.to_owned())
-        })
+        Ok(if must { Part::Must(word.to_owned()) } else { Part::Word(word.to_owned()) })
     }
 }
 
 /// "Did you mean `x`?", or the list of what there is.
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let best = known
-        .iter()
-        .map(|k| (strsim::normalized_damerau_levenshtein(name, k), *k))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let best =
+        known.iter().map(|k| (strsim::normalized_damerau_levenshtein(name, k), *k)).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((likeness, near)) if likeness >= 0.5 => format!("Did you mean `{near}`?"),
         _ => format!("There are: {}", known.join(", ")),

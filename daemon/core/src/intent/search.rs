@@ -68,20 +68,14 @@ impl Grammar {
     pub(super) fn search(&self, text: &str, names: &Names) -> Search {
         let words = self.lexis.cut(text);
         if words.is_empty() || words.len() > WORDS_MAX {
-            return Search {
-                hits: Vec::new(),
-                bindings: Vec::new(),
-            };
+            return Search { hits: Vec::new(), bindings: Vec::new() };
         }
         let mut best: Option<Search> = None;
         for effort in [Effort::Exact, Effort::Alike, Effort::Nobody] {
             let prepared = self.prepare(&words, names, effort);
             let hits = self.hits(&prepared);
             let cost = |search: &Search| search.best().map_or(BUDGET + 1, |hit| hit.way.cost);
-            let search = Search {
-                hits,
-                bindings: prepared.bindings,
-            };
+            let search = Search { hits, bindings: prepared.bindings };
             if best.as_ref().is_none_or(|b| cost(&search) < cost(b)) {
                 best = Some(search);
             }
@@ -89,10 +83,7 @@ impl Grammar {
                 break;
             }
         }
-        best.unwrap_or(Search {
-            hits: Vec::new(),
-            bindings: Vec::new(),
-        })
+        best.unwrap_or(Search { hits: Vec::new(), bindings: Vec::new() })
     }
 
     fn prepare(&self, words: &[String], names: &Names, effort: Effort) -> Prepared {
@@ -123,20 +114,11 @@ impl Grammar {
         };
         let mut found = names.exact(&prepared.words, at, sort);
         if effort != Effort::Exact {
-            let ours = |word: &str| {
-                self.deciding.contains(word) || self.token(word).weight != Weight::Decides
-            };
+            let ours = |word: &str| self.deciding.contains(word) || self.token(word).weight != Weight::Decides;
             found.extend(names.alike(&prepared.words, at, sort, &ours));
         }
         for found in found {
-            push_filling(
-                prepared,
-                at,
-                slot,
-                found.end,
-                found.cost,
-                Binding::Thing(found.thing),
-            );
+            push_filling(prepared, at, slot, found.end, found.cost, Binding::Thing(found.thing));
         }
         if effort == Effort::Nobody
             && let Some((number, end)) = names.nobody(&prepared.words, at, sort)
@@ -204,35 +186,19 @@ impl Grammar {
     }
 
     /// Every pattern and machine that could take all the words between the frames.
-    fn candidates<'a>(
-        &'a self,
-        prepared: &'a Prepared,
-    ) -> impl Iterator<Item = (usize, &'a Machine, u16)> {
+    fn candidates<'a>(&'a self, prepared: &'a Prepared) -> impl Iterator<Item = (usize, &'a Machine, u16)> {
         let count = prepared.words.len();
-        let last_start = prepared
-            .starts
-            .iter()
-            .rposition(Option::is_some)
-            .unwrap_or(0);
-        let first_end = prepared
-            .ends
-            .iter()
-            .position(Option::is_some)
-            .unwrap_or(count);
+        let last_start = prepared.starts.iter().rposition(Option::is_some).unwrap_or(0);
+        let first_end = prepared.ends.iter().position(Option::is_some).unwrap_or(count);
         let input = prepared.input();
         self.patterns
             .iter()
             .enumerate()
             .flat_map(|(index, pattern)| {
-                let topic = pattern
-                    .topic_first
-                    .as_ref()
-                    .map(|m| (index, m, TOPIC_FIRST));
+                let topic = pattern.topic_first.as_ref().map(|m| (index, m, TOPIC_FIRST));
                 std::iter::once((index, &pattern.machine, 0)).chain(topic)
             })
-            .filter(move |(_, machine, _)| {
-                (last_start..first_end).all(|at| machine.may_take(&input, at))
-            })
+            .filter(move |(_, machine, _)| (last_start..first_end).all(|at| machine.may_take(&input, at)))
     }
 
     fn hits(&self, prepared: &Prepared) -> Vec<Hit> {
@@ -246,10 +212,7 @@ impl Grammar {
                 for way in reached {
                     let cost = way.cost.saturating_add(*end).saturating_add(extra);
                     if cost <= BUDGET {
-                        hits.push(Hit {
-                            pattern,
-                            way: Way { cost, ..*way },
-                        });
+                        hits.push(Hit { pattern, way: Way { cost, ..*way } });
                     }
                 }
             }
@@ -270,17 +233,13 @@ impl Grammar {
         let search = self.search(text, names);
         if let Some(hit) = search.best() {
             let partly = hit.way.last_slot >= PARTLY;
-            return if partly || (hangs && !hit.way.last_wanted) {
+            return if partly || (hangs && !hit.way.last_wanted && !hit.way.dropped) {
                 Completeness::Open
             } else {
                 Completeness::Complete
             };
         }
-        if hangs || self.begins(&words, names) {
-            Completeness::Open
-        } else {
-            Completeness::Unknown
-        }
+        if hangs || self.begins(&words, names) { Completeness::Open } else { Completeness::Unknown }
     }
 
     /// Whether the words may be the beginning of a request.
@@ -292,11 +251,7 @@ impl Grammar {
         for end in &mut prepared.ends {
             *end = Some(0);
         }
-        let sorts = [
-            (SlotKind::Node, Sort::Node),
-            (SlotKind::Guest, Sort::Guest),
-            (SlotKind::Storage, Sort::Storage),
-        ];
+        let sorts = [(SlotKind::Node, Sort::Node), (SlotKind::Guest, Sort::Guest), (SlotKind::Storage, Sort::Storage)];
         // With all ends allowed the quick look spares nothing, so unfinished names at the end are found too.
         self.candidates(&prepared).any(|(_, machine, _)| {
             let ways = machine.run(&prepared.input(), &prepared.starts);
@@ -305,9 +260,7 @@ impl Grammar {
                     *cost <= SURE
                         && *at > 0
                         && *at < words.len()
-                        && sorts
-                            .iter()
-                            .any(|(kind, sort)| kind == slot && names.begins(words, *at, *sort))
+                        && sorts.iter().any(|(kind, sort)| kind == slot && names.begins(words, *at, *sort))
                 })
         })
     }
@@ -315,33 +268,18 @@ impl Grammar {
 
 impl Prepared {
     fn input(&self) -> Input<'_> {
-        Input {
-            tokens: &self.tokens,
-            fillings: &self.fillings,
-        }
+        Input { tokens: &self.tokens, fillings: &self.fillings }
     }
 }
 
-fn push_filling(
-    prepared: &mut Prepared,
-    at: usize,
-    slot: SlotKind,
-    end: usize,
-    cost: u16,
-    binding: Binding,
-) {
+fn push_filling(prepared: &mut Prepared, at: usize, slot: SlotKind, end: usize, cost: u16, binding: Binding) {
     let known = prepared.bindings.iter().position(|b| *b == binding);
     let index = known.unwrap_or_else(|| {
         prepared.bindings.push(binding);
         prepared.bindings.len() - 1
     });
     if let (Some(list), Ok(index)) = (prepared.fillings.get_mut(at), u16::try_from(index + 1)) {
-        list.push(Filling {
-            slot,
-            end,
-            cost,
-            binding: index,
-        });
+        list.push(Filling { slot, end, cost, binding: index });
     }
 }
 
@@ -368,14 +306,7 @@ fn percent(prepared: &mut Prepared, at: usize) {
         })
         .collect();
     for (value, end) in found.into_iter().chain(with_sign) {
-        push_filling(
-            prepared,
-            at,
-            SlotKind::Percent,
-            end,
-            0,
-            Binding::Percent(value),
-        );
+        push_filling(prepared, at, SlotKind::Percent, end, 0, Binding::Percent(value));
     }
 }
 
@@ -385,9 +316,7 @@ impl Search {
     }
 
     pub(super) fn understood(self, grammar: &Grammar, names: &Names, text: &str) -> Understood {
-        let nothing = || Understood::Nothing {
-            heard: words::tidy(text),
-        };
+        let nothing = || Understood::Nothing { heard: words::tidy(text) };
         let Some(best) = self.best() else {
             return nothing();
         };
@@ -398,35 +327,20 @@ impl Search {
             return asked;
         }
         Understood::Intent {
-            intent: Intent {
-                kind: pattern.kind.clone(),
-                slots: self.slots(best, names),
-            },
+            intent: Intent { kind: pattern.kind.clone(), slots: self.slots(best, names) },
             score: 1.0 - f32::from(best.way.cost) / 100.0,
             pattern: pattern.text.clone(),
         }
     }
 
     fn binding(&self, hit: &Hit) -> Option<&Binding> {
-        usize::from(hit.way.binding)
-            .checked_sub(1)
-            .and_then(|index| self.bindings.get(index))
+        usize::from(hit.way.binding).checked_sub(1).and_then(|index| self.bindings.get(index))
     }
 
     /// The question to ask, where several things fit alike, or none.
-    fn ambiguous(
-        &self,
-        grammar: &Grammar,
-        names: &Names,
-        best: &Hit,
-        pattern: &Compiled,
-    ) -> Option<Understood> {
+    fn ambiguous(&self, grammar: &Grammar, names: &Names, best: &Hit, pattern: &Compiled) -> Option<Understood> {
         let asked = |question: String, choices: Vec<String>| {
-            Some(Understood::Ambiguous {
-                question,
-                choices,
-                intent_kind: pattern.kind.clone(),
-            })
+            Some(Understood::Ambiguous { question, choices, intent_kind: pattern.kind.clone() })
         };
         let thing = match self.binding(best)? {
             Binding::Percent(_) => return None,
@@ -438,10 +352,7 @@ impl Search {
         };
         let same_kind = |hit: &&Hit| {
             hit.way.cost <= best.way.cost + MARGIN
-                && grammar
-                    .patterns
-                    .get(hit.pattern)
-                    .is_some_and(|p| p.kind == pattern.kind)
+                && grammar.patterns.get(hit.pattern).is_some_and(|p| p.kind == pattern.kind)
         };
         let things: BTreeSet<usize> = self
             .hits

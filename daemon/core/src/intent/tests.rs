@@ -28,12 +28,7 @@ fn slots(pairs: &[(String, String)]) -> Slots {
 fn shown(understood: &Understood) -> String {
     match understood {
         Understood::Intent { intent, .. } => {
-            let Slots {
-                node,
-                guest,
-                storage,
-                percent,
-            } = &intent.slots;
+            let Slots { node, guest, storage, percent } = &intent.slots;
             let mut text = intent.kind.clone();
             text.extend(node.iter().map(|n| format!(" node={n}")));
             text.extend(guest.iter().map(|g| format!(" guest={g}")));
@@ -41,11 +36,7 @@ fn shown(understood: &Understood) -> String {
             text.extend(percent.iter().map(|p| format!(" percent={p}")));
             text
         }
-        Understood::Ambiguous {
-            intent_kind,
-            choices,
-            ..
-        } => format!("{intent_kind}? {}", choices.join(",")),
+        Understood::Ambiguous { intent_kind, choices, .. } => format!("{intent_kind}? {}", choices.join(",")),
         Understood::Nothing { .. } => "nothing".to_owned(),
     }
 }
@@ -68,18 +59,9 @@ fn every_example_is_understood_as_its_entry_says() {
     let mut wrong = Vec::new();
     for example in grammar.examples() {
         let got = grammar.understand(&example.text, &names);
-        let wanted = Intent {
-            kind: example.kind.clone(),
-            slots: slots(&example.slots),
-        };
+        let wanted = Intent { kind: example.kind.clone(), slots: slots(&example.slots) };
         if !matches!(&got, Understood::Intent { intent, .. } if *intent == wanted) {
-            wrong.push(format!(
-                "{}: \"{}\" wants {}, got {}",
-                example.place,
-                example.text,
-                example.kind,
-                shown(&got)
-            ));
+            wrong.push(format!("{}: \"{}\" wants {}, got {}", example.place, example.text, example.kind, shown(&got)));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
@@ -90,12 +72,7 @@ fn the_kinds_are_those_of_the_table() {
     let table = include_str!("../../../../tests/frozen/README.md");
     let mut wanted = BTreeSet::new();
     for line in table.lines() {
-        let cell = line
-            .trim_start_matches('|')
-            .split('|')
-            .next()
-            .unwrap_or("")
-            .trim();
+        let cell = line.trim_start_matches('|').split('|').next().unwrap_or("").trim();
         if cell.contains('.') && !cell.contains(' ') {
             wanted.insert(cell);
         }

@@ -22,8 +22,7 @@ pub(super) struct Lexis {
 
 impl Lexis {
     pub(super) fn add_rewrite(&mut self, from: &str, to: &str) {
-        let split =
-            |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
+        let split = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
         let mut words = split(from);
         if words.is_empty() {
             return;
@@ -41,10 +40,7 @@ impl Lexis {
         let mut at = 0;
         while let Some(word) = raw.get(at) {
             let rest = raw.get(at + 1..).unwrap_or(&[]);
-            let rewrite = self
-                .rewrites
-                .get(word)
-                .and_then(|list| list.iter().find(|(tail, _)| rest.starts_with(tail)));
+            let rewrite = self.rewrites.get(word).and_then(|list| list.iter().find(|(tail, _)| rest.starts_with(tail)));
             if let Some((tail, to)) = rewrite {
                 words.extend(to.iter().cloned());
                 at += 1 + tail.len();
@@ -135,34 +131,16 @@ mod tests {
         lexis.add_rewrite("v m", "vm");
         assert_eq!(
             lexis.cut("What’s PVE2's [unk] temperature, v m 104?"),
-            [
-                "what",
-                "is",
-                "pve",
-                "2",
-                "'s",
-                "[unk]",
-                "temperature",
-                "vm",
-                "104"
-            ]
+            ["what", "is", "pve", "2", "'s", "[unk]", "temperature", "vm", "104"]
         );
-        assert_eq!(
-            lexis.cut("web-server  40%"),
-            ["web", "server", "40", "percent"]
-        );
+        assert_eq!(lexis.cut("web-server  40%"), ["web", "server", "40", "percent"]);
     }
 
     #[test]
     fn long_texts_are_bounded() {
         let lexis = Lexis::default();
         assert_eq!(lexis.cut(&"a ".repeat(100_000)).len(), WORDS_MAX + 1);
-        assert!(
-            lexis
-                .cut(&"a".repeat(100_000))
-                .iter()
-                .all(|w| w.len() <= WORD_MAX)
-        );
+        assert!(lexis.cut(&"a".repeat(100_000)).iter().all(|w| w.len() <= WORD_MAX));
         assert!(tidy(&"word ".repeat(10_000)).len() <= 121);
     }
 }

@@ -33,12 +33,7 @@ pub(super) struct Form {
 
 impl Form {
     fn new(pieces: Vec<Piece>, cost: u16, said: bool) -> Self {
-        Self {
-            pieces,
-            cost,
-            needs_noun: false,
-            said,
-        }
+        Self { pieces, cost, needs_noun: false, said }
     }
 
     /// The form in words, once per way to say its numbers.
@@ -49,19 +44,10 @@ impl Form {
                 Piece::Word(word) => vec![word.clone()],
                 Piece::Number(number) => numbers::spoken(*number),
             };
-            all = all
-                .iter()
-                .flat_map(|head| ways.iter().map(move |way| format!("{head} {way}")))
-                .collect();
+            all = all.iter().flat_map(|head| ways.iter().map(move |way| format!("{head} {way}"))).collect();
         }
-        let noun = if self.needs_noun {
-            nouns_before(sort).first().copied().unwrap_or("")
-        } else {
-            ""
-        };
-        all.iter()
-            .map(|text| format!("{noun} {}", text.trim()).trim().to_owned())
-            .collect()
+        let noun = if self.needs_noun { nouns_before(sort).first().copied().unwrap_or("") } else { "" };
+        all.iter().map(|text| format!("{noun} {}", text.trim()).trim().to_owned()).collect()
     }
 }
 
@@ -69,15 +55,7 @@ impl Form {
 fn nouns_before(sort: Sort) -> &'static [&'static str] {
     match sort {
         Sort::Node => &["node", "host", "server", "machine", "hypervisor"],
-        Sort::Guest => &[
-            "vm",
-            "guest",
-            "container",
-            "ct",
-            "lxc",
-            "machine",
-            "instance",
-        ],
+        Sort::Guest => &["vm", "guest", "container", "ct", "lxc", "machine", "instance"],
         Sort::Storage => &["storage", "pool", "datastore", "share", "store"],
     }
 }
@@ -86,29 +64,10 @@ fn nouns_before(sort: Sort) -> &'static [&'static str] {
 pub(super) fn follows(sort: Sort, word: &str) -> bool {
     let nouns: &[&str] = match sort {
         Sort::Node => &["node", "host", "server", "machine", "box", "hypervisor"],
-        Sort::Guest => &[
-            "vm",
-            "guest",
-            "container",
-            "ct",
-            "lxc",
-            "machine",
-            "server",
-            "instance",
-            "box",
-            "host",
-            "service",
-        ],
-        Sort::Storage => &[
-            "storage",
-            "pool",
-            "datastore",
-            "share",
-            "store",
-            "drive",
-            "disk",
-            "volume",
-        ],
+        Sort::Guest => {
+            &["vm", "guest", "container", "ct", "lxc", "machine", "server", "instance", "box", "host", "service"]
+        }
+        Sort::Storage => &["storage", "pool", "datastore", "share", "store", "drive", "disk", "volume"],
     };
     nouns.contains(&word)
 }
@@ -146,10 +105,7 @@ pub(super) fn pieces(name: &str) -> Vec<Piece> {
         }
     };
     for c in name.chars().flat_map(char::to_lowercase) {
-        let joins = run
-            .chars()
-            .last()
-            .is_none_or(|last| last.is_ascii_digit() == c.is_ascii_digit());
+        let joins = run.chars().last().is_none_or(|last| last.is_ascii_digit() == c.is_ascii_digit());
         if !c.is_alphanumeric() {
             end_run(&mut run);
         } else {
@@ -170,9 +126,7 @@ fn whole(pieces: &[Piece]) -> Vec<Form> {
         pieces
             .iter()
             .flat_map(|piece| match piece {
-                Piece::Word(word) if which(word) => {
-                    word.chars().map(|c| Piece::Word(c.to_string())).collect()
-                }
+                Piece::Word(word) if which(word) => word.chars().map(|c| Piece::Word(c.to_string())).collect(),
                 other => vec![other.clone()],
             })
             .collect()
@@ -181,10 +135,7 @@ fn whole(pieces: &[Piece]) -> Vec<Form> {
     let unsayable = |word: &str| short(word) && !word.contains(['a', 'e', 'i', 'o', 'u']);
     // A short word before a number is mostly an abbreviation ("pve2"), one alone may be ("nas").
     let numbered = matches!(pieces.last(), Some(Piece::Number(_))) || pieces.len() == 1;
-    for (spelled, said) in [
-        (spell(&unsayable), true),
-        (spell(&short), numbered && pieces.len() <= 2),
-    ] {
+    for (spelled, said) in [(spell(&unsayable), true), (spell(&short), numbered && pieces.len() <= 2)] {
         if forms.iter().all(|f| f.pieces != spelled) {
             forms.push(Form::new(spelled, 0, said));
         }
@@ -221,16 +172,9 @@ pub(super) fn nodes(nodes: &[&NodeName]) -> Vec<Vec<Form>> {
         .enumerate()
         .map(|(index, pieces)| {
             let mut forms = whole(pieces);
-            let rank = if all_numbered {
-                number(pieces)
-            } else {
-                u32::try_from(index + 1).ok()
-            };
+            let rank = if all_numbered { number(pieces) } else { u32::try_from(index + 1).ok() };
             if let Some(number) = number(pieces) {
-                forms.push(Form {
-                    needs_noun: true,
-                    ..Form::new(vec![Piece::Number(number)], 0, true)
-                });
+                forms.push(Form { needs_noun: true, ..Form::new(vec![Piece::Number(number)], 0, true) });
                 let stem: Vec<Piece> = pieces.get(..pieces.len() - 1).unwrap_or_default().to_vec();
                 if !stem.is_empty() {
                     forms.push(Form::new(stem, STEM, false));
@@ -259,11 +203,8 @@ pub(super) fn guest(vmid: u32, name: &str) -> Vec<Form> {
         let numbered = vec![Piece::Word(noun.to_owned()), Piece::Number(vmid)];
         forms.push(Form::new(numbered, 0, true));
     }
-    let bare: Vec<Piece> = pieces
-        .iter()
-        .filter(|p| !matches!(p, Piece::Word(w) if follows(Sort::Guest, w)))
-        .cloned()
-        .collect();
+    let bare: Vec<Piece> =
+        pieces.iter().filter(|p| !matches!(p, Piece::Word(w) if follows(Sort::Guest, w))).cloned().collect();
     if !bare.is_empty() && bare.len() > 1 && bare.len() < pieces.len() {
         forms.push(Form::new(bare, PART, true));
     }

@@ -79,24 +79,12 @@ impl Names {
         }
         for guest in cluster.guests.iter().take(NAMES_MAX) {
             let name = guest.name.as_deref().unwrap_or("");
-            let label = if name.is_empty() {
-                format!("VM {}", guest.vmid)
-            } else {
-                name.to_owned()
-            };
-            names.add(
-                Entity::Guest(guest.vmid),
-                &label,
-                forms::guest(guest.vmid.0, name),
-            );
+            let label = if name.is_empty() { format!("VM {}", guest.vmid) } else { name.to_owned() };
+            names.add(Entity::Guest(guest.vmid), &label, forms::guest(guest.vmid.0, name));
         }
         let storages: BTreeSet<&StorageName> = cluster.storages.iter().map(|s| &s.name).collect();
         for storage in storages.into_iter().take(NAMES_MAX) {
-            names.add(
-                Entity::Storage(storage.clone()),
-                storage.as_str(),
-                forms::storage(storage.as_str()),
-            );
+            names.add(Entity::Storage(storage.clone()), storage.as_str(), forms::storage(storage.as_str()));
         }
         names
     }
@@ -128,14 +116,7 @@ impl Names {
             Some(Piece::Number(number)) => Some(*number),
             _ => None,
         };
-        self.things.push(Thing {
-            entity,
-            label: label.to_owned(),
-            forms,
-            sound: sound::key(&joined),
-            joined,
-            number,
-        });
+        self.things.push(Thing { entity, label: label.to_owned(), forms, sound: sound::key(&joined), joined, number });
     }
 
     /// Every word somebody may use to name something, for the recogniser's lexicon.
@@ -177,11 +158,8 @@ impl Names {
         let Some(this) = self.things.get(thing) else {
             return String::new();
         };
-        let twins = self
-            .things
-            .iter()
-            .filter(|t| t.entity.sort() == this.entity.sort() && t.label == this.label)
-            .count();
+        let twins =
+            self.things.iter().filter(|t| t.entity.sort() == this.entity.sort() && t.label == this.label).count();
         match &this.entity {
             Entity::Guest(vmid) if twins > 1 => format!("{} {vmid}", this.label),
             _ => this.label.clone(),
@@ -203,10 +181,8 @@ impl Names {
         for start in starts {
             let prefixed = start > at;
             for (thing, form, ends) in self.forms_at(words, start) {
-                let fits = self
-                    .entity(thing)
-                    .is_some_and(|entity| entity.sort() == sort)
-                    && (prefixed || !form.needs_noun);
+                let fits =
+                    self.entity(thing).is_some_and(|entity| entity.sort() == sort) && (prefixed || !form.needs_noun);
                 if fits {
                     for (end, cost) in ends {
                         push_with_nouns(&mut found, words, sort, thing, end, form.cost + cost);
@@ -219,15 +195,9 @@ impl Names {
 
     /// Forms that begin at `at`, with each end and what it cost.
     fn forms_at(&self, words: &[String], at: usize) -> Vec<(usize, &Form, Vec<(usize, u16)>)> {
-        let mut listed: Vec<(usize, usize)> = words
-            .get(at)
-            .and_then(|word| self.by_word.get(word))
-            .cloned()
-            .unwrap_or_default();
-        let mut values: BTreeSet<u32> = numbers::readings(words, at)
-            .into_iter()
-            .map(|r| r.value)
-            .collect();
+        let mut listed: Vec<(usize, usize)> =
+            words.get(at).and_then(|word| self.by_word.get(word)).cloned().unwrap_or_default();
+        let mut values: BTreeSet<u32> = numbers::readings(words, at).into_iter().map(|r| r.value).collect();
         values.extend(homophone(words, at));
         for value in values {
             listed.extend(self.by_number.get(&value).into_iter().flatten());
@@ -245,30 +215,25 @@ impl Names {
     /// Whether the words from `at` to the end may be the beginning of a name of this sort.
     pub(crate) fn begins(&self, words: &[String], at: usize, sort: Sort) -> bool {
         let number = |w: &String| numbers::is_number_word(w) || w == "and" || w == "hundred";
-        forms::after_nouns(words, at, sort)
-            .into_iter()
-            .any(|start| {
-                let rest = words.get(start..).unwrap_or_default();
-                rest.iter().all(number)
-                    || self.things.iter().any(|thing| {
-                        thing.entity.sort() == sort && thing.forms.iter().any(|form| {
+        forms::after_nouns(words, at, sort).into_iter().any(|start| {
+            let rest = words.get(start..).unwrap_or_default();
+            rest.iter().all(number)
+                || self.things.iter().any(|thing| {
+                    thing.entity.sort() == sort
+                        && thing.forms.iter().any(|form| {
                             rest.len() < form.pieces.len()
-                                && form.pieces.iter().zip(rest).all(
-                                    |(piece, word)| matches!(piece, Piece::Word(w) if w == word),
-                                )
+                                && form
+                                    .pieces
+                                    .iter()
+                                    .zip(rest)
+                                    .all(|(piece, word)| matches!(piece, Piece::Word(w) if w == word))
                         })
-                    })
-            })
+                })
+        })
     }
 
     /// Names of this sort that sound or look like the words at `at`. `ours` tells words that mean something else to the grammar.
-    pub(crate) fn alike(
-        &self,
-        words: &[String],
-        at: usize,
-        sort: Sort,
-        ours: &impl Fn(&str) -> bool,
-    ) -> Vec<Found> {
+    pub(crate) fn alike(&self, words: &[String], at: usize, sort: Sort, ours: &impl Fn(&str) -> bool) -> Vec<Found> {
         const SPAN_MAX: usize = 3;
         let mut found = Vec::new();
         for start in forms::after_nouns(words, at, sort) {
@@ -306,14 +271,7 @@ impl Names {
                         Some(number) => {
                             for reading in numbers::readings(words, end) {
                                 if reading.value == number {
-                                    push_with_nouns(
-                                        &mut found,
-                                        words,
-                                        sort,
-                                        thing,
-                                        reading.end,
-                                        cost,
-                                    );
+                                    push_with_nouns(&mut found, words, sort, thing, reading.end, cost);
                                 }
                             }
                         }
@@ -325,16 +283,9 @@ impl Names {
     }
 
     /// A number at `at` that says a name of this sort ("node nine", "vm 999") though nothing bears it: the words and their end.
-    pub(crate) fn nobody(
-        &self,
-        words: &[String],
-        at: usize,
-        sort: Sort,
-    ) -> Option<(String, usize)> {
+    pub(crate) fn nobody(&self, words: &[String], at: usize, sort: Sort) -> Option<(String, usize)> {
         let start = forms::after_nouns(words, at, sort).into_iter().max()?;
-        let reading = numbers::readings(words, start)
-            .into_iter()
-            .max_by_key(|r| (r.end, r.value))?;
+        let reading = numbers::readings(words, start).into_iter().max_by_key(|r| (r.end, r.value))?;
         let plausible = match sort {
             Sort::Node => start > at,
             Sort::Guest => reading.value >= 100,
@@ -354,24 +305,10 @@ impl Entity {
     }
 }
 
-fn push_with_nouns(
-    found: &mut Vec<Found>,
-    words: &[String],
-    sort: Sort,
-    thing: usize,
-    end: usize,
-    cost: u16,
-) {
+fn push_with_nouns(found: &mut Vec<Found>, words: &[String], sort: Sort, thing: usize, end: usize, cost: u16) {
     found.push(Found { thing, end, cost });
-    if words
-        .get(end)
-        .is_some_and(|word| forms::follows(sort, word))
-    {
-        found.push(Found {
-            thing,
-            end: end + 1,
-            cost: cost.saturating_sub(forms::NOUN_CONFIRMS),
-        });
+    if words.get(end).is_some_and(|word| forms::follows(sort, word)) {
+        found.push(Found { thing, end: end + 1, cost: cost.saturating_sub(forms::NOUN_CONFIRMS) });
     }
 }
 
@@ -386,12 +323,7 @@ fn homophone(words: &[String], at: usize) -> Option<u32> {
 }
 
 /// Where a form ends when it begins at `at`, with what it cost.
-fn pieces_end(
-    pieces: &[Piece],
-    words: &[String],
-    at: usize,
-    after_noun: bool,
-) -> Vec<(usize, u16)> {
+fn pieces_end(pieces: &[Piece], words: &[String], at: usize, after_noun: bool) -> Vec<(usize, u16)> {
     let Some((first, rest)) = pieces.split_first() else {
         return vec![(at, 0)];
     };

@@ -52,12 +52,7 @@ pub(super) fn key(word: &str) -> String {
 }
 
 /// The cost of taking `heard` for `name`; `None` where they are not alike.
-pub(super) fn unlikeness(
-    name: &str,
-    name_sound: &str,
-    heard: &str,
-    heard_sound: &str,
-) -> Option<u16> {
+pub(super) fn unlikeness(name: &str, name_sound: &str, heard: &str, heard_sound: &str) -> Option<u16> {
     let (longer, shorter) = (name.len().max(heard.len()), name.len().min(heard.len()));
     if shorter < 3 || longer - shorter > 3 {
         return None;
@@ -73,11 +68,7 @@ pub(super) fn unlikeness(
     if letters < enough {
         return None;
     }
-    let likeness = if same_sound {
-        letters.max(0.85)
-    } else {
-        letters
-    };
+    let likeness = if same_sound { letters.max(0.85) } else { letters };
     // Truncation is harmless: a hundredth of the budget.
     Some(ALIKE + ((1.0 - likeness) * UNLIKE) as u16)
 }
