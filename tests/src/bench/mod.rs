@@ -9,6 +9,7 @@ use serde::Serialize;
 
 pub mod build;
 pub mod intents;
+pub mod store;
 
 /// What a bench may use.
 #[derive(Debug, Clone)]
@@ -102,7 +103,11 @@ struct Group {
 }
 
 /// Every group: one line each.
-const BENCHES: &[Group] = &[Group { part: "m1", run: intents::run }, Group { part: "build", run: build::run }];
+const BENCHES: &[Group] = &[
+    Group { part: "m1", run: intents::run },
+    Group { part: "store", run: store::run },
+    Group { part: "build", run: build::run },
+];
 
 /// Runs the groups whose ids begin with `only` (all, if `None`), prints the table and writes `target/bench/bench.json`.
 pub fn run(bench: &Bench, only: Option<&str>) -> Result<()> {
