@@ -46,6 +46,9 @@ pub enum Command {
     },
     /// Say what the wake word detector makes of recordings.
     Spot {
+        /// Listen for these references alone, instead of what the satellite listens for.
+        #[arg(long, value_name = "FILE")]
+        references: Option<PathBuf>,
         /// WAV files.
         files: Vec<PathBuf>,
     },

@@ -10,7 +10,7 @@ use crate::cli::{Cli, Command};
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::sound::Pipeline;
-use crate::wake::{self, Dtw, Gate, Spotter, WakeFeed};
+use crate::wake::{self, Dtw, Gate, References, Spotter, WakeFeed};
 
 /// Where state is kept when neither configuration nor systemd says so.
 const STATE_DIR: &str = "/var/lib/jarvis-satellite";
@@ -29,7 +29,7 @@ pub fn run(cli: Cli, environment: &Environment) -> Result<()> {
             ensure!(!files.is_empty(), "recording {takes} takes from the microphone needs files for now");
             learn(&config, &phrase, out, &files)
         }
-        Some(Command::Spot { files }) => spot(&config, &files),
+        Some(Command::Spot { references, files }) => spot(&config, references.as_deref(), &files),
         Some(Command::Enrol { code }) => bail!("{code}"),
         None if cli.list_devices => list_devices(),
         None => bail!("not yet"),
@@ -61,6 +61,10 @@ fn read_16k(path: &Path) -> Result<Vec<i16>> {
 
 fn learn(config: &Config, phrase: &str, out: Option<PathBuf>, files: &[PathBuf]) -> Result<()> {
     let takes = files.iter().map(|path| read_16k(path)).collect::<Result<Vec<_>>>()?;
+    for (path, take) in files.iter().zip(&takes) {
+        let word = wake::learn::trim(take);
+        tracing::debug!(take = %path.display(), ms = word.len() / 16, "take");
+    }
     let references = wake::learn::learn(phrase, &takes)?;
     let out = out.unwrap_or_else(|| wake::learnt_path(&config.state_dir, phrase));
     if let Some(dir) = out.parent() {
@@ -71,8 +75,15 @@ fn learn(config: &Config, phrase: &str, out: Option<PathBuf>, files: &[PathBuf])
     Ok(())
 }
 
-fn spot(config: &Config, files: &[PathBuf]) -> Result<()> {
-    let (mut spotter, _) = wake::spotter(config)?;
+fn spot(config: &Config, references: Option<&Path>, files: &[PathBuf]) -> Result<()> {
+    let mut spotter = match references {
+        Some(path) => {
+            let file = std::fs::read(path).with_context(|| path.display().to_string())?;
+            let word = References { phrase: "spotted", file: &file, enrolled: false };
+            Dtw::new(&[word], config.wake.threshold)?
+        }
+        None => wake::spotter(config)?.0,
+    };
     for path in files {
         let (samples, rate) = read_mono(path).map_err(anyhow::Error::msg)?;
         let mut found = Vec::new();
@@ -86,8 +97,9 @@ fn spot_in(spotter: &mut Dtw, samples: &[i16], rate: u32, mut found: impl FnMut(
     let mut pipeline = Pipeline::new(rate, true)?;
     let mut gate = Gate::default();
     spotter.forget();
-    let mut sound = samples.to_vec();
-    sound.extend(audio::Hiss::default().take(rate as usize));
+    let second = rate as usize;
+    let quiet = || audio::Hiss::default().take(second);
+    let sound: Vec<i16> = quiet().chain(samples.iter().copied()).chain(quiet()).collect();
     let mut frames = Vec::new();
     for (n, piece) in sound.chunks((rate / 50) as usize).enumerate() {
         pipeline.push(piece, SatMicros(n as u64 * 20_000), None, &mut |frame| frames.push(frame));
@@ -97,7 +109,7 @@ fn spot_in(spotter: &mut Dtw, samples: &[i16], rate: u32, mut found: impl FnMut(
             WakeFeed::Gap => spotter.forget(),
             WakeFeed::Frame { captured, samples } => {
                 if let Some(spotted) = spotter.hear(samples.as_slice()) {
-                    found(captured.0 / 1000 + 20, spotted.score);
+                    found((captured.0 / 1000 + 20).saturating_sub(1000), spotted.score);
                 }
             }
         });

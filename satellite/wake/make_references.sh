@@ -6,33 +6,33 @@ cd "$(dirname "$0")/../.."
 
 phrase="hey jarvis"
 out="${1:-satellite/wake/hey-jarvis.rpw}"
-# voice, speed (words a minute), pitch
+# voice, pitch (0 to 99). All speak at the same speed: the spotter's window is as long as the longest take, so slow takes make it late.
 takes="
-en-gb+m1 165 45
-en-gb+m3 150 35
-en-gb+f1 170 55
-en-gb+f4 155 60
-en-gb-scotland+m2 160 45
-en-gb-scotland+f2 170 55
-en-gb-x-rp+m5 150 40
-en-gb-x-rp+f5 165 50
-en-us+m1 160 50
-en-us+m4 175 40
-en-us+f1 165 55
-en-us+f4 150 60
-en-029+m2 160 45
-en-gb-x-gbclan+m6 165 40
-en-gb-x-gbcwmd+f3 160 55
-en-us-nyc+m3 165 45
+en-gb+m1 45
+en-gb+m3 35
+en-gb+f1 55
+en-gb+f4 60
+en-gb-scotland+m2 45
+en-gb-scotland+f2 55
+en-gb-x-rp+m5 40
+en-gb-x-rp+f5 50
+en-us+m1 50
+en-us+m4 40
+en-us+f1 55
+en-us+f4 60
+en-029+m2 45
+en-gb-x-gbclan+m6 40
+en-gb-x-gbcwmd+f3 55
+en-us-nyc+m3 45
 "
 
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 n=0
-while read -r voice speed pitch; do
+while read -r voice pitch; do
     [ -n "$voice" ] || continue
     n=$((n + 1))
-    espeak-ng -v "$voice" -s "$speed" -p "$pitch" -w "$(printf '%s/%02d.wav' "$work" "$n")" "$phrase"
+    espeak-ng -v "$voice" -p "$pitch" -w "$(printf '%s/%02d.wav' "$work" "$n")" "$phrase"
 done <<<"$takes"
 
 cargo run --quiet -p jarvis-satellite -- learn --phrase "$phrase" --out "$out" "$work"/*.wav

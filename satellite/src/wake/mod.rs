@@ -10,11 +10,10 @@ pub mod listen;
 
 use std::path::{Path, PathBuf};
 
-pub use dtw::{Dtw, SpotterError};
+pub use dtw::{Dtw, References, SpotterError};
 pub use gate::{Gate, WakeFeed};
 
 use crate::config::Config;
-use dtw::References;
 
 /// The embedded references for "hey jarvis", made by `satellite/wake/make_references.sh`.
 pub static HEY_JARVIS: &[u8] = include_bytes!("../../wake/hey-jarvis.rpw");
