@@ -13,9 +13,13 @@ pub struct Clock {
 impl Clock {
     /// Starts counting.
     pub fn start() -> Self {
-        Self {
-            zero: Instant::now(),
-        }
+        Self { zero: Instant::now() }
+    }
+
+    /// A clock that shows `micros` now: the same as another clock that does.
+    pub fn reading(micros: SatMicros) -> Self {
+        let now = Instant::now();
+        Self { zero: now.checked_sub(Duration::from_micros(micros.0)).unwrap_or(now) }
     }
 
     /// The present.
@@ -27,15 +31,5 @@ impl Clock {
     pub fn at(&self, moment: Instant) -> SatMicros {
         let since = moment.saturating_duration_since(self.zero);
         SatMicros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
-    }
-
-    /// The instant that `micros` stands for.
-    pub fn instant(&self, micros: SatMicros) -> Instant {
-        self.zero + Duration::from_micros(micros.0)
-    }
-
-    /// The instant this clock counts from.
-    pub fn zero(&self) -> Instant {
-        self.zero
     }
 }

@@ -85,12 +85,7 @@ pub struct WakeConfig {
 
 impl Default for WakeConfig {
     fn default() -> Self {
-        Self {
-            built_in: true,
-            learnt: true,
-            threshold: 0.55,
-            sure: 0.65,
-        }
+        Self { built_in: true, learnt: true, threshold: 0.55, sure: 0.65 }
     }
 }
 
@@ -106,10 +101,7 @@ pub struct LedConfig {
 
 impl Default for LedConfig {
     fn default() -> Self {
-        Self {
-            backend: "log".to_owned(),
-            path: PathBuf::new(),
-        }
+        Self { backend: "log".to_owned(), path: PathBuf::new() }
     }
 }
 
@@ -147,13 +139,8 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let unreadable = |reason: String| ConfigError::Unreadable {
-            path: path.display().to_string(),
-            reason,
-        };
-        let size = std::fs::metadata(path)
-            .map_err(|e| unreadable(e.to_string()))?
-            .len();
+        let unreadable = |reason: String| ConfigError::Unreadable { path: path.display().to_string(), reason };
+        let size = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
         if size > FILE_BYTES_MAX {
             return Err(unreadable(format!("it is longer than {FILE_BYTES_MAX} bytes")));
         }
@@ -176,10 +163,7 @@ impl Config {
         let wrong = |key: &str, reason: String| {
             Err(ConfigError::Wrong {
                 path: path.to_owned(),
-                line: text
-                    .lines()
-                    .position(|line| line.trim_start().starts_with(key))
-                    .map_or(1, |n| n + 1),
+                line: text.lines().position(|line| line.trim_start().starts_with(key)).map_or(1, |n| n + 1),
                 reason: format!("{key}: {reason}"),
             })
         };
@@ -203,11 +187,7 @@ impl Config {
 }
 
 fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at.min(text.len())]
-        .iter()
-        .filter(|&&byte| byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..at.min(text.len())].iter().filter(|&&byte| byte == b'\n').count() + 1
 }
 
 /// The parser names all keys that would do; the reader wants the one that was meant.

@@ -70,9 +70,7 @@ fn file(config: &LedConfig) -> Result<Box<dyn Led>, LedError> {
     if config.path.as_os_str().is_empty() {
         return Err(LedError::NoPath);
     }
-    Ok(Box::new(File {
-        path: config.path.clone(),
-    }))
+    Ok(Box::new(File { path: config.path.clone() }))
 }
 
 impl Led for File {
@@ -91,10 +89,7 @@ mod tests {
     fn the_file_shows_the_latest_mood() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("led");
-        let config = LedConfig {
-            backend: "file".to_owned(),
-            path: path.clone(),
-        };
+        let config = LedConfig { backend: "file".to_owned(), path: path.clone() };
         let mut led = led(&config).unwrap();
         led.show(Mood::Listening);
         led.show(Mood::Idle);
@@ -103,10 +98,7 @@ mod tests {
 
     #[test]
     fn the_error_lists_every_backend() {
-        let config = LedConfig {
-            backend: "lava".to_owned(),
-            path: PathBuf::new(),
-        };
+        let config = LedConfig { backend: "lava".to_owned(), path: PathBuf::new() };
         let told = led(&config).err().unwrap().to_string();
         assert!(BACKENDS.iter().all(|(name, _)| told.contains(name)), "{told}");
     }

@@ -1,118 +1,105 @@
-//! What the command line asks for.
+//! A satellite that runs: threads for sound and wake word, one task each for link and control, one loop for the session.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail, ensure};
-use jarvis_link::message::{MIC_RATE_HZ, SatMicros};
+use anyhow::{Context, Result};
+use jarvis_link::message::Settings;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use crate::audio::{self, resample::Resampler, wav::read_mono};
-use crate::cli::{Cli, Command};
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::control::Control;
 use crate::environment::Environment;
-use crate::sound::Pipeline;
-use crate::wake::{self, Dtw, Gate, References, Spotter, WakeFeed};
+use crate::net::{Net, NetConfig, NetError, NetEvent, NetHandle, NetTask};
+use crate::session::drive::{CALLS_WAITING, Ports, drive};
+use crate::session::{House, Session, Speaker};
+use crate::sound::front::{FRAMES_WAITING, Front};
+use crate::wake::listen::Listener;
+use crate::{audio, led, wake};
 
-/// Where state is kept when neither configuration nor systemd says so.
-const STATE_DIR: &str = "/var/lib/jarvis-satellite";
-
-/// Does it.
-pub fn run(cli: Cli, environment: &Environment) -> Result<()> {
-    let mut config = match &cli.config {
-        Some(path) => Config::read(path)?,
-        None => Config::default(),
-    };
-    if config.state_dir.as_os_str().is_empty() {
-        config.state_dir = environment.state_dir.clone().unwrap_or_else(|| PathBuf::from(STATE_DIR));
-    }
-    match cli.command {
-        Some(Command::Learn { phrase, out, takes, files }) => {
-            ensure!(!files.is_empty(), "recording {takes} takes from the microphone needs files for now");
-            learn(&config, &phrase, out, &files)
-        }
-        Some(Command::Spot { references, files }) => spot(&config, references.as_deref(), &files),
-        Some(Command::Enrol { code }) => bail!("{code}"),
-        None if cli.list_devices => list_devices(),
-        None => bail!("not yet"),
-    }
+/// Runs until SIGTERM or SIGINT.
+pub fn run(config: &Config, environment: &Environment) -> Result<()> {
+    // One thread is enough for link and session; sound and wake word have their own.
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start the runtime")?
+        .block_on(serve(config, environment))
 }
 
-fn list_devices() -> Result<()> {
-    for backend in audio::BACKENDS {
-        match backend.devices() {
-            Ok(devices) => {
-                println!("{}", backend.name());
-                println!("  microphones:  {}", devices.microphones.join(", "));
-                println!("  loudspeakers: {}", devices.loudspeakers.join(", "));
-            }
-            Err(error) => println!("{}: {error}", backend.name()),
-        }
-    }
-    Ok(())
-}
+async fn serve(config: &Config, environment: &Environment) -> Result<()> {
+    let backend = audio::backend(&config.audio.backend)?;
+    let (spotter, phrases) = wake::spotter(config)?;
+    let (net, hub, net_task) = start_net(config, phrases)?;
+    let clock = Clock::reading(net.micros());
+    let (calls, calls_out) = mpsc::channel(CALLS_WAITING);
+    let (front_events, front_out) = mpsc::channel(FRAMES_WAITING);
+    let (listener, feed) = Listener::start(Box::new(spotter), clock, calls.clone()).context("start the wake thread")?;
+    let front =
+        Front::start(backend, config.audio.clone(), clock, front_events, feed).context("start the sound thread")?;
 
-fn read_16k(path: &Path) -> Result<Vec<i16>> {
-    let (samples, rate) = read_mono(path).map_err(anyhow::Error::msg).with_context(|| path.display().to_string())?;
-    let mut out = Vec::new();
-    let mut resampler = Resampler::new(rate, MIC_RATE_HZ)?;
-    resampler.push(&samples, &mut out);
-    resampler.finish(&mut out);
-    Ok(out)
-}
-
-fn learn(config: &Config, phrase: &str, out: Option<PathBuf>, files: &[PathBuf]) -> Result<()> {
-    let takes = files.iter().map(|path| read_16k(path)).collect::<Result<Vec<_>>>()?;
-    for (path, take) in files.iter().zip(&takes) {
-        let word = wake::learn::trim(take);
-        tracing::debug!(take = %path.display(), ms = word.len() / 16, "take");
-    }
-    let references = wake::learn::learn(phrase, &takes)?;
-    let out = out.unwrap_or_else(|| wake::learnt_path(&config.state_dir, phrase));
-    if let Some(dir) = out.parent() {
-        std::fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
-    }
-    std::fs::write(&out, references).with_context(|| format!("write {}", out.display()))?;
-    println!("learnt \"{phrase}\" from {} takes: {}", takes.len(), out.display());
-    Ok(())
-}
-
-fn spot(config: &Config, references: Option<&Path>, files: &[PathBuf]) -> Result<()> {
-    let mut spotter = match references {
-        Some(path) => {
-            let file = std::fs::read(path).with_context(|| path.display().to_string())?;
-            let word = References { phrase: "spotted", file: &file, enrolled: false };
-            Dtw::new(&[word], config.wake.threshold)?
-        }
-        None => wake::spotter(config)?.0,
-    };
-    for path in files {
-        let (samples, rate) = read_mono(path).map_err(anyhow::Error::msg)?;
-        let mut found = Vec::new();
-        spot_in(&mut spotter, &samples, rate, |ms, score| found.push(format!("{ms} ms {score:.2}")))?;
-        println!("{}: {}", path.display(), if found.is_empty() { "-".to_owned() } else { found.join(", ") });
-    }
-    Ok(())
-}
-
-fn spot_in(spotter: &mut Dtw, samples: &[i16], rate: u32, mut found: impl FnMut(u64, f32)) -> Result<()> {
-    let mut pipeline = Pipeline::new(rate, true)?;
-    let mut gate = Gate::default();
-    spotter.forget();
-    let second = rate as usize;
-    let quiet = || audio::Hiss::default().take(second);
-    let sound: Vec<i16> = quiet().chain(samples.iter().copied()).chain(quiet()).collect();
-    let mut frames = Vec::new();
-    for (n, piece) in sound.chunks((rate / 50) as usize).enumerate() {
-        pipeline.push(piece, SatMicros(n as u64 * 20_000), None, &mut |frame| frames.push(frame));
-    }
-    for frame in frames {
-        gate.hear(&frame, &mut |feed| match feed {
-            WakeFeed::Gap => spotter.forget(),
-            WakeFeed::Frame { captured, samples } => {
-                if let Some(spotted) = spotter.hear(samples.as_slice()) {
-                    found((captured.0 / 1000 + 20).saturating_sub(1000), spotted.score);
-                }
-            }
+    let mut tasks = JoinSet::new();
+    let net_ended = tasks.spawn(async move { net_task.run().await.context("the link ended") }).id();
+    if let Some(control) = control(config, environment)? {
+        tasks.spawn(async move {
+            control.serve(calls).await;
+            Ok(())
         });
     }
-    Ok(())
+    let settings = Settings { volume_percent: config.audio.volume_percent, muted: false };
+    let mut house =
+        House { net: net.clone(), speaker: Speaker::default(), front: front.handle(), led: led::led(&config.led)? };
+    let ports = Ports { hub, calls: calls_out, front: front_out };
+    let session = Session::new(settings, clock.now());
+    tracing::info!(backend = backend.name(), "listening");
+
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    tokio::select! {
+        () = drive(session, ports, &mut house, clock, config.wake.sure) => tracing::error!("a port of the session closed"),
+        _ = terminate.recv() => tracing::info!("asked to end"),
+        _ = interrupt.recv() => tracing::info!("asked to end"),
+    }
+    net.shutdown();
+    drop(house);
+    let ended = tokio::task::spawn_blocking(move || {
+        front.stop();
+        listener.join();
+    });
+    let mut result = Ok(());
+    while let Some(done) = tasks.join_next_with_id().await {
+        match done {
+            Ok((id, outcome)) if id == net_ended => result = outcome,
+            Ok((_, outcome)) => outcome?,
+            Err(error) => tracing::error!(%error, "a task broke"),
+        }
+    }
+    ended.await.context("end the threads")?;
+    result
+}
+
+/// Reads the keys and opens the link's socket.
+pub(crate) fn start_net(
+    config: &Config,
+    phrases: Vec<String>,
+) -> Result<(NetHandle, mpsc::Receiver<NetEvent>, NetTask), NetError> {
+    Net::start(NetConfig {
+        state_dir: config.state_dir.clone(),
+        software: env!("CARGO_PKG_VERSION").to_owned(),
+        phrases,
+        echo_cancelled: config.audio.echo_canceller,
+    })
+}
+
+fn control(config: &Config, environment: &Environment) -> Result<Option<Control>> {
+    let path: PathBuf = match (&config.control.socket, &environment.runtime_dir) {
+        (path, _) if !path.as_os_str().is_empty() => path.clone(),
+        (_, Some(dir)) => dir.join("control.sock"),
+        (_, None) => return Ok(None),
+    };
+    let control =
+        Control::open(&path).with_context(|| format!("[control] socket {} can't be opened", path.display()))?;
+    Ok(Some(control))
 }

@@ -22,13 +22,8 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Rates in the order in which they are liked, where none is configured.
 const RATES_HZ: [u32; 6] = [16_000, 48_000, 32_000, 44_100, 24_000, 96_000];
 /// Sample formats in the order in which they are liked.
-const FORMATS: [SampleFormat; 5] = [
-    SampleFormat::I16,
-    SampleFormat::I32,
-    SampleFormat::F32,
-    SampleFormat::I24,
-    SampleFormat::U8,
-];
+const FORMATS: [SampleFormat; 5] =
+    [SampleFormat::I16, SampleFormat::I32, SampleFormat::F32, SampleFormat::I24, SampleFormat::U8];
 /// Most samples that one output callback asks for at once.
 const CALLBACK_SAMPLES: usize = 8192;
 
@@ -122,23 +117,13 @@ impl Host {
                 }),
             });
         };
-        let unusable = |reason: String| AudioError::Unusable {
-            what,
-            name: name_of(&device),
-            reason,
-        };
+        let unusable = |reason: String| AudioError::Unusable { what, name: name_of(&device), reason };
         let (config, format) = if self.converts {
             let native = match which {
                 Which::Microphone => Ok(RATES_HZ[0]),
-                Which::Loudspeaker => device
-                    .default_output_config()
-                    .map(|config| config.sample_rate()),
+                Which::Loudspeaker => device.default_output_config().map(|config| config.sample_rate()),
             };
-            let rate = if rate_hz == 0 {
-                native.map_err(|e| unusable(e.to_string()))?
-            } else {
-                rate_hz
-            };
+            let rate = if rate_hz == 0 { native.map_err(|e| unusable(e.to_string()))? } else { rate_hz };
             (config(rate, 1), SampleFormat::I16)
         } else {
             let offered = match which {
@@ -149,11 +134,7 @@ impl Host {
             choose(&offered, rate_hz).ok_or_else(|| {
                 unusable(format!(
                     "it can't be run at {}; it offers {}",
-                    if rate_hz == 0 {
-                        "a rate that we can convert".to_owned()
-                    } else {
-                        format!("{rate_hz} Hz")
-                    },
+                    if rate_hz == 0 { "a rate that we can convert".to_owned() } else { format!("{rate_hz} Hz") },
                     offers(&offered)
                 ))
             })?
@@ -162,21 +143,12 @@ impl Host {
             let bad = super::resample::BadRate(config.sample_rate);
             return Err(unusable(bad.to_string()));
         }
-        Ok(Found {
-            name: name_of(&device),
-            device,
-            config,
-            format,
-        })
+        Ok(Found { name: name_of(&device), device, config, format })
     }
 }
 
 fn config(sample_rate: u32, channels: u16) -> StreamConfig {
-    StreamConfig {
-        channels,
-        sample_rate,
-        buffer_size: BufferSize::Fixed((sample_rate / PERIODS_PER_S).max(1)),
-    }
+    StreamConfig { channels, sample_rate, buffer_size: BufferSize::Fixed((sample_rate / PERIODS_PER_S).max(1)) }
 }
 
 fn what(which: Which) -> &'static str {
@@ -188,10 +160,7 @@ fn what(which: Which) -> &'static str {
 
 /// The sound system's own name for it (`alsa_input.usb-...`, `plughw:CARD=0,DEV=0`).
 fn name_of(device: &cpal::Device) -> String {
-    device
-        .id()
-        .map(|id| id.id().to_owned())
-        .unwrap_or_else(|_| device.to_string())
+    device.id().map(|id| id.id().to_owned()).unwrap_or_else(|_| device.to_string())
 }
 
 fn described(device: &cpal::Device) -> Option<String> {
@@ -200,9 +169,9 @@ fn described(device: &cpal::Device) -> Option<String> {
 
 /// Whether it claims to take and to give sound; asking for its configurations would open ALSA devices.
 fn directions(device: &cpal::Device) -> (bool, bool) {
-    device.description().map_or((true, true), |description| {
-        (description.supports_input(), description.supports_output())
-    })
+    device
+        .description()
+        .map_or((true, true), |description| (description.supports_input(), description.supports_output()))
 }
 
 fn choose(offered: &[SupportedStreamConfigRange], rate_hz: u32) -> Option<(StreamConfig, SampleFormat)> {
@@ -289,11 +258,7 @@ impl Loudspeaker for Found {
 }
 
 impl Found {
-    fn opened(
-        &self,
-        which: Which,
-        opened: Result<cpal::Stream, cpal::Error>,
-    ) -> Result<Box<dyn Stream>, AudioError> {
+    fn opened(&self, which: Which, opened: Result<cpal::Stream, cpal::Error>) -> Result<Box<dyn Stream>, AudioError> {
         opened
             .and_then(|stream| stream.play().map(|()| stream))
             .map(|stream| Box::new(Open { _stream: stream }) as Box<dyn Stream>)
@@ -336,12 +301,7 @@ impl Found {
         )
     }
 
-    fn speak<T>(
-        &self,
-        mut throat: Throat,
-        clock: Clock,
-        faults: SyncSender<Fault>,
-    ) -> Result<cpal::Stream, cpal::Error>
+    fn speak<T>(&self, mut throat: Throat, clock: Clock, faults: SyncSender<Fault>) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + FromSample<i16>,
     {
@@ -376,18 +336,12 @@ impl Found {
 /// Reports what ends a stream; what the host repairs by itself is only logged.
 fn tell(which: Which, faults: SyncSender<Fault>) -> impl FnMut(cpal::Error) + Send + 'static {
     move |error| {
-        let harmless = matches!(
-            error.kind(),
-            ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied
-        );
+        let harmless = matches!(error.kind(), ErrorKind::Xrun | ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied);
         if harmless {
             tracing::debug!(?which, %error, "the sound device hiccuped");
             return;
         }
-        let fault = Fault {
-            which,
-            reason: error.to_string(),
-        };
+        let fault = Fault { which, reason: error.to_string() };
         if faults.try_send(fault).is_err() {
             tracing::debug!(?which, %error, "a fault of this device was told already");
         }

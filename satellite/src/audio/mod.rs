@@ -141,27 +141,15 @@ pub fn backend(name: &str) -> Result<&'static dyn Backend, AudioError> {
     if name.is_empty() {
         return Ok(BACKENDS[0]);
     }
-    BACKENDS
-        .iter()
-        .find(|backend| backend.name() == name)
-        .copied()
-        .ok_or_else(|| AudioError::NoBackend {
-            name: name.to_owned(),
-            known: BACKENDS
-                .iter()
-                .map(|backend| backend.name())
-                .collect::<Vec<_>>()
-                .join(", "),
-        })
+    BACKENDS.iter().find(|backend| backend.name() == name).copied().ok_or_else(|| AudioError::NoBackend {
+        name: name.to_owned(),
+        known: BACKENDS.iter().map(|backend| backend.name()).collect::<Vec<_>>().join(", "),
+    })
 }
 
 /// "is only: a, b" or "is none at all", for [`AudioError::NoDevice`].
 fn existing(names: &[String]) -> String {
-    if names.is_empty() {
-        "is none at all".to_owned()
-    } else {
-        format!("are: {}", names.join(", "))
-    }
+    if names.is_empty() { "is none at all".to_owned() } else { format!("are: {}", names.join(", ")) }
 }
 
 #[cfg(test)]

@@ -86,18 +86,8 @@ pub fn mouth(rate_hz: u32, reference: TapeWriter) -> (Mouth, Throat) {
     let (pieces, pieces_out) = RingBuffer::new(PIECES);
     let (effects, effects_out) = RingBuffer::new((rate_hz * EFFECTS_S) as usize);
     let (reports, reports_out) = RingBuffer::new(REPORTS);
-    let shared = Arc::new(Shared {
-        gain: AtomicU32::new(UNITY),
-        ..Shared::default()
-    });
-    let mouth = Mouth {
-        pieces,
-        effects,
-        effects_sent: 0,
-        reports: reports_out,
-        shared: Arc::clone(&shared),
-        rate_hz,
-    };
+    let shared = Arc::new(Shared { gain: AtomicU32::new(UNITY), ..Shared::default() });
+    let mouth = Mouth { pieces, effects, effects_sent: 0, reports: reports_out, shared: Arc::clone(&shared), rate_hz };
     let throat = Throat {
         pieces: pieces_out,
         effects: effects_out,
@@ -154,9 +144,7 @@ impl Mouth {
     /// The answer ends with what was queued last.
     pub fn ends(&mut self, generation: Generation) -> bool {
         let told = self.put(generation, Mark::End, &[]);
-        self.shared
-            .complete
-            .fetch_max(generation.0 + 1, Ordering::Release);
+        self.shared.complete.fetch_max(generation.0 + 1, Ordering::Release);
         told
     }
 
@@ -174,9 +162,7 @@ impl Mouth {
     /// Sets the loudness, 0 to 100; the ear hears in powers, so 50 is a quarter of the amplitude.
     pub fn volume(&mut self, percent: u8) {
         let percent = u32::from(percent.min(100));
-        self.shared
-            .gain
-            .store(UNITY * percent * percent / 10_000, Ordering::Relaxed);
+        self.shared.gain.store(UNITY * percent * percent / 10_000, Ordering::Relaxed);
     }
 
     /// Times that the answer being played ran dry.
@@ -194,12 +180,7 @@ impl Mouth {
     }
 
     fn put(&mut self, generation: Generation, mark: Mark, part: &[i16]) -> bool {
-        let mut piece = Piece {
-            generation: generation.0,
-            mark,
-            len: part.len() as u16,
-            samples: [0; PIECE_SAMPLES],
-        };
+        let mut piece = Piece { generation: generation.0, mark, len: part.len() as u16, samples: [0; PIECE_SAMPLES] };
         piece.samples[..part.len()].copy_from_slice(part);
         self.pieces.push(piece).is_ok()
     }
@@ -305,10 +286,7 @@ impl Throat {
         let Ok(next) = self.pieces.peek() else {
             if let Flow::Running { generation } = self.flow {
                 self.dry_at = self.moment(at, n);
-                self.flow = Flow::Filling {
-                    generation,
-                    why: Why::Dry,
-                };
+                self.flow = Flow::Filling { generation, why: Why::Dry };
             }
             return false;
         };
@@ -318,10 +296,7 @@ impl Throat {
         }
         let mark_at = match self.flow {
             Flow::Running { generation: now } if now == generation => self.moment(at, n),
-            Flow::Filling {
-                generation: now,
-                why,
-            } if now == generation => {
+            Flow::Filling { generation: now, why } if now == generation => {
                 if mark == Mark::Sound && !self.enough(generation) {
                     return false;
                 }
@@ -330,10 +305,7 @@ impl Throat {
             }
             _ => {
                 self.shared.underruns.store(0, Ordering::Relaxed);
-                self.flow = Flow::Filling {
-                    generation,
-                    why: Why::Start,
-                };
+                self.flow = Flow::Filling { generation, why: Why::Start };
                 return true;
             }
         };
@@ -345,16 +317,12 @@ impl Throat {
     }
 
     fn enough(&self, generation: u64) -> bool {
-        self.shared.complete.load(Ordering::Acquire) > generation
-            || self.pieces.slots() >= JITTER_PIECES
+        self.shared.complete.load(Ordering::Acquire) > generation || self.pieces.slots() >= JITTER_PIECES
     }
 
     fn resume(&mut self, generation: u64, why: Why, mark: Mark, at: SatMicros) {
         match (why, mark) {
-            (Why::Start, Mark::Sound) => self.report(Played::Started {
-                generation: Generation(generation),
-                at,
-            }),
+            (Why::Start, Mark::Sound) => self.report(Played::Started { generation: Generation(generation), at }),
             (Why::Dry, Mark::Sound) => {
                 self.shared.underruns.fetch_add(1, Ordering::Relaxed);
             }
@@ -372,11 +340,7 @@ impl Throat {
         let generation = Generation(piece.generation);
         match piece.mark {
             Mark::Sound => self.piece = Some((piece, 0)),
-            Mark::Sentence(index) => self.report(Played::Sentence {
-                generation,
-                index,
-                at,
-            }),
+            Mark::Sentence(index) => self.report(Played::Sentence { generation, index, at }),
             Mark::End => {
                 self.flow = Flow::Quiet;
                 self.report(Played::Ended { generation, at });

@@ -23,10 +23,7 @@ impl Backend for Null {
     }
 
     fn devices(&self) -> Result<Devices, AudioError> {
-        Ok(Devices {
-            microphones: vec!["silence".to_owned()],
-            loudspeakers: vec!["nothing".to_owned()],
-        })
+        Ok(Devices { microphones: vec!["silence".to_owned()], loudspeakers: vec!["nothing".to_owned()] })
     }
 
     fn microphone(&self, _config: &AudioConfig) -> Result<Box<dyn Microphone>, AudioError> {
@@ -82,11 +79,9 @@ fn start(
     what: &'static str,
     period: impl FnMut(std::time::Instant) -> bool + Send + 'static,
 ) -> Result<Box<dyn Stream>, AudioError> {
-    Paced::start(name, period)
-        .map(|paced| Box::new(paced) as Box<dyn Stream>)
-        .map_err(|reason| AudioError::Unusable {
-            what,
-            name: name.to_owned(),
-            reason: reason.to_string(),
-        })
+    Paced::start(name, period).map(|paced| Box::new(paced) as Box<dyn Stream>).map_err(|reason| AudioError::Unusable {
+        what,
+        name: name.to_owned(),
+        reason: reason.to_string(),
+    })
 }

@@ -22,32 +22,24 @@ impl Stream for Paced {}
 
 impl Paced {
     /// Starts the thread.
-    pub fn start(
-        name: &str,
-        mut period: impl FnMut(Instant) -> bool + Send + 'static,
-    ) -> std::io::Result<Self> {
+    pub fn start(name: &str, mut period: impl FnMut(Instant) -> bool + Send + 'static) -> std::io::Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new()
-            .name(name.to_owned())
-            .spawn(move || {
-                let mut due = Instant::now();
-                while !stopped.load(Ordering::Relaxed) {
-                    if !period(due) {
-                        return;
-                    }
-                    due += PERIOD;
-                    let now = Instant::now();
-                    if now > due + CATCH_UP {
-                        due = now;
-                    }
-                    std::thread::sleep(due.saturating_duration_since(now));
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+            let mut due = Instant::now();
+            while !stopped.load(Ordering::Relaxed) {
+                if !period(due) {
+                    return;
                 }
-            })?;
-        Ok(Self {
-            stop,
-            thread: Some(thread),
-        })
+                due += PERIOD;
+                let now = Instant::now();
+                if now > due + CATCH_UP {
+                    due = now;
+                }
+                std::thread::sleep(due.saturating_duration_since(now));
+            }
+        })?;
+        Ok(Self { stop, thread: Some(thread) })
     }
 }
 

@@ -39,8 +39,7 @@ impl Resampler {
             return Ok(Self { work: None });
         }
         let piece = (from / PIECES_PER_S) as usize;
-        let fft = Fft::new(from as usize, to as usize, piece, 1, FixedSync::Input)
-            .map_err(|_| BadRate(from))?;
+        let fft = Fft::new(from as usize, to as usize, piece, 1, FixedSync::Input).map_err(|_| BadRate(from))?;
         let skip = fft.output_delay();
         let work = Work {
             piece: vec![0.0; fft.output_frames_max()],
@@ -84,10 +83,9 @@ impl Work {
                 break;
             };
             let frames = self.piece.len();
-            let (Ok(input), Ok(mut output)) = (
-                InterleavedSlice::new(input, 1, need),
-                InterleavedSlice::new_mut(&mut self.piece, 1, frames),
-            ) else {
+            let (Ok(input), Ok(mut output)) =
+                (InterleavedSlice::new(input, 1, need), InterleavedSlice::new_mut(&mut self.piece, 1, frames))
+            else {
                 break;
             };
             let Ok((taken, made)) = self.fft.process_into_buffer(&input, &mut output, None) else {
@@ -96,11 +94,7 @@ impl Work {
             done += taken;
             let skip = self.skip.min(made);
             self.skip -= skip;
-            out.extend(
-                self.piece[skip..made]
-                    .iter()
-                    .map(|s| s.round().clamp(-32768.0, 32767.0) as i16),
-            );
+            out.extend(self.piece[skip..made].iter().map(|s| s.round().clamp(-32768.0, 32767.0) as i16));
         }
         self.waiting.drain(..done);
     }
@@ -135,10 +129,8 @@ mod tests {
             assert_eq!(whole, pieces, "{from} to {to}");
             let wanted = tone(to, 0.5);
             assert!(whole.len() >= wanted.len() - 2, "{} of {}", whole.len(), wanted.len());
-            let worst = (1000..wanted.len() - 1000)
-                .map(|n| (i32::from(wanted[n]) - i32::from(whole[n])).abs())
-                .max()
-                .unwrap();
+            let worst =
+                (1000..wanted.len() - 1000).map(|n| (i32::from(wanted[n]) - i32::from(whole[n])).abs()).max().unwrap();
             assert!(worst < 200, "{from} to {to}: off by {worst}");
         }
     }

@@ -30,13 +30,7 @@ pub fn tape(rate_hz: u32, seconds: u32) -> (TapeWriter, TapeReader) {
         next_stamp: 0,
         stamp_every: u64::from((rate_hz / STAMPS_PER_S).max(1)),
     };
-    let reader = TapeReader {
-        samples: samples_out,
-        stamps: stamps_out,
-        read: 0,
-        anchor: None,
-        rate_hz,
-    };
+    let reader = TapeReader { samples: samples_out, stamps: stamps_out, read: 0, anchor: None, rate_hz };
     (writer, reader)
 }
 
@@ -57,10 +51,7 @@ impl TapeWriter {
             return;
         }
         if self.written >= self.next_stamp {
-            let stamp = Stamp {
-                index: self.written,
-                at,
-            };
+            let stamp = Stamp { index: self.written, at };
             if self.stamps.push(stamp).is_ok() {
                 self.next_stamp = self.written + self.stamp_every;
             }
@@ -103,9 +94,7 @@ impl TapeReader {
                 break;
             }
         }
-        let at = self
-            .anchor
-            .map_or(SatMicros(0), |anchor| self.project(anchor, self.read));
+        let at = self.anchor.map_or(SatMicros(0), |anchor| self.project(anchor, self.read));
         self.read += out.len() as u64;
         Some(at)
     }
@@ -128,10 +117,7 @@ impl TapeReader {
                 }
             }
         };
-        self.anchor = Some(Stamp {
-            index: stamp.index,
-            at,
-        });
+        self.anchor = Some(Stamp { index: stamp.index, at });
     }
 }
 

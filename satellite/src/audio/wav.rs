@@ -46,19 +46,15 @@ impl Backend for Wav {
 
     fn devices(&self) -> Result<Devices, AudioError> {
         let any = || vec!["the path of a .wav file".to_owned()];
-        Ok(Devices {
-            microphones: any(),
-            loudspeakers: any(),
-        })
+        Ok(Devices { microphones: any(), loudspeakers: any() })
     }
 
     fn microphone(&self, config: &AudioConfig) -> Result<Box<dyn Microphone>, AudioError> {
-        let (samples, rate_hz) =
-            read_mono(Path::new(&config.microphone)).map_err(|reason| AudioError::Unusable {
-                what: "microphone",
-                name: config.microphone.clone(),
-                reason,
-            })?;
+        let (samples, rate_hz) = read_mono(Path::new(&config.microphone)).map_err(|reason| AudioError::Unusable {
+            what: "microphone",
+            name: config.microphone.clone(),
+            reason,
+        })?;
         Ok(Box::new(Said { samples, rate_hz }))
     }
 
@@ -74,17 +70,13 @@ impl Backend for Wav {
                 reason: BadRate(rate_hz).to_string(),
             });
         }
-        Ok(Box::new(Heard {
-            path: config.loudspeaker.clone(),
-            rate_hz,
-        }))
+        Ok(Box::new(Heard { path: config.loudspeaker.clone(), rate_hz }))
     }
 }
 
 /// Reads a WAV file of 8 to 32 bits or floats, channels averaged; gives samples and rate.
 pub fn read_mono(path: &Path) -> Result<(Vec<i16>, u32), String> {
-    let mut reader = WavReader::open(path)
-        .map_err(|e| format!("{e}; it must be the path of a PCM .wav file"))?;
+    let mut reader = WavReader::open(path).map_err(|e| format!("{e}; it must be the path of a PCM .wav file"))?;
     let spec = reader.spec();
     if !RATES_HZ.contains(&spec.sample_rate) {
         return Err(BadRate(spec.sample_rate).to_string());
@@ -145,18 +137,13 @@ impl Loudspeaker for Heard {
         clock: Clock,
         faults: SyncSender<Fault>,
     ) -> Result<Box<dyn Stream>, AudioError> {
-        let spec = WavSpec {
-            channels: 1,
-            sample_rate: self.rate_hz,
-            bits_per_sample: 16,
-            sample_format: SampleFormat::Int,
-        };
-        let mut writer =
-            WavWriter::create(&self.path, spec).map_err(|reason| AudioError::Unusable {
-                what: "loudspeaker",
-                name: self.path.clone(),
-                reason: format!("{reason}; it must be the path of a .wav file that can be written"),
-            })?;
+        let spec =
+            WavSpec { channels: 1, sample_rate: self.rate_hz, bits_per_sample: 16, sample_format: SampleFormat::Int };
+        let mut writer = WavWriter::create(&self.path, spec).map_err(|reason| AudioError::Unusable {
+            what: "loudspeaker",
+            name: self.path.clone(),
+            reason: format!("{reason}; it must be the path of a .wav file that can be written"),
+        })?;
         let mut count = periods(self.rate_hz);
         let mut buffer = vec![0; count.most];
         let mut room = u64::from(self.rate_hz) * u64::from(LOUDSPEAKER_S_MAX);
@@ -171,10 +158,7 @@ impl Loudspeaker for Heard {
             nth = nth.wrapping_add(1);
             let written = write(&mut writer, period, nth.is_multiple_of(FLUSH_PERIODS));
             if let Err(reason) = &written {
-                let fault = Fault {
-                    which: Which::Loudspeaker,
-                    reason: reason.to_string(),
-                };
+                let fault = Fault { which: Which::Loudspeaker, reason: reason.to_string() };
                 if faults.try_send(fault).is_err() {
                     tracing::debug!(%reason, "the loudspeaker's file fails, as was told");
                 }
@@ -185,11 +169,7 @@ impl Loudspeaker for Heard {
     }
 }
 
-fn write(
-    writer: &mut WavWriter<BufWriter<File>>,
-    period: &[i16],
-    flush: bool,
-) -> Result<(), hound::Error> {
+fn write(writer: &mut WavWriter<BufWriter<File>>, period: &[i16], flush: bool) -> Result<(), hound::Error> {
     for &sample in period {
         writer.write_sample(sample)?;
     }
@@ -223,18 +203,12 @@ impl Periods {
     }
 }
 
-fn opened(
-    what: &'static str,
-    name: &str,
-    paced: std::io::Result<Paced>,
-) -> Result<Box<dyn Stream>, AudioError> {
-    paced
-        .map(|paced| Box::new(paced) as Box<dyn Stream>)
-        .map_err(|reason| AudioError::Unusable {
-            what,
-            name: name.to_owned(),
-            reason: reason.to_string(),
-        })
+fn opened(what: &'static str, name: &str, paced: std::io::Result<Paced>) -> Result<Box<dyn Stream>, AudioError> {
+    paced.map(|paced| Box::new(paced) as Box<dyn Stream>).map_err(|reason| AudioError::Unusable {
+        what,
+        name: name.to_owned(),
+        reason: reason.to_string(),
+    })
 }
 
 #[cfg(test)]

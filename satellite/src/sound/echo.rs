@@ -37,11 +37,7 @@ impl Default for EchoCanceller {
         };
         let stream = StreamConfig::new(MIC_RATE_HZ, 1);
         Self {
-            processing: AudioProcessing::builder()
-                .config(config)
-                .capture_config(stream)
-                .render_config(stream)
-                .build(),
+            processing: AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build(),
         }
     }
 }
@@ -124,11 +120,8 @@ impl Reference {
 
     fn align(&mut self, wanted: i64) {
         let off = wanted - self.head.0 as i64;
-        self.drift_us = if off.abs() > 4 * DRIFT_US {
-            off
-        } else {
-            self.drift_us + ((off - self.drift_us) >> DRIFT_SHIFT)
-        };
+        self.drift_us =
+            if off.abs() > 4 * DRIFT_US { off } else { self.drift_us + ((off - self.drift_us) >> DRIFT_SHIFT) };
         if self.drift_us.abs() <= DRIFT_US {
             return;
         }

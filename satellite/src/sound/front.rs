@@ -103,20 +103,13 @@ impl Front {
             loudspeaker: Device::Lost { since: None },
             dropped: 0,
         };
-        let thread = std::thread::Builder::new()
-            .name("sound".to_owned())
-            .spawn(move || work.run(&commands_out))?;
-        Ok(Self {
-            commands,
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name("sound".to_owned()).spawn(move || work.run(&commands_out))?;
+        Ok(Self { commands, thread: Some(thread) })
     }
 
     /// The end for the session.
     pub fn handle(&self) -> FrontHandle {
-        FrontHandle {
-            commands: self.commands.clone(),
-        }
+        FrontHandle { commands: self.commands.clone() }
     }
 
     /// Closes the devices and waits for the thread.
@@ -233,12 +226,10 @@ impl Work {
     fn open_microphone(&self) -> Result<Hearing, AudioError> {
         let found = self.backend.microphone(&self.config)?;
         let rate = found.rate_hz();
-        let pipeline = Pipeline::new(rate, self.config.echo_canceller).map_err(|error| {
-            AudioError::Unusable {
-                what: "microphone",
-                name: self.config.microphone.clone(),
-                reason: error.to_string(),
-            }
+        let pipeline = Pipeline::new(rate, self.config.echo_canceller).map_err(|error| AudioError::Unusable {
+            what: "microphone",
+            name: self.config.microphone.clone(),
+            reason: error.to_string(),
         })?;
         let (writer, reader) = tape(rate, TAPE_S);
         let stream = found.open(writer, self.clock, self.faults.clone())?;
@@ -262,11 +253,7 @@ impl Work {
         })?;
         let (mouth, throat) = mouth(rate, writer);
         let stream = found.open(throat, self.clock, self.faults.clone())?;
-        let speaking = Speaking {
-            _stream: stream,
-            reference,
-            spoke_at: Instant::now(),
-        };
+        let speaking = Speaking { _stream: stream, reference, spoke_at: Instant::now() };
         Ok((speaking, mouth))
     }
 
@@ -284,9 +271,7 @@ impl Work {
             };
             while let Some(at) = hearing.tape.read(&mut hearing.raw) {
                 hearing.heard_at = Instant::now();
-                hearing
-                    .pipeline
-                    .push(&hearing.raw, at, reference.as_deref_mut(), &mut |frame| frames.push(frame));
+                hearing.pipeline.push(&hearing.raw, at, reference.as_deref_mut(), &mut |frame| frames.push(frame));
             }
         }
         for frame in frames {

@@ -66,11 +66,7 @@ impl Pipeline {
         self.frame.extend_from_slice(block);
         if let Ok(samples) = <[i16; MIC_FRAME_SAMPLES]>::try_from(self.frame.as_slice()) {
             self.frame.clear();
-            out(MicFrame {
-                captured: self.frame_at,
-                voice: self.voice.judge(&samples),
-                samples,
-            });
+            out(MicFrame { captured: self.frame_at, voice: self.voice.judge(&samples), samples });
         }
     }
 }

@@ -13,10 +13,7 @@ pub struct VoiceDetector {
 
 impl Default for VoiceDetector {
     fn default() -> Self {
-        Self {
-            detector: Box::new(Detector::default()),
-            waiting: Vec::with_capacity(2 * WINDOW),
-        }
+        Self { detector: Box::new(Detector::default()), waiting: Vec::with_capacity(2 * WINDOW) }
     }
 }
 

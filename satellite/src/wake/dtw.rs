@@ -4,8 +4,7 @@
 //! best score fires 0.6 to 0.8 s late.
 
 use rustpotter::{
-    AudioFmt, DetectorConfig, Rustpotter, RustpotterConfig, SampleFormat, ScoreMode, WakewordLoad,
-    WakewordRef,
+    AudioFmt, DetectorConfig, Rustpotter, RustpotterConfig, SampleFormat, ScoreMode, WakewordLoad, WakewordRef,
 };
 
 use super::{Spotted, Spotter};
@@ -31,7 +30,9 @@ pub enum SpotterError {
         reason: String,
     },
     /// Nothing to listen for.
-    #[error("there is no wake word to listen for; set built_in = true in [wake], or teach one with: jarvis-satellite learn")]
+    #[error(
+        "there is no wake word to listen for; set built_in = true in [wake], or teach one with: jarvis-satellite learn"
+    )]
     None,
 }
 
@@ -58,17 +59,9 @@ impl Dtw {
         if words.is_empty() {
             return Err(SpotterError::None);
         }
-        let bad = |name: &str, reason: String| SpotterError::Bad {
-            name: name.to_owned(),
-            reason,
-        };
+        let bad = |name: &str, reason: String| SpotterError::Bad { name: name.to_owned(), reason };
         let config = RustpotterConfig {
-            fmt: AudioFmt {
-                sample_rate: 16_000,
-                sample_format: SampleFormat::I16,
-                channels: 1,
-                ..AudioFmt::default()
-            },
+            fmt: AudioFmt { sample_rate: 16_000, sample_format: SampleFormat::I16, channels: 1, ..AudioFmt::default() },
             detector: DetectorConfig {
                 threshold,
                 avg_threshold: AVERAGE_THRESHOLD,
@@ -84,8 +77,7 @@ impl Dtw {
             if word.file.len() > REFERENCES_BYTES_MAX {
                 return Err(bad(word.phrase, "it is too large".to_owned()));
             }
-            let mut references =
-                WakewordRef::load_from_buffer(word.file).map_err(|e| bad(word.phrase, e))?;
+            let mut references = WakewordRef::load_from_buffer(word.file).map_err(|e| bad(word.phrase, e))?;
             if references.mfcc_size != MFCC_SIZE
                 || references.samples_features.values().any(Vec::is_empty)
                 || references.samples_features.is_empty()
@@ -93,18 +85,12 @@ impl Dtw {
                 return Err(bad(word.phrase, "it is of another kind".to_owned()));
             }
             word.phrase.clone_into(&mut references.name);
-            rustpotter
-                .add_wakeword_ref(&n.to_string(), references)
-                .map_err(|e| bad(word.phrase, e))?;
+            rustpotter.add_wakeword_ref(&n.to_string(), references).map_err(|e| bad(word.phrase, e))?;
         }
         Ok(Self {
             waiting: Vec::with_capacity(2 * rustpotter.get_samples_per_frame()),
             rustpotter,
-            enrolled: words
-                .iter()
-                .filter(|word| word.enrolled)
-                .map(|word| word.phrase.to_owned())
-                .collect(),
+            enrolled: words.iter().filter(|word| word.enrolled).map(|word| word.phrase.to_owned()).collect(),
         })
     }
 }

@@ -60,10 +60,7 @@ impl Gate {
 }
 
 fn feed(frame: &MicFrame) -> WakeFeed {
-    WakeFeed::Frame {
-        captured: frame.captured,
-        samples: Box::new(frame.samples),
-    }
+    WakeFeed::Frame { captured: frame.captured, samples: Box::new(frame.samples) }
 }
 
 #[cfg(test)]
@@ -71,11 +68,7 @@ mod tests {
     use super::*;
 
     fn frame(n: u64, voice: u8) -> MicFrame {
-        MicFrame {
-            captured: SatMicros(n * 20_000),
-            voice,
-            samples: [0; MIC_FRAME_SAMPLES],
-        }
+        MicFrame { captured: SatMicros(n * 20_000), voice, samples: [0; MIC_FRAME_SAMPLES] }
     }
 
     fn heard(voices: impl Iterator<Item = u8>) -> Vec<Option<u64>> {
@@ -100,9 +93,8 @@ mod tests {
     #[test]
     fn speech_is_heard_whole_with_what_lies_before_and_after_it() {
         let voices = (0..300).map(|n| if (100..150).contains(&n) { 255 } else { 0 });
-        let wanted: Vec<Option<u64>> = std::iter::once(None)
-            .chain((80..150 + u64::from(HANGOVER) - 1).map(Some))
-            .collect();
+        let wanted: Vec<Option<u64>> =
+            std::iter::once(None).chain((80..150 + u64::from(HANGOVER) - 1).map(Some)).collect();
         assert_eq!(heard(voices), wanted);
     }
 

@@ -48,10 +48,7 @@ pub fn learn(phrase: &str, takes: &[Vec<i16>]) -> Result<Vec<u8>, LearnError> {
     for (n, take) in takes.iter().enumerate() {
         let word = trim(take);
         if !LENGTH.contains(&word.len()) {
-            return Err(LearnError::Length {
-                number: n + 1,
-                ms: word.len() * 1000 / RATE_HZ as usize,
-            });
+            return Err(LearnError::Length { number: n + 1, ms: word.len() * 1000 / RATE_HZ as usize });
         }
         let file = wav(word).map_err(|e| LearnError::Refused(e.to_string()))?;
         files.insert(format!("{n:02}"), file);
@@ -81,12 +78,7 @@ pub fn trim(take: &[i16]) -> &[i16] {
 }
 
 fn wav(samples: &[i16]) -> Result<Vec<u8>, hound::Error> {
-    let spec = WavSpec {
-        channels: 1,
-        sample_rate: RATE_HZ,
-        bits_per_sample: 16,
-        sample_format: SampleFormat::Int,
-    };
+    let spec = WavSpec { channels: 1, sample_rate: RATE_HZ, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let mut file = std::io::Cursor::new(Vec::new());
     let mut writer = WavWriter::new(&mut file, spec)?;
     for &sample in samples {

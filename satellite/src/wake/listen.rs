@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{Spotted, Spotter, WakeFeed};
 use crate::clock::Clock;
+use crate::session::drive::Call;
 use crate::sound::front::WAKE_FRAMES_WAITING;
 
 /// A wake word, with the moments that belong to it.
@@ -31,7 +32,7 @@ impl Listener {
     pub fn start(
         mut spotter: Box<dyn Spotter>,
         clock: Clock,
-        session: mpsc::Sender<Woken>,
+        session: mpsc::Sender<Call>,
     ) -> std::io::Result<(Self, SyncSender<WakeFeed>)> {
         let (feed, feeds) = sync_channel(WAKE_FRAMES_WAITING);
         let thread = std::thread::Builder::new()
@@ -48,12 +49,7 @@ impl Listener {
     }
 }
 
-fn listen(
-    spotter: &mut dyn Spotter,
-    feeds: &Receiver<WakeFeed>,
-    clock: Clock,
-    session: &mpsc::Sender<Woken>,
-) {
+fn listen(spotter: &mut dyn Spotter, feeds: &Receiver<WakeFeed>, clock: Clock, session: &mpsc::Sender<Call>) {
     for feed in feeds {
         match feed {
             WakeFeed::Gap => spotter.forget(),
@@ -61,13 +57,9 @@ fn listen(
                 let Some(spotted) = spotter.hear(samples.as_slice()) else {
                     continue;
                 };
-                let woken = Woken {
-                    spotted,
-                    heard: SatMicros(captured.0 + crate::sound::FRAME_US),
-                    at: clock.now(),
-                };
+                let woken = Woken { spotted, heard: SatMicros(captured.0 + crate::sound::FRAME_US), at: clock.now() };
                 tracing::debug!(phrase = %woken.spotted.phrase, score = woken.spotted.score, "wake word");
-                if session.try_send(woken).is_err() {
+                if session.try_send(Call::Woken(woken)).is_err() {
                     tracing::warn!("a wake word was lost: the session does not take it");
                 }
             }

@@ -51,10 +51,8 @@ pub fn learnt_path(state_dir: &Path, phrase: &str) -> PathBuf {
 /// A spotter for everything that is listened for.
 pub fn spotter(config: &Config) -> Result<(Dtw, Vec<String>), SpotterError> {
     let learnt = if config.wake.learnt { read_learnt(&config.state_dir)? } else { Vec::new() };
-    let mut words: Vec<References> = learnt
-        .iter()
-        .map(|(phrase, file)| References { phrase, file, enrolled: true })
-        .collect();
+    let mut words: Vec<References> =
+        learnt.iter().map(|(phrase, file)| References { phrase, file, enrolled: true }).collect();
     if config.wake.built_in {
         words.push(References { phrase: HEY_JARVIS_PHRASE, file: HEY_JARVIS, enrolled: false });
     }
