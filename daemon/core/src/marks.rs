@@ -13,6 +13,8 @@ pub enum Mark {
     FirstFrame,
     /// Capture of the last frame that held speech.
     SpeechEnd,
+    /// The end of speech was decided.
+    EndDecided,
     /// The final transcript was committed.
     Transcript,
     /// The first whole sentence of the answer was there.
@@ -27,7 +29,7 @@ pub enum Mark {
 /// goes through again ([`Marks::move_to`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
-    at: [Option<Millis>; 7],
+    at: [Option<Millis>; 8],
 }
 
 impl Marks {
@@ -59,6 +61,7 @@ impl Marks {
             wake: of(Mark::Wake),
             first_frame: of(Mark::FirstFrame),
             speech_end: of(Mark::SpeechEnd),
+            end_decided: of(Mark::EndDecided),
             transcript: of(Mark::Transcript),
             first_sentence: of(Mark::FirstSentence),
             first_audio: of(Mark::FirstAudio),
@@ -76,6 +79,8 @@ pub struct MarksMs {
     pub first_frame: Option<i64>,
     /// See [`Mark::SpeechEnd`].
     pub speech_end: Option<i64>,
+    /// See [`Mark::EndDecided`].
+    pub end_decided: Option<i64>,
     /// See [`Mark::Transcript`].
     pub transcript: Option<i64>,
     /// See [`Mark::FirstSentence`].

@@ -441,6 +441,7 @@ impl Turn {
             match decision {
                 Decision::End { speech_end } => {
                     self.marks.move_to(Mark::SpeechEnd, speech_end);
+                    self.marks.move_to(Mark::EndDecided, now);
                     self.effects.push_back(Effect::HoldEar);
                     self.commit(now);
                 }
@@ -464,6 +465,7 @@ impl Turn {
     fn reopen(&mut self) {
         self.withdraw();
         self.marks.clear(Mark::SpeechEnd);
+        self.marks.clear(Mark::EndDecided);
         self.effects.push_back(Effect::ResumeEar);
         self.effects.push_back(Effect::Show(Showing::Listening));
     }
