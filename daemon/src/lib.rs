@@ -12,6 +12,7 @@ pub mod event;
 pub mod hub;
 pub mod page;
 pub mod past;
+pub mod speech;
 pub mod status;
 pub mod store;
 pub mod systemd;
