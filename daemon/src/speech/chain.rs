@@ -89,7 +89,7 @@ pub(super) async fn run(job: Job, candidates: Vec<Candidate>, cache: Cache) -> O
             reasons.push(format!("{name}: {reason}"));
             continue;
         }
-        hearer.begin_again(engine.repeats_exactly() && hearer.is_engine(&name));
+        hearer.begin_again(engine.keeps_time() && hearer.is_engine(&name));
         match speak(engine.as_ref(), &job.text, &mut hearer, &reasons).await {
             Ok(pcm) => {
                 cache.put(key, pcm);
@@ -202,9 +202,9 @@ impl Hearer {
         self.engine.as_deref() == Some(name)
     }
 
-    /// The sentence begins anew: with what was heard left out where the very same sound comes, else after a pause.
-    fn begin_again(&mut self, same_sound: bool) {
-        if same_sound {
+    /// The sentence begins anew: where it was, if the same sound comes at the same time, else after a pause.
+    fn begin_again(&mut self, same_time: bool) {
+        if same_time {
             self.skip = self.sent + self.pending.len();
         } else {
             self.pause = if self.sent > 0 { BEFORE_AGAIN } else { 0 };

@@ -16,9 +16,9 @@ pub trait Engine: Send + Sync + std::fmt::Debug {
     /// How long it may let a hearer wait.
     fn limits(&self) -> Limits;
 
-    /// Whether the same text always gives the very same samples: then a sentence that broke off goes on where it was, instead of
-    /// beginning anew.
-    fn repeats_exactly(&self) -> bool {
+    /// Whether the same text always takes the same time, to a millisecond: then a sentence that broke off goes on where it was,
+    /// instead of beginning anew.
+    fn keeps_time(&self) -> bool {
         false
     }
 

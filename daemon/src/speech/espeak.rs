@@ -89,7 +89,7 @@ impl Engine for Espeak {
         Limits { first_chunk: HANG + LOAD, between_chunks: 2 * HANG }
     }
 
-    fn repeats_exactly(&self) -> bool {
+    fn keeps_time(&self) -> bool {
         true
     }
 
