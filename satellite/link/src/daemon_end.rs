@@ -152,9 +152,14 @@ impl DaemonEnd {
         }
     }
 
-    /// All that has ended is done with.
-    pub fn settle_ended(&mut self) {
-        for utterance in self.inbox.settle_ended() {
+    /// The newest utterance that began: what an answer that begins now is an answer to.
+    pub fn newest_utterance(&self) -> Option<Utterance> {
+        self.inbox.newest()
+    }
+
+    /// What has ended and is not newer than `newest` is done with.
+    pub fn settle_until(&mut self, newest: Utterance) {
+        for utterance in self.inbox.settle_until(newest) {
             self.send(ToSatellite::Ack { utterance, next: SETTLED });
         }
     }

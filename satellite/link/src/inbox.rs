@@ -24,6 +24,8 @@ pub enum Cut {
     Broken,
     /// It was longer than [`FRAMES_MAX`].
     TooLong,
+    /// The satellite's key was taken off the table.
+    Revoked,
 }
 
 /// Something that became of an utterance.
@@ -179,9 +181,14 @@ impl Inbox {
         }
     }
 
-    /// Everything that has ended is done with; tells what newly is.
-    pub fn settle_ended(&mut self) -> Vec<Utterance> {
-        let ended = self.entries.iter_mut().filter(|entry| entry.state == State::Ended);
+    /// The newest utterance that began.
+    pub fn newest(&self) -> Option<Utterance> {
+        self.entries.iter().map(|entry| entry.utterance).max()
+    }
+
+    /// What has ended and is not newer than `newest` is done with; tells what newly is.
+    pub fn settle_until(&mut self, newest: Utterance) -> Vec<Utterance> {
+        let ended = self.entries.iter_mut().filter(|entry| entry.state == State::Ended && entry.utterance <= newest);
         ended
             .map(|entry| {
                 entry.state = State::Settled;

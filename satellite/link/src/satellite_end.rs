@@ -108,7 +108,6 @@ pub struct SatelliteEnd {
     /// Which answers are heard.
     pub gate: Gate,
     daemon_run: Option<u64>,
-    next_utterance: u64,
     /// Whether the session was told that the daemon is away; at the start it takes that for granted.
     told_down: bool,
 }
@@ -128,7 +127,6 @@ impl SatelliteEnd {
             clock: PongClock::default(),
             gate: Gate::default(),
             daemon_run: None,
-            next_utterance: 1,
             told_down: true,
         }
     }
@@ -230,10 +228,14 @@ impl SatelliteEnd {
         true
     }
 
-    /// Opens an utterance; one still open is ended.
-    pub fn begin(&mut self, opened: Opened, preroll_frames: u16, now: SatMicros) -> Utterance {
-        let utterance = Utterance(self.next_utterance);
-        self.next_utterance += 1;
+    /// Opens an utterance, which must be newer than any before; one still open is ended.
+    pub fn begin(
+        &mut self,
+        utterance: Utterance,
+        opened: Opened,
+        preroll_frames: u16,
+        now: SatMicros,
+    ) -> Result<(), NotOpen> {
         let opened = match opened {
             Opened::Wake { phrase, score, sure, enrolled, at } => Opened::Wake {
                 phrase: clip(&phrase, NAME_BYTES_MAX).to_string(),
@@ -244,9 +246,7 @@ impl SatelliteEnd {
             },
             other => other,
         };
-        let begun = self.outbox.begin(utterance, opened, preroll_frames, now);
-        debug_assert_eq!(begun, Ok(()), "utterances count up");
-        utterance
+        self.outbox.begin(utterance, opened, preroll_frames, now)
     }
 
     /// Adds 20 ms to the open utterance.

@@ -3,14 +3,37 @@
 //! [`NetHandle`] is cheap to clone and never blocks the audio side: its calls only fill a bounded queue that the
 //! [`NetTask`] drains even while there is no network.
 
+mod driver;
+mod enrol;
+mod files;
+mod tls;
+mod tune;
+
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use jarvis_link::message::{
-    Generation, MIC_FRAME_SAMPLES, MicEnd, Opened, SatMicros, Settings, ToDaemon, ToSatellite,
+    Generation, MIC_FRAME_BYTES, MIC_FRAME_SAMPLES, MicEnd, Opened, SatMicros, Settings, ToDaemon, ToSatellite,
     Utterance,
 };
-use tokio::sync::mpsc;
+use jarvis_link::satellite_end::{About, SatelliteEnd};
+use jarvis_link::transport::ALPN_LINK;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::{Notify, mpsc};
+
+use driver::{Clock, Command, Driver};
+use files::{Daemon, Identity};
+use tls::{Pin, client_config};
+
+pub use enrol::enrol;
+
+/// Calls of the handle that may wait for the task: 20 s of microphone. It takes them at once, network or not; beyond that a call fails.
+const COMMANDS: usize = 1024;
+/// Events that may wait for the session; beyond that nothing is read off the network.
+const EVENTS: usize = 64;
 
 /// What the satellite tells about itself, and where its key and its daemon's are.
 #[derive(Debug, Clone)]
@@ -126,11 +149,24 @@ pub struct Enrolled {
 
 /// Handle to the link; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct NetHandle {}
+pub struct NetHandle {
+    clock: Clock,
+    commands: mpsc::Sender<Command>,
+    utterances: Arc<AtomicU64>,
+    stop: Arc<Notify>,
+    daemon: SocketAddr,
+}
 
 /// The link's owner task.
-#[derive(Debug)]
-pub struct NetTask {}
+pub struct NetTask {
+    driver: Driver,
+}
+
+impl std::fmt::Debug for NetTask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("NetTask")
+    }
+}
 
 /// The link.
 #[derive(Debug)]
@@ -138,41 +174,78 @@ pub struct Net {}
 
 impl Net {
     /// Reads the keys and opens the socket. Dialling begins with [`NetTask::run`]. Within a tokio runtime.
-    pub fn start(
-        config: NetConfig,
-    ) -> Result<(NetHandle, mpsc::Receiver<NetEvent>, NetTask), NetError> {
-        Err(NetError::NotEnrolled {
-            path: config.state_dir,
-        })
+    pub fn start(config: NetConfig) -> Result<(NetHandle, mpsc::Receiver<NetEvent>, NetTask), NetError> {
+        let daemon = Daemon::read(&config.state_dir)?;
+        let identity = Identity::open(&config.state_dir)?;
+        let tls = client_config(&identity, Pin::Key(daemon.key), ALPN_LINK)
+            .map_err(|error| NetError::Socket(error.to_string()))?;
+        let endpoint = enrol::endpoint(daemon.address)?;
+        let mut run = [0; 8];
+        SystemRandom::new().fill(&mut run).map_err(|_| NetError::Socket(String::from("no randomness")))?;
+        let clock = Clock { zero: Instant::now() };
+        let about = About {
+            software: config.software,
+            phrases: config.phrases,
+            echo_cancelled: config.echo_cancelled,
+            run: u64::from_le_bytes(run),
+        };
+        let (commands, inner) = mpsc::channel(COMMANDS);
+        let (events, seen) = mpsc::channel(EVENTS);
+        let stop = Arc::new(Notify::new());
+        let handle = NetHandle {
+            clock,
+            commands,
+            utterances: Arc::new(AtomicU64::new(0)),
+            stop: stop.clone(),
+            daemon: daemon.address,
+        };
+        let driver = Driver {
+            daemon,
+            config: tls,
+            endpoint,
+            clock,
+            end: SatelliteEnd::new(about, clock.now()),
+            events,
+            commands: inner,
+            stop,
+        };
+        Ok((handle, seen, NetTask { driver }))
     }
 }
 
 impl NetTask {
-    /// Runs until [`NetHandle::shutdown`], or until the last handle is gone.
+    /// Runs until [`NetHandle::shutdown`], until the last handle is gone, or until nobody takes the events.
     pub async fn run(self) -> Result<(), NetError> {
-        Err(NetError::Closed)
+        self.driver.run().await;
+        Ok(())
     }
 }
 
 impl NetHandle {
     /// The satellite's clock: microseconds since [`Net::start`]. Frames' capture times are on it.
     pub fn micros(&self) -> SatMicros {
-        SatMicros(0)
+        self.clock.now()
+    }
+
+    /// Where the daemon is.
+    pub fn daemon(&self) -> SocketAddr {
+        self.daemon
     }
 
     /// Sends a control message; dropped while the daemon is away. `Hello` and `Ping` are the link's own business.
     pub fn control(&self, message: ToDaemon) -> Result<(), NetError> {
-        drop(message);
-        Err(NetError::Closed)
+        self.tell(Command::Control(message))
     }
 
     /// Opens an utterance whose first `preroll_frames` frames were heard before; one still open is ended as `Closed`.
+    /// To be called from one place: utterances must reach the link in their order.
     pub fn begin(&self, opened: Opened, preroll_frames: u16) -> Result<Utterance, NetError> {
-        let _ = (opened, preroll_frames);
-        Err(NetError::Closed)
+        let utterance = Utterance(self.utterances.fetch_add(1, Ordering::Relaxed) + 1);
+        self.tell(Command::Begin(utterance, opened, preroll_frames))?;
+        Ok(utterance)
     }
 
-    /// Adds 20 ms to the open utterance; frames are numbered here.
+    /// Adds 20 ms to the open utterance; frames are numbered by the link.
     pub fn frame(
         &self,
         utterance: Utterance,
@@ -180,28 +253,33 @@ impl NetHandle {
         voice: u8,
         samples: &[i16; MIC_FRAME_SAMPLES],
     ) -> Result<(), NetError> {
-        let _ = (utterance, captured, voice, samples);
-        Err(NetError::Closed)
+        let mut pcm = Box::new([0; MIC_FRAME_BYTES]);
+        for (bytes, sample) in pcm.chunks_exact_mut(2).zip(samples) {
+            bytes.copy_from_slice(&sample.to_le_bytes());
+        }
+        self.tell(Command::Frame(utterance, captured, voice, pcm))
     }
 
     /// Ends it.
     pub fn end(&self, utterance: Utterance, reason: MicEnd) -> Result<(), NetError> {
-        let _ = (utterance, reason);
-        Err(NetError::Closed)
+        self.tell(Command::End(utterance, reason))
     }
 
-    /// Barge-in: refuses what comes of this and older answers, and tells the daemon's stream to stop.
+    /// Barge-in: refuses what comes of this and older answers, and tells the daemon's stream to stop. Pieces that are in the
+    /// event channel already carry their generation: the session drops them itself.
     pub fn stop_answer(&self, generation: Generation) -> Result<(), NetError> {
-        let _ = generation;
-        Err(NetError::Closed)
+        self.tell(Command::StopAnswer(generation))
     }
 
     /// Says goodbye and ends the task.
-    pub fn shutdown(&self) {}
-}
+    pub fn shutdown(&self) {
+        self.stop.notify_one();
+    }
 
-/// Enrols with the daemon that made `code`: pins its key, gives it ours, and writes both under `state_dir`.
-pub async fn enrol(code: &str, state_dir: &Path) -> Result<Enrolled, NetError> {
-    let _ = (code, state_dir);
-    Err(NetError::Enrol(String::from("not built yet")))
+    fn tell(&self, command: Command) -> Result<(), NetError> {
+        self.commands.try_send(command).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NetError::Full,
+            mpsc::error::TrySendError::Closed(_) => NetError::Closed,
+        })
+    }
 }

@@ -1,0 +1,425 @@
+//! One satellite's connection: moves bytes between QUIC and [`DaemonEnd`], which decides.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jarvis_core::ids::SatelliteId;
+use jarvis_link::daemon_end::{DaemonEnd, Greeting, HELLO_US, House, Output};
+use jarvis_link::frame::{Decoder, encode};
+use jarvis_link::inbox::{Cut as InboxCut, Heard, Inbox, MicStream};
+use jarvis_link::message::{Mic, Opened, Settings, ToDaemon, ToSatellite, Utterance, to_samples};
+use jarvis_link::transport::{Code, UNI_STREAMS, priority};
+use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
+use tokio::sync::{mpsc, watch};
+
+use super::Clock;
+use super::event::{Cut, EndReason, HubEvent, Opening, PlaybackNews, SatelliteStatus};
+use super::owner::Command;
+
+/// Messages to a satellite that may wait for its connection's task; then the sender is told that it is stalled.
+pub(super) const COMMANDS: usize = 64;
+/// Events waiting for the turn driver above which utterance streams are left to flow control.
+const EVENTS_WAITING_MAX: usize = 64;
+/// Events waiting above which the connection is closed: the satellite sends control messages that nobody takes.
+const EVENTS_WAITING_LIMIT: usize = 512;
+/// Bytes waiting for a satellite that does not read its control stream; then the connection is closed.
+const OUTGOING_BYTES_MAX: usize = 64 * 1024;
+/// Bytes taken off a stream at once.
+const CHUNK_BYTES: usize = 4096;
+/// How long last words may take to get out before a connection is closed.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What a connection's task is told.
+#[derive(Debug)]
+pub(super) enum ToConnection {
+    Send(ToSatellite),
+    Settle(Utterance),
+    AnswerBegun(u64),
+    AnswerFinished(u64),
+    Close(Code),
+}
+
+/// What the status page may know of a connection.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Live {
+    pub(super) greeting: Option<Greeting>,
+    pub(super) rtt_us: Option<u32>,
+    pub(super) clock_offset_us: Option<i64>,
+}
+
+/// What is left of a connection.
+#[derive(Debug)]
+pub(super) struct Remains {
+    pub(super) inbox: Inbox,
+    pub(super) events: VecDeque<HubEvent>,
+    pub(super) greeted: bool,
+    pub(super) reason: String,
+}
+
+/// What a connection's task begins with.
+pub(super) struct Start {
+    pub(super) satellite: SatelliteId,
+    pub(super) connection: Connection,
+    pub(super) house: House,
+    pub(super) status: SatelliteStatus,
+    pub(super) inbox: Inbox,
+    pub(super) clock: Clock,
+    pub(super) events: mpsc::Sender<HubEvent>,
+    pub(super) owner: mpsc::WeakSender<Command>,
+    pub(super) commands: mpsc::Receiver<ToConnection>,
+    pub(super) live: watch::Sender<Live>,
+}
+
+/// A stream of an utterance.
+struct MicReader {
+    stream: RecvStream,
+    decoder: Decoder<Mic>,
+    state: MicStream,
+}
+
+enum MicRead {
+    Bytes(quinn::Chunk),
+    Over,
+}
+
+struct Task {
+    satellite: SatelliteId,
+    status: SatelliteStatus,
+    connection: Connection,
+    end: DaemonEnd,
+    clock: Clock,
+    live: watch::Sender<Live>,
+    owner: mpsc::WeakSender<Command>,
+    waiting: VecDeque<HubEvent>,
+    outgoing: VecDeque<u8>,
+    closing: Option<Code>,
+    greeted: bool,
+    /// What the newest answer answers: its generation, and the newest utterance when it began.
+    answering: Option<(u64, Utterance)>,
+}
+
+/// Runs until the connection is gone.
+pub(super) async fn run(start: Start) -> Remains {
+    let Start { satellite, connection, house, status, inbox, clock, events, owner, mut commands, live } = start;
+    let mut task = Task {
+        end: DaemonEnd::new(house, inbox, clock.now()),
+        satellite,
+        status,
+        connection: connection.clone(),
+        clock,
+        live,
+        owner,
+        waiting: VecDeque::new(),
+        outgoing: VecDeque::new(),
+        closing: None,
+        greeted: false,
+        answering: None,
+    };
+    let limit = Duration::from_micros(HELLO_US);
+    let reason = match tokio::time::timeout(limit, connection.accept_bi()).await {
+        Ok(Ok((send, receive))) => task.serve(send, receive, &events, &mut commands).await,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => {
+            connection.close(number(Code::Dead), b"no greeting");
+            String::from("it did not greet")
+        }
+    };
+    Remains { inbox: task.end.into_inbox(), events: task.waiting, greeted: task.greeted, reason }
+}
+
+impl Task {
+    async fn serve(
+        &mut self,
+        mut send: SendStream,
+        mut receive: RecvStream,
+        events: &mpsc::Sender<HubEvent>,
+        commands: &mut mpsc::Receiver<ToConnection>,
+    ) -> String {
+        if send.set_priority(priority::CONTROL).is_err() {
+            return String::from("the control stream is closed");
+        }
+        let connection = self.connection.clone();
+        let mut decoder = Decoder::<ToDaemon>::default();
+        let mut reads = FuturesUnordered::new();
+        loop {
+            self.drain();
+            if let Some(code) = self.closing {
+                return self.last_words(send, code).await;
+            }
+            let deadline = self.end.poll_timeout();
+            let pause =
+                deadline.map_or(Duration::MAX, |at| Duration::from_micros(at.0.saturating_sub(self.clock.now().0)));
+            tokio::select! {
+                permit = events.reserve(), if !self.waiting.is_empty() => match (permit, self.waiting.pop_front()) {
+                    (Ok(permit), Some(event)) => permit.send(event),
+                    _ => self.end.close(Code::Bye),
+                },
+                written = send.write(self.outgoing.as_slices().0), if !self.outgoing.is_empty() => match written {
+                    Ok(written) => drop(self.outgoing.drain(..written)),
+                    Err(_) => self.end.close(Code::Protocol),
+                },
+                chunk = receive.read_chunk(CHUNK_BYTES, true) => match chunk {
+                    Ok(Some(chunk)) => self.control(&mut decoder, &chunk.bytes),
+                    Ok(None) | Err(ReadError::Reset(_)) => self.end.close(Code::Protocol),
+                    Err(_) => return gone(&connection),
+                },
+                stream = connection.accept_uni(), if reads.len() < UNI_STREAMS as usize => match stream {
+                    Ok(stream) => reads.push(read(MicReader {
+                        stream,
+                        decoder: Decoder::default(),
+                        state: MicStream::Fresh,
+                    })),
+                    Err(_) => return gone(&connection),
+                },
+                Some((mut reader, part)) = reads.next(), if !reads.is_empty() && self.waiting.len() < EVENTS_WAITING_MAX => {
+                    if self.mic(&mut reader, part) {
+                        reads.push(read(reader));
+                    }
+                }
+                command = commands.recv() => match command {
+                    Some(command) => self.command(command),
+                    None => self.end.close(Code::Bye),
+                },
+                error = connection.closed() => return error.to_string(),
+                () = tokio::time::sleep(pause), if deadline.is_some() => self.end.handle_timeout(self.clock.now()),
+            }
+        }
+    }
+
+    fn control(&mut self, decoder: &mut Decoder<ToDaemon>, mut bytes: &[u8]) {
+        loop {
+            match decoder.next(&mut bytes) {
+                Ok(Some(message)) => self.end.control(message, self.clock.now()),
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::warn!(satellite = %self.satellite, %error, "control stream");
+                    return self.end.broken();
+                }
+            }
+        }
+    }
+
+    /// True: there may be more to read.
+    fn mic(&mut self, reader: &mut MicReader, part: MicRead) -> bool {
+        let MicRead::Bytes(chunk) = part else {
+            if self.connection.close_reason().is_none() {
+                self.end.mic_ended(&mut reader.state);
+            }
+            return false;
+        };
+        let mut bytes = &chunk.bytes[..];
+        loop {
+            match reader.decoder.next(&mut bytes) {
+                Ok(Some(frame)) => {
+                    if self.end.mic(&mut reader.state, frame, self.clock.now()) {
+                        unwanted(&mut reader.stream);
+                        return false;
+                    }
+                }
+                Ok(None) => return true,
+                Err(error) => {
+                    tracing::warn!(satellite = %self.satellite, %error, "utterance stream");
+                    self.end.mic_ended(&mut reader.state);
+                    unwanted(&mut reader.stream);
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn command(&mut self, command: ToConnection) {
+        match command {
+            ToConnection::Send(message) => {
+                if let ToSatellite::CloseMic { utterance, silent: true } = message {
+                    self.end.settle(utterance);
+                }
+                self.end.send(message);
+            }
+            ToConnection::Settle(utterance) => self.end.settle(utterance),
+            ToConnection::AnswerBegun(generation) => {
+                self.answering = self.end.newest_utterance().map(|newest| (generation, newest));
+            }
+            ToConnection::AnswerFinished(generation) => {
+                if let Some((begun, newest)) = self.answering
+                    && begun == generation
+                {
+                    self.end.settle_until(newest);
+                }
+            }
+            ToConnection::Close(code) => self.end.close(code),
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.end.poll_output() {
+            match output {
+                Output::Send(message) => match encode(&message) {
+                    Ok(bytes) => self.outgoing.extend(bytes),
+                    Err(error) => tracing::error!(satellite = %self.satellite, %error, "a message that cannot be sent"),
+                },
+                Output::Close(code) => self.closing = Some(code),
+                Output::Greeted(greeting) => {
+                    self.greeted = true;
+                    self.waiting.push_back(HubEvent::Connected {
+                        satellite: self.satellite.clone(),
+                        status: SatelliteStatus {
+                            connected: true,
+                            software: greeting.software.clone(),
+                            echo_cancelled: greeting.echo_cancelled,
+                            last_seen: Some(self.clock.now()),
+                            ..self.status.clone()
+                        },
+                    });
+                    self.live.send_modify(|live| live.greeting = Some(greeting));
+                }
+                Output::Heard(heard) => {
+                    let event = self.heard(heard);
+                    self.waiting.push_back(event);
+                }
+                Output::Control(message) => {
+                    if let ToDaemon::Settings(settings) = message {
+                        self.keep(settings);
+                    }
+                    let event = self.news(message);
+                    self.waiting.extend(event);
+                }
+            }
+        }
+        if self.outgoing.len() > OUTGOING_BYTES_MAX {
+            self.closing.get_or_insert(Code::Dead);
+        }
+        if self.waiting.len() > EVENTS_WAITING_LIMIT {
+            self.closing.get_or_insert(Code::Flood);
+        }
+        let clock = self.end.clock();
+        let (rtt_us, clock_offset_us) = (clock.rtt_us(), clock.offset_us());
+        self.live.send_if_modified(|live| {
+            let changed = (live.rtt_us, live.clock_offset_us) != (rtt_us, clock_offset_us);
+            (live.rtt_us, live.clock_offset_us) = (rtt_us, clock_offset_us);
+            changed
+        });
+    }
+}
+
+impl Task {
+    /// Sends what is waiting, then closes.
+    async fn last_words(&mut self, mut send: SendStream, code: Code) -> String {
+        let words: Vec<u8> = self.outgoing.drain(..).collect();
+        if !words.is_empty() {
+            let said = async {
+                send.write_all(&words).await.ok()?;
+                send.finish().ok()?;
+                send.stopped().await.ok()
+            };
+            if tokio::time::timeout(LAST_WORDS, said).await.is_err() {
+                tracing::debug!(satellite = %self.satellite, "last words did not get through");
+            }
+        }
+        self.connection.close(number(code), code.reason().as_bytes());
+        code.reason().to_owned()
+    }
+
+    fn keep(&self, settings: Settings) {
+        let kept = self.owner.upgrade().is_some_and(|owner| {
+            let command = Command::SettingsCame(self.satellite.clone(), settings);
+            owner.try_send(command).is_ok()
+        });
+        if !kept {
+            tracing::warn!(satellite = %self.satellite, "a change of volume or mute is not kept: the hub is busy");
+        }
+    }
+
+    fn heard(&self, heard: Heard) -> HubEvent {
+        let satellite = self.satellite.clone();
+        match heard {
+            Heard::Opened { utterance, opened, preroll_frames } => {
+                HubEvent::Opened { satellite, utterance, opened: self.opening(opened), preroll_frames }
+            }
+            Heard::Frame { utterance, seq, captured, voice, pcm } => HubEvent::Frame {
+                satellite,
+                utterance,
+                seq,
+                captured: self.end.to_daemon(captured, self.clock.now()),
+                voice,
+                samples: to_samples(&pcm),
+            },
+            Heard::Ended { utterance, reason } => {
+                HubEvent::Ended { satellite, utterance, reason: EndReason::Mic(reason) }
+            }
+            Heard::Cut { utterance, cut } => cut_event(satellite, utterance, cut),
+        }
+    }
+
+    fn opening(&self, opened: Opened) -> Opening {
+        match opened {
+            Opened::Wake { phrase, score, sure, enrolled, at } => {
+                Opening::Wake { phrase, score, sure, enrolled, at: self.end.to_daemon(at, self.clock.now()) }
+            }
+            Opened::Button => Opening::Button,
+            Opened::FollowUp => Opening::FollowUp,
+        }
+    }
+
+    fn news(&self, message: ToDaemon) -> Option<HubEvent> {
+        let satellite = self.satellite.clone();
+        let now = self.clock.now();
+        Some(match message {
+            ToDaemon::PlaybackStarted { generation, at } => HubEvent::Playback {
+                satellite,
+                generation,
+                news: PlaybackNews::Started { at: self.end.to_daemon(at, now) },
+            },
+            ToDaemon::SentencePlayed { generation, index } => {
+                HubEvent::Playback { satellite, generation, news: PlaybackNews::Sentence(index) }
+            }
+            ToDaemon::PlaybackDone { generation, at, underruns, cut } => HubEvent::Playback {
+                satellite,
+                generation,
+                news: PlaybackNews::Done { at: self.end.to_daemon(at, now), underruns, cut },
+            },
+            ToDaemon::Settings(settings) => HubEvent::Settings { satellite, settings },
+            ToDaemon::StopPressed => HubEvent::StopPressed { satellite },
+            ToDaemon::Trouble { text } => HubEvent::Trouble { satellite, text },
+            ToDaemon::Hello { .. } | ToDaemon::Ping { .. } | ToDaemon::Bye => return None,
+        })
+    }
+}
+
+/// An utterance that broke off, for the turn driver.
+pub(super) fn cut_event(satellite: SatelliteId, utterance: Utterance, cut: InboxCut) -> HubEvent {
+    HubEvent::Ended {
+        satellite,
+        utterance,
+        reason: EndReason::Cut(match cut {
+            InboxCut::LinkLost => Cut::LinkLost,
+            InboxCut::SatelliteRestarted => Cut::SatelliteRestarted,
+            InboxCut::Broken => Cut::Broken,
+            InboxCut::TooLong => Cut::TooLong,
+            InboxCut::Revoked => Cut::Revoked,
+        }),
+    }
+}
+
+/// A code as QUIC's number.
+pub(super) fn number(code: Code) -> VarInt {
+    VarInt::from_u32(code as u32)
+}
+
+async fn read(mut reader: MicReader) -> (MicReader, MicRead) {
+    match reader.stream.read_chunk(CHUNK_BYTES, true).await {
+        Ok(Some(chunk)) => (reader, MicRead::Bytes(chunk)),
+        Ok(None) | Err(_) => (reader, MicRead::Over),
+    }
+}
+
+fn unwanted(stream: &mut RecvStream) {
+    if stream.stop(number(Code::Unwanted)).is_err() {
+        tracing::trace!("the utterance's stream is closed already");
+    }
+}
+
+fn gone(connection: &Connection) -> String {
+    connection.close_reason().map_or_else(|| String::from("a stream broke"), |error| error.to_string())
+}

@@ -1,0 +1,110 @@
+//! TLS 1.3, mutual, by pinned ed25519 raw public keys (RFC 7250): no names, no dates (a Pi starts in 1970), no tickets, no early data.
+
+use std::sync::Arc;
+
+use jarvis_link::key::{Fingerprint, PublicKey};
+use quinn::crypto::rustls::QuicClientConfig;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature_with_raw_key};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, Error, PeerIncompatible, SignatureScheme};
+
+use super::files::Identity;
+use super::tune;
+
+/// How the daemon is known.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pin {
+    /// By its key, after enrolment.
+    Key(PublicKey),
+    /// By the code's 80 bits of it.
+    Fingerprint(Fingerprint),
+}
+
+#[derive(Debug)]
+struct Pinned {
+    provider: Arc<CryptoProvider>,
+    pin: Pin,
+}
+
+/// The satellite's side of TLS and QUIC.
+pub(super) fn client_config(identity: &Identity, pin: Pin, alpn: &[u8]) -> Result<quinn::ClientConfig, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&rustls::version::TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Pinned { provider, pin }))
+        .with_client_cert_resolver(Arc::new(AlwaysResolvesClientRawPublicKeys::new(identity.certified.clone())));
+    config.alpn_protocols = vec![alpn.to_vec()];
+    config.resumption = Resumption::disabled();
+    config.enable_early_data = false;
+    let quic = QuicClientConfig::try_from(config)
+        .map_err(|_| Error::General(String::from("the provider has no suite for QUIC's first packets")))?;
+    let mut config = quinn::ClientConfig::new(Arc::new(quic));
+    config.transport_config(Arc::new(tune::transport()));
+    Ok(config)
+}
+
+/// The key the daemon showed.
+pub(super) fn daemon_key(connection: &quinn::Connection) -> Option<PublicKey> {
+    let shown = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    PublicKey::from_spki(shown.first()?)
+}
+
+/// The first 80 bits of the SHA-256 of a key.
+pub(super) fn fingerprint(key: PublicKey) -> Fingerprint {
+    let digest = ring::digest::digest(&ring::digest::SHA256, &key.to_spki());
+    let mut bytes = [0; 32];
+    bytes.copy_from_slice(digest.as_ref());
+    Fingerprint::from_sha256(&bytes)
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let key = PublicKey::from_spki(end_entity).ok_or(CertificateError::BadEncoding)?;
+        let known = match self.pin {
+            Pin::Key(pinned) => key == pinned,
+            Pin::Fingerprint(pinned) => fingerprint(key) == pinned,
+        };
+        if known {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(CertificateError::ApplicationVerificationFailure.into())
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(Error::PeerIncompatible(PeerIncompatible::Tls13RequiredForQuic))
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let spki = SubjectPublicKeyInfoDer::from(cert.as_ref());
+        verify_tls13_signature_with_raw_key(message, &spki, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
