@@ -117,7 +117,13 @@ pub enum Decision {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Hearing,
-    Window { until: Millis, at_most: Millis, audible: bool, listening: bool },
+    Window {
+        until: Millis,
+        at_most: Millis,
+        /// Voice alone does not reopen: it may be the answer's echo, or a noise.
+        wary: bool,
+        listening: bool,
+    },
     Closed,
 }
 
@@ -133,6 +139,7 @@ pub struct Endpointer {
     meaning: Meaning,
     heard: Millis,
     changed: Millis,
+    reopened: Option<Millis>,
     decisions: VecDeque<Decision>,
 }
 
@@ -149,6 +156,7 @@ impl Endpointer {
             meaning: Meaning::Nothing,
             heard: opened,
             changed: Millis(0),
+            reopened: None,
             decisions: VecDeque::new(),
         }
     }
@@ -162,8 +170,8 @@ impl Endpointer {
             Input::Frame { captured, voice } => self.frame(captured, voice, now),
             Input::Words { meaning, heard, changed } => self.words(meaning, heard, changed),
             Input::Audible => {
-                if let State::Window { audible, .. } = &mut self.state {
-                    *audible = true;
+                if let State::Window { wary, .. } = &mut self.state {
+                    *wary = true;
                 }
             }
             Input::StreamEnded => self.stream_ended(),
@@ -201,7 +209,7 @@ impl Endpointer {
         self.frame_seen = now;
         self.captured = self.captured.max(captured);
         self.voiced = (self.voiced << 1) | u32::from(voice >= VOICE_MIN);
-        if (self.voiced & 0b111).count_ones() >= 2 {
+        if self.voiced & 1 == 1 && (self.voiced & 0b111).count_ones() >= 2 {
             self.last_voice = Some(self.captured);
         }
         match self.state {
@@ -262,7 +270,7 @@ impl Endpointer {
             Some(wait) => {
                 let wait = if stale { wait.max(UNKNOWN_MS) } else { wait };
                 if silence >= wait || (steady && self.meaning != Meaning::Open) {
-                    return self.end();
+                    return self.end(silence < wait);
                 }
             }
         }
@@ -271,11 +279,13 @@ impl Endpointer {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self, over_voice: bool) {
+        // A voice that brought no word the last time it reopened the turn, or in the midst of which it ended, is a noise.
+        let fruitless = self.reopened.is_some_and(|at| self.changed <= at);
         self.state = State::Window {
             until: self.captured.plus(REOPEN_MS),
             at_most: self.captured.plus(REOPEN_MAX_MS),
-            audible: false,
+            wary: over_voice || fruitless,
             listening: false,
         };
         // Voice from before the end must not reopen it.
@@ -285,13 +295,13 @@ impl Endpointer {
     }
 
     fn judge_window(&mut self) {
-        let State::Window { until, at_most, audible, listening } = self.state else { return };
+        let State::Window { until, at_most, wary, listening } = self.state else { return };
         let recent = |frames: u32| (self.voiced & ((1 << frames) - 1)).count_ones();
-        if !audible && recent(RECENT_FRAMES / 2) >= REOPEN_QUIET_FRAMES {
+        if !wary && recent(RECENT_FRAMES / 2) >= REOPEN_QUIET_FRAMES {
             return self.reopen(true);
         }
-        if audible && !listening && recent(RECENT_FRAMES) >= REOPEN_AUDIBLE_FRAMES {
-            self.state = State::Window { until, at_most, audible, listening: true };
+        if wary && !listening && recent(RECENT_FRAMES) >= REOPEN_AUDIBLE_FRAMES {
+            self.state = State::Window { until, at_most, wary, listening: true };
             self.decisions.push_back(Decision::Listen);
         }
         let noise = recent(RECENT_FRAMES) >= RECENT_FRAMES / 2;
@@ -305,6 +315,7 @@ impl Endpointer {
         if voice {
             self.last_voice = Some(self.captured);
         }
+        self.reopened = Some(self.captured);
         self.decisions.push_back(Decision::Reopen);
     }
 
@@ -313,7 +324,7 @@ impl Endpointer {
             if self.meaning == Meaning::Nothing {
                 return self.close(Decision::NoSpeech);
             }
-            self.end();
+            self.end(false);
         }
         self.close(Decision::Close);
     }

@@ -397,7 +397,7 @@ impl Running {
 
     /// Whether it is sure that Jarvis was spoken to.
     fn addressed(&self) -> bool {
-        matches!(self.turn.wake_check(), None | Some(WakeCheck::Confirmed))
+        self.turn.addressed()
     }
 
     fn show_transcript(&self) {

@@ -153,9 +153,10 @@ impl Turn {
         if self.answering != Answering::Waiting || !matches!(self.hearing, Hearing::Closed) {
             return;
         }
-        match self.wake_check() {
-            None | Some(WakeCheck::Confirmed) => self.speak(Speech::NotUnderstood, now),
-            Some(WakeCheck::Contradicted | WakeCheck::CannotTell) => self.false_wake(),
+        if self.addressed() {
+            self.speak(Speech::NotUnderstood, now);
+        } else {
+            self.false_wake();
         }
     }
 
@@ -164,6 +165,7 @@ impl Turn {
             self.answering = Answering::Away { speech, until: now.plus(LINK_GRACE_MS) };
             return;
         }
+        self.begun = true;
         self.marks.set(Mark::FirstSentence, now);
         self.answering = Answering::Speaking { speech, until: now.plus(SPEECH_MAX_MS) };
         if self.spoken {
@@ -179,7 +181,7 @@ impl Turn {
             self.effects.push_back(Effect::DropEar);
         }
         self.close_mic(true);
-        if self.wake_check() == Some(WakeCheck::Contradicted) {
+        if !self.addressed() && self.wake_check() == Some(WakeCheck::Contradicted) {
             return self.false_wake();
         }
         self.speak(Speech::Sorry(trouble), now);

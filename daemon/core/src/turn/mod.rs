@@ -267,6 +267,8 @@ pub struct Turn {
     wake: Option<Checking>,
     phrase: Option<String>,
     spoken: bool,
+    /// Something was said already: silence would be odd from now on.
+    begun: bool,
     link: Link,
     attempt: Attempt,
     asked: String,
@@ -291,6 +293,7 @@ impl Turn {
             wake: None,
             phrase: None,
             spoken: !matches!(opening, Opening::Typed { aloud: false, .. }),
+            begun: false,
             link: Link::Up,
             attempt: Attempt::default(),
             asked: String::new(),
@@ -382,6 +385,11 @@ impl Turn {
     /// The second check of the wake word; `None` in a turn without one.
     pub fn wake_check(&self) -> Option<WakeCheck> {
         self.wake.as_ref().map(Checking::check)
+    }
+
+    /// Whether Jarvis is sure to have been spoken to.
+    pub fn addressed(&self) -> bool {
+        self.begun || matches!(self.wake_check(), None | Some(WakeCheck::Confirmed))
     }
 
     /// The request acted on, wake phrase taken off.
@@ -478,7 +486,7 @@ impl Turn {
     }
 
     fn nothing_asked(&mut self, now: Millis) {
-        let confirmed = matches!(self.wake_check(), None | Some(WakeCheck::Confirmed));
+        let confirmed = self.addressed();
         self.close_mic(!confirmed);
         if confirmed { self.speak(Speech::NotUnderstood, now) } else { self.false_wake() }
     }
