@@ -24,6 +24,7 @@ use crate::environment::Environment;
 use crate::event::{Bus, EventKind, UnixMillis};
 use crate::hub::Hub;
 use crate::page::Page;
+use crate::speech::Speech;
 use crate::status::House;
 use crate::store::{Keep, Store};
 use crate::systemd::Notifier;
@@ -33,7 +34,7 @@ use crate::turn::{LiveNames, Parts, Turns, lexicon};
 const HUB_EVENTS_MAX: usize = 512;
 /// How often old words are looked for.
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
-/// How often the cluster client's view of its nodes is looked at; this asks nobody.
+/// How often the parts' view of nodes and engines is looked at; this asks nobody.
 const HEALTH_EVERY: Duration = Duration::from_secs(2);
 /// On the way down, each step gets so long.
 const STEP_MAX: Duration = Duration::from_secs(2);
@@ -74,6 +75,18 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
     tasks.spawn(named("node health", tell_nodes(cluster.clone(), bus.clone())));
+    let speech = match Speech::start(&config.speech).await {
+        Ok((speech, task)) => {
+            tasks.spawn(named("speech", task.run()));
+            tasks.spawn(named("speech status", tell_speech(speech.clone(), bus.clone())));
+            Some(speech)
+        }
+        Err(error) => {
+            tracing::error!("no speech: {error}");
+            bus.tell(EventKind::Degraded { part: "speech".into(), reason: error.to_string(), fallback: None });
+            None
+        }
+    };
     let (names, keep_names) = LiveNames::keep(cluster.clone());
     tasks.spawn(named("names", keep_names));
     let (events, hub_events) = mpsc::channel(HUB_EVENTS_MAX);
@@ -103,7 +116,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         lexicon: lexicon(&house.config.ear.model),
         store: store.clone(),
         cluster,
-        speech: None,
+        speech,
         grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
         names,
         bus: bus.clone(),
@@ -271,6 +284,29 @@ async fn tell_ear(mut ear: Ear, bus: Bus) {
             EarStatus::Ready { .. } | EarStatus::Starting { .. } => {}
         }
         status = ear.status_changed().await;
+    }
+}
+
+async fn tell_speech(speech: Speech, bus: Bus) {
+    let mut clock = tokio::time::interval(HEALTH_EVERY);
+    let mut known = None;
+    loop {
+        clock.tick().await;
+        let engines = speech.status().engines;
+        let trouble = engines.iter().find_map(|e| Some(format!("{}: {}", e.name, e.trouble.as_ref()?)));
+        if trouble == known {
+            continue;
+        }
+        match &trouble {
+            Some(reason) => {
+                let fallback = engines.iter().find(|e| e.trouble.is_none()).map(|e| e.name.clone());
+                bus.tell(EventKind::Degraded { part: "speech".into(), reason: reason.clone(), fallback });
+            }
+            None => {
+                bus.tell(EventKind::Restored { part: "speech".into() });
+            }
+        }
+        known = trouble;
     }
 }
 

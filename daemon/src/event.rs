@@ -323,7 +323,16 @@ mod tests {
         marks.sort_unstable();
         assert_eq!(
             marks,
-            ["end_decided", "first_audio", "first_frame", "first_sentence", "played", "speech_end", "transcript", "wake"]
+            [
+                "end_decided",
+                "first_audio",
+                "first_frame",
+                "first_sentence",
+                "played",
+                "speech_end",
+                "transcript",
+                "wake"
+            ]
         );
         assert_eq!(serde_json::from_value::<TurnRecord>(json).unwrap(), record());
     }

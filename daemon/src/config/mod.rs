@@ -18,6 +18,7 @@ use crate::ear::EarConfig;
 use crate::environment::Environment;
 use crate::hub::HubConfig;
 use crate::page::PageConfig;
+use crate::speech::SpeechConfig;
 use crate::store::Keep;
 
 pub use diagnose::{ConfigError, Mistake};
@@ -44,6 +45,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// `[ear]`: speech to text.
     pub ear: EarConfig,
+    /// `[speech]`: text to speech.
+    pub speech: SpeechConfig,
     /// `[page]`: the status page.
     pub page: PageConfig,
     /// `[retention]`: how long words are kept.
@@ -164,6 +167,7 @@ impl Config {
             say(keys, what, secret::REMEDY);
         }
         self.link.state_dir.clone_from(&self.daemon.state_dir);
+        self.speech.state_dir.clone_from(&self.daemon.state_dir);
         wrong
     }
 }

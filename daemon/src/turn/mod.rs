@@ -24,7 +24,6 @@ use crate::event::{EventKind, TurnRecord};
 use crate::hub::{Cut, EndReason, HubEvent};
 use driver::{Driver, Origin, ToTurn};
 pub use parts::{LiveNames, Parts, lexicon};
-pub use speak::Voice;
 
 /// What one turn may have waiting: ten seconds of frames. When it is full the hub is made to wait, which holds back the satellites'
 /// streams by flow control; nothing is dropped.

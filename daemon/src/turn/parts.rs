@@ -16,6 +16,7 @@ use crate::cluster::ClusterClient;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::Hub;
+use crate::speech::Speech;
 use crate::store::Store;
 
 /// A request that comes before the cluster's names were ever heard waits so long for them.
@@ -39,7 +40,7 @@ pub struct Parts {
     /// The cluster.
     pub cluster: ClusterClient,
     /// Text to speech; `None` where no engine could be set up.
-    pub speech: Option<super::Voice>,
+    pub speech: Option<Speech>,
     /// What is asked.
     pub grammar: Arc<Grammar>,
     /// What can be named.

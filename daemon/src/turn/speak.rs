@@ -13,6 +13,7 @@ use super::Parts;
 use super::driver::News;
 use crate::event::EventKind;
 use crate::hub::{AnswerWriter, HubError};
+use crate::speech::{RATE_HZ, SpeechError, Spoken};
 
 /// Texts of one answer that may wait: a filler, then the reply.
 pub(super) const TEXTS_MAX: usize = 4;
@@ -82,10 +83,22 @@ impl Job {
         let mut writer = None;
         let (mut samples, mut index) = (0, 0);
         while let Some(Text { text, last, uncommitted }) = self.texts.recv().await {
-            for sentence in sentences(&text) {
-                self.commit(index, &sentence, uncommitted).await?;
-                if let Some(satellite) = self.satellite.clone() {
-                    samples += self.sentence(&satellite, &mut writer, index, &sentence).await?;
+            let sentences = sentences(&text);
+            let mut ahead = None;
+            for (n, sentence) in sentences.iter().enumerate() {
+                self.commit(index, sentence, uncommitted).await?;
+                if let Some(satellite) = &self.satellite {
+                    let sound = match ahead.take() {
+                        Some(sound) => sound,
+                        None => self.sound(sentence).await,
+                    }?;
+                    // The next sentence is made while this one is handed over, at the pace at which it is heard.
+                    let (handed_over, next) =
+                        tokio::join!(self.hand_over(satellite, &mut writer, index, sound), async {
+                            Some(self.sound(sentences.get(n + 1)?).await)
+                        },);
+                    samples += handed_over?;
+                    ahead = next;
                 }
                 index += 1;
             }
@@ -97,6 +110,18 @@ impl Job {
             writer.finish().await.map_err(link)?;
         }
         Ok(samples * SECOND_MS / u64::from(RATE_HZ))
+    }
+
+    /// The beginning of a sentence's sound; `None` for one without anything to say.
+    async fn sound(&self, sentence: &str) -> Result<Option<Spoken>, Failed> {
+        let Some(speech) = &self.parts.speech else {
+            return Err(Failed::Speech("no speech engine could be set up".to_owned()));
+        };
+        match speech.speak(&speakable(sentence)).await {
+            Ok(spoken) => Ok(Some(spoken)),
+            Err(SpeechError::NothingToSay) => Ok(None),
+            Err(error) => Err(Failed::Speech(error.to_string())),
+        }
     }
 
     async fn commit(&self, index: u16, sentence: &str, uncommitted: bool) -> Result<(), Failed> {
@@ -111,36 +136,31 @@ impl Job {
     }
 
     /// Sound of one sentence, chunk by chunk as the engine makes it; says how many samples.
-    async fn sentence(
+    async fn hand_over(
         &self,
         satellite: &SatelliteId,
         writer: &mut Option<AnswerWriter>,
         index: u16,
-        sentence: &str,
+        sound: Option<Spoken>,
     ) -> Result<u64, Failed> {
-        let Some(voice) = &self.parts.speech else {
-            return Err(Failed::Speech("no speech engine could be set up".to_owned()));
-        };
-        let mut sound = voice.speak(&speakable(sentence)).await.map_err(Failed::Speech)?;
-        let mut samples = 0;
-        let mut begun = false;
-        let mut told = Instant::now();
-        while let Some(chunk) = sound.next().await.map_err(Failed::Speech)? {
-            if writer.is_none() {
+        let Some(mut sound) = sound else { return Ok(0) };
+        let writer = match writer {
+            Some(writer) => writer,
+            None => {
                 let opened = self.parts.hub.answer(satellite, self.generation, RATE_HZ).await;
-                *writer = Some(opened.map_err(link)?);
+                writer.insert(opened.map_err(link)?)
             }
-            if let Some(writer) = writer {
-                if !begun {
-                    writer.sentence(index).await.map_err(link)?;
-                    begun = true;
-                }
-                writer.pcm(&chunk).await.map_err(link)?;
-                samples += chunk.len() as u64;
-                if told.elapsed() >= GOES_ON {
-                    told = Instant::now();
-                    self.tell(News::Input(Input::Speaking(self.attempt))).await;
-                }
+        };
+        writer.sentence(index).await.map_err(link)?;
+        let mut samples = 0;
+        let mut told = Instant::now();
+        while let Some(chunk) = sound.next().await {
+            let chunk = chunk.map_err(|error| Failed::Speech(error.to_string()))?;
+            writer.pcm(&chunk).await.map_err(link)?;
+            samples += chunk.len() as u64;
+            if told.elapsed() >= GOES_ON {
+                told = Instant::now();
+                self.tell(News::Input(Input::Speaking(self.attempt))).await;
             }
         }
         Ok(samples)
@@ -160,30 +180,9 @@ fn link(error: HubError) -> Failed {
     }
 }
 
-/// Rate of every answer, in hertz.
-const RATE_HZ: u32 = 22_050;
-
 fn sentences(text: &str) -> Vec<String> {
     let mut cut = Sentences::new();
     let mut whole = cut.push(text);
     whole.extend(cut.finish());
     whole
-}
-
-/// The engines; none yet.
-#[derive(Clone)]
-pub struct Voice {}
-
-struct Sound {}
-
-impl Sound {
-    async fn next(&mut self) -> Result<Option<Vec<i16>>, String> {
-        Ok(None)
-    }
-}
-
-impl Voice {
-    async fn speak(&self, _sentence: &str) -> Result<Sound, String> {
-        Err("no speech engine is built in yet".to_owned())
-    }
 }
