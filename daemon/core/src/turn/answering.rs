@@ -225,6 +225,7 @@ impl Turn {
                 self.answering = Answering::Asking { until, filler: Filler::Said };
                 // Over an open reopening window a filler would only be in the way.
                 if self.spoken && self.link == Link::Up && !matches!(self.hearing, Hearing::Open(_)) {
+                    self.begun = true;
                     self.effects.push_back(Effect::Speak(self.attempt, Speech::Filler));
                 }
             }

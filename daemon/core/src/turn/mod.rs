@@ -412,7 +412,7 @@ impl Turn {
         self.heard = heard;
         if let Some(wake) = &mut self.wake {
             wake.words(text, heard);
-            if wake.vetoed(heard) {
+            if !self.begun && wake.vetoed(heard) {
                 return self.false_wake();
             }
         }
