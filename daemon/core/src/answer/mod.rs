@@ -1,7 +1,17 @@
 //! Answers: which reads a request needs, and what is said of what they brought.
 
 pub(crate) mod ask;
+mod backup;
+mod cluster;
+mod guest;
+mod guests;
+mod measure;
+mod node;
+mod own;
+mod storage;
 mod strings;
+mod task;
+mod view;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +19,7 @@ use crate::ids::UnixSeconds;
 use crate::intent::Intent;
 use crate::names::Names;
 use crate::tool::{Facts, Read};
+use view::View;
 
 /// Who asks, where and when.
 #[derive(Debug, Clone, Copy)]
@@ -87,21 +98,87 @@ pub enum Trouble {
 }
 
 /// The reads that a request needs; none for those that Jarvis answers of himself.
-pub fn reads(_intent: &Intent) -> Vec<Read> {
-    Vec::new()
+pub fn reads(intent: &Intent) -> Vec<Read> {
+    let node = intent.slots.node.clone();
+    let guest = intent.slots.guest;
+    let mut reads = match intent.kind.as_str() {
+        "cluster.problems" => vec![Read::Cluster, Read::Tasks, Read::Ha, Read::Replication],
+        "cluster.version" => vec![Read::Version],
+        "cluster.ha" => vec![Read::Ha, Read::Cluster],
+        "cluster.hottest" => vec![Read::Temperatures { nodes: Vec::new() }, Read::Cluster],
+        "tasks.recent" | "tasks.running" | "tasks.failed" | "tasks.today" => {
+            vec![Read::Tasks, Read::Cluster]
+        }
+        "backup.last" => vec![Read::Backups, Read::Cluster],
+        "backup.status" => vec![Read::Tasks, Read::Backups, Read::Cluster],
+        "backup.missing" => vec![Read::NotBackedUp, Read::Cluster],
+        "backup.schedule" => vec![Read::BackupJobs],
+        "replication.status" => vec![Read::Replication, Read::Cluster],
+        kind if kind.starts_with("cluster.")
+            || kind.starts_with("node.")
+            || kind.starts_with("guest.")
+            || kind.starts_with("guests.")
+            || kind.starts_with("storage.") =>
+        {
+            vec![Read::Cluster]
+        }
+        _ => Vec::new(),
+    };
+    match (intent.kind.as_str(), node, guest) {
+        ("node.temperature", Some(node), _) => {
+            reads.push(Read::Temperatures { nodes: vec![node] });
+        }
+        ("node.version" | "node.load", Some(node), _) => reads.push(Read::NodeStatus { node }),
+        ("guest.config", _, Some(vmid)) => reads.push(Read::GuestConfig { vmid }),
+        ("guest.snapshots", _, Some(vmid)) => reads.push(Read::Snapshots { vmid }),
+        _ => {}
+    }
+    reads
 }
 
 /// The answer to a request, of these facts. What is not known is said as unknown.
-pub fn answer(_intent: &Intent, _facts: &Facts, _asker: &Asker<'_>) -> Reply {
-    Reply::default()
+pub fn answer(intent: &Intent, facts: &Facts, asker: &Asker<'_>) -> Reply {
+    let view = View { facts, asker, slots: &intent.slots };
+    let (family, what) = intent.kind.split_once('.').unwrap_or(("", ""));
+    let reply = match family {
+        "cluster" => cluster::answer(&view, what),
+        "node" => node::answer(&view, what),
+        "guest" => guest::answer(&view, what),
+        "guests" => guests::answer(&view, what),
+        "storage" => storage::answer(&view, what),
+        "tasks" => task::answer(&view, what),
+        "backup" => backup::answer(&view, what),
+        "replication" => backup::replication(&view),
+        _ => own::answer(&view, &intent.kind),
+    };
+    reply.unwrap_or_else(|| view.reply("own.no_answer", &[("kind", &intent.kind)], None))
 }
 
 /// The answer to what was not understood.
-pub fn not_understood(heard: &str, _asker: &Asker<'_>) -> Reply {
-    Reply { speech: format!("I heard {heard}, and do not know what to make of it."), ..Reply::default() }
+pub fn not_understood(heard: &str, asker: &Asker<'_>) -> Reply {
+    let heard = heard.trim();
+    let key = if heard.is_empty() {
+        "own.heard_nothing"
+    } else if asker.demo_ear {
+        "own.not_understood_demo"
+    } else {
+        "own.not_understood"
+    };
+    Reply { speech: strings::say(key, asker.seed, &[("heard", heard)]), ..Reply::default() }
 }
 
 /// The answer to a turn that failed.
-pub fn sorry(_trouble: Trouble, _asker: &Asker<'_>) -> Reply {
-    Reply { speech: "I am sorry; something went wrong.".to_owned(), ..Reply::default() }
+pub fn sorry(trouble: Trouble, asker: &Asker<'_>) -> Reply {
+    let key = match trouble {
+        Trouble::EarLost => "sorry.ear",
+        Trouble::MicLost => "sorry.mic",
+        Trouble::TooLong => "sorry.too_long",
+        Trouble::ClusterUnknown => "sorry.cluster",
+        Trouble::LinkLost => "sorry.link",
+        Trouble::Internal => "sorry.internal",
+    };
+    Reply { speech: strings::say(key, asker.seed, &[]), ..Reply::default() }
 }
+
+#[cfg(test)]
+mod tests;
