@@ -5,5 +5,7 @@ pub mod demo;
 pub mod fleet;
 pub mod judge;
 pub mod process;
+pub mod pve;
 pub mod room;
 pub mod sound;
+pub mod sshd;
