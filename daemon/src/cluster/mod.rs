@@ -30,8 +30,8 @@ use crate::event::ToolRun;
 
 pub use config::{ClusterConfig, Fingerprint, NodeConfig, SensorsConfig};
 
-/// The longest a turn waits for the cluster.
-pub const RUN_LIMIT: Duration = Duration::from_millis(1_950);
+/// The longest a turn waits for the cluster: of the 2 s within which an answer begins, half a second is left for the words.
+pub const RUN_LIMIT: Duration = Duration::from_millis(1_500);
 /// How long names are fresh, in seconds.
 const NAMES_FRESH_S: i64 = 10;
 /// The longest a turn waits for names; older ones serve then.

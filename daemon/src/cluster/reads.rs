@@ -19,11 +19,11 @@ use super::sensors::Sensors;
 use super::{now, wire};
 
 /// The longest a read takes, so that it is over before [`super::RUN_LIMIT`].
-const READ_LIMIT: Duration = Duration::from_millis(1_800);
+const READ_LIMIT: Duration = Duration::from_millis(1_400);
 /// Of which the cluster's own state, which most reads need first, gets so much.
-const VIEW_LIMIT: Duration = Duration::from_millis(1_000);
+const VIEW_LIMIT: Duration = Duration::from_millis(900);
 /// How much longer other nodes are asked whether they are in the majority.
-const MAJORITY_LIMIT: Duration = Duration::from_millis(400);
+const MAJORITY_LIMIT: Duration = Duration::from_millis(300);
 /// How long the cluster's state is fresh.
 const VIEW_FRESH: Duration = Duration::from_secs(5);
 /// How long an answer that lacks something stands, so that a burst of questions does not wait for a dead node each time.

@@ -247,7 +247,8 @@ fn not_backed_up(state: &State, request: &Request<'_>) -> Reply {
 
 fn ha_status(state: &State, request: &Request<'_>) -> Reply {
     audit(request, "/", "Sys.Audit")?;
-    let clock = jiff::Timestamp::from_second(request.now).unwrap_or_default().strftime("%a %b %e %H:%M:%S %Y").to_string();
+    let clock =
+        jiff::Timestamp::from_second(request.now).unwrap_or_default().strftime("%a %b %e %H:%M:%S %Y").to_string();
     let master = state.nodes.iter().find(|node| node.alive).map_or(request.node, |node| node.name.as_str());
     let quorum = if state.quorate() { "OK".to_owned() } else { format!("No quorum on node '{}'!", request.node) };
     let mut entries = vec![
@@ -343,7 +344,7 @@ fn content(state: &State, request: &Request<'_>) -> Reply {
         };
         let taken = jiff::Timestamp::from_second(backup.taken).unwrap_or_default();
         json!({
-            "volid": format!("vault:backup/{kind}/{}/{taken}", backup.vmid), "content": "backup", "subtype": if kind == "vm" { "qemu" } else { "lxc" },
+            "volid": format!("vault:backup/{kind}/{}/{taken}", backup.vmid), "content": "backup",
             "format": format!("pbs-{kind}"), "vmid": backup.vmid, "ctime": backup.taken, "size": backup.size, "protected": 0,
         })
     };

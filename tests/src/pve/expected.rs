@@ -37,9 +37,7 @@ pub fn expected(state: &State, now: i64, kind: &str, slots: &[(&str, &str)]) -> 
     } else {
         match kind {
             "storage.free" => slot("storage").map(|name| storage_free(state, name)),
-            "backup.last" => {
-                slot("guest").and_then(|vmid| vmid.parse().ok()).map(|vmid| last_backup(state, now, vmid))
-            }
+            "backup.last" => slot("guest").and_then(|vmid| vmid.parse().ok()).map(|vmid| last_backup(state, now, vmid)),
             kind => Some(of_cluster(state, now, kind)),
         }
     };
@@ -228,8 +226,7 @@ fn of_cluster(state: &State, now: i64, kind: &str) -> Vec<String> {
         "cluster.version" => version(&state.version),
         "cluster.ha" => {
             let bad: Vec<_> = state.ha.iter().filter(|(_, bad)| *bad).collect();
-            let mut figures: Vec<String> =
-                bad.iter().filter_map(|(vmid, _)| state.guest(*vmid)).map(name).collect();
+            let mut figures: Vec<String> = bad.iter().filter_map(|(vmid, _)| state.guest(*vmid)).map(name).collect();
             match bad.is_empty() {
                 true => figures.extend(words(&["fine", "well", "order", "healthy", "started", "active"])),
                 false => figures.extend(words(&["error", "trouble"])),
@@ -244,12 +241,20 @@ fn of_cluster(state: &State, now: i64, kind: &str) -> Vec<String> {
         "guests.count" => vec![number(state.guests.len())],
         "guests.where" => {
             let on = |node: &&Node| running.iter().filter(|guest| guest.node == node.name).count();
-            alive.iter().map(|node| number(on(node))).chain([number(running.len()), number(state.guests.len())]).collect()
+            alive
+                .iter()
+                .map(|node| number(on(node)))
+                .chain([number(running.len()), number(state.guests.len())])
+                .collect()
         }
-        "guests.top_memory" => running.iter().max_by_key(|guest| guest.memory.0).map(|guest| vec![name(guest)]).unwrap_or_default(),
-        "guests.top_load" => {
-            running.iter().max_by_key(|guest| guest.cpu_percent * guest.cores).map(|guest| vec![name(guest)]).unwrap_or_default()
+        "guests.top_memory" => {
+            running.iter().max_by_key(|guest| guest.memory.0).map(|guest| vec![name(guest)]).unwrap_or_default()
         }
+        "guests.top_load" => running
+            .iter()
+            .max_by_key(|guest| guest.cpu_percent * guest.cores)
+            .map(|guest| vec![name(guest)])
+            .unwrap_or_default(),
         "storage.status" => {
             let mut figures: Vec<String> = fullest(state).iter().map(|storage| storage.name.clone()).collect();
             figures.extend(fullest(state).iter().map(|storage| format!("{:.0}", share(storage))));
@@ -300,7 +305,8 @@ fn of_history(state: &State, now: i64, kind: &str) -> Vec<String> {
             None => words(&["succeeded", "successful", "success", "completed", "fine", "well", "all", "without error"]),
         },
         "backup.missing" => {
-            let mut figures: Vec<String> = state.not_backed_up.iter().filter_map(|vmid| state.guest(*vmid)).map(name).collect();
+            let mut figures: Vec<String> =
+                state.not_backed_up.iter().filter_map(|vmid| state.guest(*vmid)).map(name).collect();
             figures.push(number(state.not_backed_up.len()));
             figures
         }
@@ -406,7 +412,9 @@ fn time_of_day(local: i64) -> Vec<String> {
         let hour = spoken(hour);
         match minute {
             0 => figures.push(format!("{hour} o'clock")),
-            1..10 => figures.extend([format!("{hour} oh {}", spoken(minute)), format!("{hour} zero {}", spoken(minute))]),
+            1..10 => {
+                figures.extend([format!("{hour} oh {}", spoken(minute)), format!("{hour} zero {}", spoken(minute))])
+            }
             _ => figures.push(format!("{hour} {}", spoken(minute))),
         }
     }
@@ -468,7 +476,10 @@ mod tests {
     #[test]
     fn times_and_amounts_are_said_in_all_their_ways() {
         assert_eq!(time_of_day(2 * 3600 + 31 * 60), ["two thirty one", "two thirty one"]);
-        assert_eq!(time_of_day(17 * 3600 + 300), ["seventeen oh five", "seventeen zero five", "five oh five", "five zero five"]);
+        assert_eq!(
+            time_of_day(17 * 3600 + 300),
+            ["seventeen oh five", "seventeen zero five", "five oh five", "five zero five"]
+        );
         let figures = amount(3 * (1_u64 << 40) / 2);
         assert!(figures.contains(&"1.5".to_owned()) && !figures.contains(&"2".to_owned()), "{figures:?}");
     }

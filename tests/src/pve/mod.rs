@@ -130,7 +130,8 @@ impl Simulator {
         let state = State::new(options.seed);
         let user_key = options.sensors.then(|| KeyPair::make(dir.path(), "sensors_key")).transpose()?;
         let mut dice = dice::Dice::new(options.seed, "tokens");
-        let mut secret = || format!("{:08x}-{:04x}-4000-8000-{:012x}", dice.any() as u32, dice.any() as u16, dice.any() >> 16);
+        let mut secret =
+            || format!("{:08x}-{:04x}-4000-8000-{:012x}", dice.any() as u32, dice.any() as u16, dice.any() >> 16);
         let shared = Arc::new(Shared {
             names: state.nodes.iter().map(|node| node.name.clone()).collect(),
             faults: Mutex::new(vec![Fault::None; state.nodes.len()]),

@@ -96,7 +96,10 @@ async fn respond<B>(request: HttpRequest<B>, node: usize, shared: &Shared) -> Re
     if method.template.starts_with("/nodes/{node}") {
         match shared.index(slots[0]) {
             None => {
-                let text = format!("hostname lookup '{}' failed - failed to get address info for: Name or service not known\n", slots[0]);
+                let text = format!(
+                    "hostname lookup '{}' failed - failed to get address info for: Name or service not known\n",
+                    slots[0]
+                );
                 return Ok(complaint(500, &text));
             }
             Some(other) => {
@@ -111,7 +114,10 @@ async fn respond<B>(request: HttpRequest<B>, node: usize, shared: &Shared) -> Re
     }
     let query = request.uri().query().unwrap_or_default();
     let query = query.split('&').filter(|pair| !pair.is_empty());
-    let query = query.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let query = query
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect();
     let answer = {
         let state = shared.state();
         let name = state.nodes[answering].name.clone();

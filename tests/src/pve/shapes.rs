@@ -168,7 +168,9 @@ fn against_declared(
             Some(inside) => inside.get(inner),
             None => properties.get(outer),
         },
-        None => properties.get(field).or_else(|| properties.get(&format!("{}[n]", field.trim_end_matches(char::is_numeric)))),
+        None => properties
+            .get(field)
+            .or_else(|| properties.get(&format!("{}[n]", field.trim_end_matches(char::is_numeric)))),
     };
     for ((kind, field), (types, _)) in &ours.fields {
         let was_recorded = recorded.is_some_and(|r| r.fields.keys().any(|(_, known)| known == field));
@@ -256,7 +258,8 @@ fn ours() -> BTreeMap<&'static str, Fields> {
 
 /// The paths that `served` has in `state`.
 fn paths(served: &Method, state: &State) -> Vec<String> {
-    let on_nodes = |template: &str| state.nodes.iter().map(|node| template.replace("{node}", &node.name)).collect::<Vec<_>>();
+    let on_nodes =
+        |template: &str| state.nodes.iter().map(|node| template.replace("{node}", &node.name)).collect::<Vec<_>>();
     let vmids = state.guests.iter().map(|guest| guest.vmid.to_string());
     match served.template {
         template if template.contains("{vmid}") => {
@@ -272,30 +275,104 @@ mod tests {
     use super::*;
 
     /// Differences looked at and left so, with the reason.
-    const REVIEWED: &[(DifferenceKind, &str, &str, &str)] = &[];
+    const REVIEWED: &[(DifferenceKind, &str, &[&str], &str)] = &[
+        (
+            DifferenceKind::Invented,
+            "/nodes/{node}/replication",
+            &[
+                "duration",
+                "error",
+                "fail_count",
+                "guest",
+                "jobnum",
+                "last_sync",
+                "last_try",
+                "next_sync",
+                "schedule",
+                "source",
+                "target",
+                "type",
+                "vmtype",
+            ],
+            "the description declares the id alone and the recorded clusters have no job; named as the web interface reads them",
+        ),
+        (
+            DifferenceKind::RecordedButMissing,
+            "/cluster/backup",
+            &["pool"],
+            "the recorded job is one of a pool, ours are not",
+        ),
+        (
+            DifferenceKind::RecordedButMissing,
+            "/cluster/resources",
+            &["lxc.pool", "qemu.tags"],
+            "the fleet has neither pools nor tags",
+        ),
+        (
+            DifferenceKind::RecordedButMissing,
+            "/cluster/tasks",
+            &["endtime", "saved", "status"],
+            "the recorded tasks have ended; one that runs has none of these",
+        ),
+        (
+            DifferenceKind::RecordedButMissing,
+            "/nodes/{node}/qemu/{vmid}/snapshot",
+            &["digest", "running"],
+            "of `current` alone, and the recorded guests have no other",
+        ),
+        (
+            DifferenceKind::RecordedButMissing,
+            "/nodes/{node}/lxc/{vmid}/snapshot",
+            &["digest", "running"],
+            "of `current` alone, and the recorded guests have no other",
+        ),
+        (
+            DifferenceKind::RecordedButMissing,
+            "/nodes/{node}/qemu/{vmid}/config",
+            &["kvm", "tags"],
+            "kvm: 0 is a quirk of the recorded machine; the fleet has no tags",
+        ),
+        (
+            DifferenceKind::RecordedButMissing,
+            "/nodes/{node}/storage/{storage}/content",
+            &["parent", "used"],
+            "of disk images, and ours are backups",
+        ),
+    ];
 
     #[test]
     fn the_simulator_answers_as_described_and_as_recorded() {
         let Some(data) = data_dir() else {
-            eprintln!("skipped: ../shared/data/proxmox is absent, so the simulator is not compared with the official API");
+            eprintln!(
+                "skipped: ../shared/data/proxmox is absent, so the simulator is not compared with the official API"
+            );
             return;
         };
         let differences = differences(&data).unwrap();
         let mut unreviewed = Vec::new();
         for difference in &differences {
-            let reviewed = REVIEWED.iter().find(|(kind, template, field, _)| {
-                *kind == difference.kind && *template == difference.template && *field == difference.field
+            let reviewed = REVIEWED.iter().find(|(kind, template, fields, _)| {
+                *kind == difference.kind
+                    && *template == difference.template
+                    && fields.contains(&difference.field.as_str())
             });
             match reviewed {
                 Some((.., why)) => println!("{difference}: {why}"),
-                None if difference.kind == DifferenceKind::Undeclared => println!("{difference}: real clusters send it"),
+                None if difference.kind == DifferenceKind::Undeclared => {
+                    println!("{difference}: real clusters send it")
+                }
                 None => {
                     println!("{difference}");
                     unreviewed.push(difference);
                 }
             }
         }
-        println!("{} methods, {} differences, {} of them unreviewed", METHODS.len(), differences.len(), unreviewed.len());
+        println!(
+            "{} methods, {} differences, {} of them unreviewed",
+            METHODS.len(),
+            differences.len(),
+            unreviewed.len()
+        );
         assert!(unreviewed.is_empty(), "{unreviewed:#?}");
     }
 }

@@ -298,7 +298,8 @@ impl State {
 
     fn draw_jobs(&mut self, dice: &mut Dice) {
         let next = self.last_night() + DAY;
-        let days_to_saturday = (6 - ((self.midnight(self.born) + self.offset_s).div_euclid(DAY) + 4).rem_euclid(7)).rem_euclid(7);
+        let days_to_saturday =
+            (6 - ((self.midnight(self.born) + self.offset_s).div_euclid(DAY) + 4).rem_euclid(7)).rem_euclid(7);
         let mut saturday = self.midnight(self.born) + days_to_saturday * DAY + 5 * HOUR;
         if saturday <= self.born {
             saturday += 7 * DAY;
@@ -326,7 +327,8 @@ impl State {
     /// The guest whose backup failed last night, if one did.
     pub fn backup_failed(&self) -> Option<u32> {
         let mut dice = Dice::new(self.seed, "backup failure");
-        let candidates: Vec<u32> = self.guests.iter().map(|g| g.vmid).filter(|v| !self.not_backed_up.contains(v)).collect();
+        let candidates: Vec<u32> =
+            self.guests.iter().map(|g| g.vmid).filter(|v| !self.not_backed_up.contains(v)).collect();
         dice.happens(40).then(|| *dice.one(&candidates))
     }
 
@@ -357,7 +359,14 @@ impl State {
                 let bad = night == 0 && failed_node.as_ref() == Some(&node.name);
                 let status = if bad { "job errors" } else { "OK" };
                 let took = dice.between(300, 1500) as i64;
-                tasks.push((node.name.clone(), "vzdump", String::new(), "root@pam", begun, Some((begun + took, status.to_owned()))));
+                tasks.push((
+                    node.name.clone(),
+                    "vzdump",
+                    String::new(),
+                    "root@pam",
+                    begun,
+                    Some((begun + took, status.to_owned())),
+                ));
             }
         }
         let window = (self.born - self.midnight(self.born)).min(10 * HOUR);
@@ -385,7 +394,14 @@ impl State {
                 _ => "OK",
             };
             let took = dice.between(2, 45) as i64;
-            tasks.push((guest.node, kind, guest.vmid.to_string(), "root@pam", begun, Some((begun + took, status.to_owned()))));
+            tasks.push((
+                guest.node,
+                kind,
+                guest.vmid.to_string(),
+                "root@pam",
+                begun,
+                Some((begun + took, status.to_owned())),
+            ));
         }
         if dice.happens(50) {
             let guest = dice.one(&self.guests).clone();
