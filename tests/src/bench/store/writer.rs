@@ -77,8 +77,8 @@ fn watched(begun: impl Fn(u64) + Send + 'static, durable: impl Fn(u64) + Send + 
             begun(count.fetch_add(1, Ordering::SeqCst) + 1);
         })),
         committed: Some(Box::new(move || {
-            durable(same.load(Ordering::SeqCst));
             say("durable");
+            durable(same.load(Ordering::SeqCst));
         })),
     }
 }
