@@ -105,6 +105,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         bus: bus.clone(),
         board,
         ear: ear.clone(),
+        speech: speech.clone(),
         cluster: cluster.clone(),
         typed,
         started: Instant::now(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use jarvis_core::ids::TurnId;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::event::{Event, EventKind, Listener, Told, UnixMillis};
@@ -19,7 +19,7 @@ const EVENTS_PER_TURN_MAX: usize = 64;
 const PARTS_MAX: usize = 128;
 
 /// A part that is broken or replaced by a lesser one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Degraded {
     /// `ear`, `speech`, `cluster`, ...
     pub part: String,

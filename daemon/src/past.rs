@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::event::ToolRun;
 use crate::store::TurnRow;
 
 /// A stored turn.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastTurn {
     /// Which.
     pub turn_id: u64,
@@ -17,7 +17,7 @@ pub struct PastTurn {
     /// Where.
     pub room: String,
     /// `voice`, `typed` or `said`.
-    pub source: &'static str,
+    pub source: String,
     /// The satellite; `None` for a typed one.
     pub satellite: Option<String>,
     /// What woke it.
@@ -41,7 +41,7 @@ pub struct PastTurn {
 }
 
 /// What woke a stored turn.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PastWake {
     /// Which phrase.
     pub phrase: String,
@@ -52,7 +52,7 @@ pub struct PastWake {
 }
 
 /// Who answered a stored turn.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastRoute {
     /// Who.
     pub kind: String,
@@ -73,7 +73,7 @@ impl From<TurnRow> for PastTurn {
             turn_id: row.id.0,
             started_ms: row.started_ms,
             room: row.room,
-            source: row.source.as_str(),
+            source: row.source.as_str().to_owned(),
             satellite: row.satellite.map(|s| s.0),
             wake: row.wake.map(|w| PastWake { phrase: w.phrase, score: w.score, check: w.check }),
             transcript: row.transcript,

@@ -1,11 +1,12 @@
 //! Handles to the parts of a running daemon, and what they say of themselves: one snapshot for `jarvisctl status`, `doctor` and the page.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use jarvis_core::cluster::{Cluster, GuestState};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::board::{Degraded, Picture};
@@ -15,6 +16,7 @@ use crate::ctl::TypedSender;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::{Hub, SatelliteStatus};
+use crate::speech::{Speech, SpeechStatus};
 use crate::store::{Store, kept_aside_beside};
 
 /// Handles to the parts. Cheap to clone.
@@ -32,6 +34,8 @@ pub struct House {
     pub board: watch::Receiver<Picture>,
     /// Speech to text.
     pub ear: Ear,
+    /// Text to speech; `None` where it could not be started.
+    pub speech: Option<Speech>,
     /// The cluster.
     pub cluster: ClusterClient,
     /// Takes typed turns.
@@ -41,14 +45,18 @@ pub struct House {
 }
 
 /// What the parts say of themselves now.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Of the program.
-    pub version: &'static str,
+    pub version: String,
     /// Seconds since the daemon started.
     pub uptime_s: u64,
+    /// Where the page is.
+    pub page: SocketAddr,
     /// Speech to text.
     pub ear: EarStatus,
+    /// Text to speech; `None` where it could not be started.
+    pub speech: Option<SpeechStatus>,
     /// Enrolled satellites.
     pub satellites: Vec<SatelliteLine>,
     /// Configured nodes, as their API answered.
@@ -60,7 +68,7 @@ pub struct Status {
 }
 
 /// A satellite.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SatelliteLine {
     /// Which.
     pub id: String,
@@ -87,11 +95,18 @@ pub struct SatelliteLine {
 }
 
 /// A node.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct NodeLine {
-    /// How its API answered last.
-    #[serde(flatten)]
-    pub health: NodeHealth,
+    /// Which.
+    pub node: String,
+    /// Where it is asked.
+    pub address: String,
+    /// Whether its last answer was one; `None` before the first question.
+    pub answers: Option<bool>,
+    /// Since when that is so, in seconds since 1970-01-01 UTC.
+    pub since: Option<i64>,
+    /// Why it does not answer, with a remedy where one is known.
+    pub trouble: Option<String>,
     /// Guests that run there; `None` where nobody could say.
     pub running: Option<usize>,
     /// Guests configured there; `None` where nobody could say.
@@ -109,9 +124,11 @@ impl House {
         let satellites = self.hub.satellites().await;
         let cluster = self.cluster.names().await;
         Status {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            page: self.config.page.listen,
             uptime_s: self.started.elapsed().as_secs(),
             ear: self.ear.status(),
+            speech: self.speech.as_ref().map(Speech::status),
             satellites: satellites.into_iter().map(|s| line(s, now.0)).collect(),
             nodes: self.cluster.health().into_iter().map(|n| node(n, cluster.as_ref())).collect(),
             degraded: self.board.borrow().degraded(),
@@ -148,6 +165,13 @@ fn node(health: NodeHealth, cluster: Option<&Cluster>) -> NodeLine {
         guests: count(|_| true),
         cpu: seen.and_then(|n| n.cpu),
         memory: seen.and_then(|n| n.memory).map(|m| m.ratio()),
-        health,
+        node: health.node.0,
+        address: health.address,
+        answers: health.answers,
+        since: health.since.map(|at| at.0),
+        trouble: health.trouble,
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing;

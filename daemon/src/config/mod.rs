@@ -164,7 +164,8 @@ impl Config {
             );
         }
         for (keys, what) in secret::resolve(self, environment) {
-            say(keys, what, secret::REMEDY);
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            say(&keys, what, secret::REMEDY);
         }
         self.link.state_dir.clone_from(&self.daemon.state_dir);
         self.speech.state_dir.clone_from(&self.daemon.state_dir);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use crate::environment::Environment;
+use crate::speech::EngineConfig;
 
 /// What to do about a credential's name without a credentials directory.
 pub(super) const REMEDY: &str =
@@ -73,14 +74,8 @@ pub struct Secrets(Vec<(&'static str, PathBuf)>);
 impl Secrets {
     /// Of `config`: what each is for, and its path.
     pub fn of(config: &Config) -> Self {
-        let mut found = Vec::new();
-        if let Some(path) = &config.cluster.token_file {
-            found.push(("the cluster's API token", path.clone()));
-        }
-        if let Some(sensors) = &config.cluster.sensors {
-            found.push(("the sensors' SSH key", sensors.key_file.clone()));
-        }
-        Self(found)
+        let mut config = config.clone();
+        Self(all(&mut config).into_iter().map(|secret| (secret.what, secret.path.clone())).collect())
     }
 
     /// Each of them: what it is for, where it is, whether it can be used.
@@ -111,19 +106,46 @@ fn usable(path: &Path, environment: &Environment) -> Result<(), SecretError> {
     Ok(())
 }
 
-/// Makes credentials' names into paths; tells of those that can't be.
-pub(super) fn resolve(config: &mut Config, environment: &Environment) -> Vec<(&'static [&'static str], String)> {
-    if let Some(credentials) = &environment.credentials {
-        config.cluster.resolve(credentials);
-        return Vec::new();
+struct Named<'a> {
+    what: &'static str,
+    /// Where the configuration names it.
+    keys: Vec<String>,
+    path: &'a mut PathBuf,
+}
+
+/// Every secret that `config` names: one line for each place in it that can name one.
+fn all(config: &mut Config) -> Vec<Named<'_>> {
+    let named = |what, keys: &[&str], path| Named { what, keys: keys.iter().map(|k| (*k).to_owned()).collect(), path };
+    let mut found = Vec::new();
+    found.extend(
+        config.cluster.token_file.as_mut().map(|p| named("the cluster's API token", &["cluster", "token_file"], p)),
+    );
+    found.extend(
+        config
+            .cluster
+            .sensors
+            .as_mut()
+            .map(|s| named("the sensors' SSH key", &["cluster", "sensors", "key_file"], &mut s.key_file)),
+    );
+    for (index, engine) in config.speech.engines.iter_mut().enumerate() {
+        let EngineConfig::OpenAi(engine) = engine;
+        let keys = ["speech", "engines", &index.to_string(), "key_file"];
+        found.extend(engine.key_file.as_mut().map(|p| named("the speech server's key", &keys, p)));
     }
-    let mut wrong: Vec<(&'static [&'static str], String)> = Vec::new();
-    let mut named = |keys, path: Option<&PathBuf>| {
-        if let Some(path) = path.filter(|p| p.is_relative()) {
-            wrong.push((keys, format!("\"{}\" names a systemd credential, and there are none here", path.display())));
+    found
+}
+
+/// Makes credentials' names into paths; tells, by keys, of those that can't be.
+pub(super) fn resolve(config: &mut Config, environment: &Environment) -> Vec<(Vec<String>, String)> {
+    let mut wrong = Vec::new();
+    for secret in all(config).into_iter().filter(|s| s.path.is_relative()) {
+        match &environment.credentials {
+            Some(folder) => *secret.path = folder.join(&*secret.path),
+            None => {
+                let what = format!("\"{}\" names a systemd credential, and there are none here", secret.path.display());
+                wrong.push((secret.keys, what));
+            }
         }
-    };
-    named(&["cluster", "token_file"], config.cluster.token_file.as_ref());
-    named(&["cluster", "sensors", "key_file"], config.cluster.sensors.as_ref().map(|s| &s.key_file));
+    }
     wrong
 }

@@ -1,6 +1,7 @@
 //! What `jarvisd --check` prints when the file is right.
 
 use super::Config;
+use crate::speech::EngineConfig;
 
 impl Config {
     /// Name and value of what matters most, for people.
@@ -27,6 +28,7 @@ impl Config {
                 },
             ),
             ("ear", self.ear.model.display().to_string()),
+            ("voice", self.voice()),
             (
                 "kept",
                 format!(
@@ -35,5 +37,14 @@ impl Config {
                 ),
             ),
         ]
+    }
+
+    fn voice(&self) -> String {
+        let espeak = format!("espeak-ng {}", self.speech.voice);
+        let EngineConfig::OpenAi(first) = match self.speech.engines.first() {
+            Some(engine) => engine,
+            None => return espeak,
+        };
+        format!("{} at {}, then {espeak}", first.name, first.url)
     }
 }

@@ -18,7 +18,8 @@ fn mistake(text: &str) -> Mistake {
 #[test]
 fn an_empty_file_is_a_configuration() {
     let config = parse("").unwrap();
-    assert_eq!(config, Config::default());
+    assert_eq!(config.daemon, DaemonConfig::default());
+    assert_eq!(config.speech.state_dir, config.daemon.state_dir);
     assert!(config.page.listen.ip().is_loopback());
 }
 
@@ -71,6 +72,8 @@ fn credentials_become_paths_and_are_missed_without_a_directory() {
     let environment = Environment { credentials: Some("/run/credentials/x".into()), ..Environment::default() };
     let config = Config::parse(&text, Path::new("jarvisd.toml"), &environment).unwrap();
     assert_eq!(config.cluster.token_file, Some(PathBuf::from("/run/credentials/x/proxmox-token")));
+    let engine = "[[speech.engines]]\nkind = 'openai'\nurl = 'http://a/v1'\nkey_file = 'speech-key'\n";
+    assert_eq!(mistake(engine).line, 4);
 }
 
 #[test]

@@ -18,12 +18,7 @@ const EAR_LIMIT: Duration = Duration::from_secs(20);
 
 /// Looks at everything that can be looked at without a daemon.
 pub async fn alone(config: &Config, environment: &Environment) -> Vec<Finding> {
-    let mut found = vec![Finding::problem(
-        "daemon",
-        format!("no jarvisd answers at {}", config.daemon.socket().display()),
-        "systemctl start jarvisd; `journalctl -u jarvisd` says why it ended",
-    )];
-    found.extend(files(config, environment));
+    let mut found = files(config, environment);
     found.extend(database(&config.daemon.database()));
     let (ear, nodes) = tokio::join!(try_ear(&config.ear), try_cluster(&config.cluster));
     found.push(ear);
@@ -72,8 +67,5 @@ async fn try_cluster(config: &ClusterConfig) -> Vec<Finding> {
         Ok(client) => client,
         Err(error) => return vec![Finding::problem("cluster", error.to_string(), "correct the section [cluster]")],
     };
-    if client.names().await.is_none() {
-        tracing::debug!("no node answered the doctor");
-    }
-    client.health().iter().map(node).collect()
+    client.check().await.iter().flat_map(|n| node(n, config.sensors.is_some())).collect()
 }

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use jarvis_core::ids::UnixSeconds;
-
 use super::Finding;
-use crate::cluster::NodeHealth;
+use crate::cluster::NodeCheck;
 use crate::ear::EarStatus;
+use crate::speech::{EngineStatus, SpeechStatus};
 use crate::status::{House, SatelliteLine};
 
 /// Longest that the database's own check may take before it is left out.
@@ -19,12 +18,13 @@ pub async fn live(house: &House) -> Vec<Finding> {
         Finding::good("daemon", format!("jarvisd {} has run for {} s", status.version, status.uptime_s)),
         ear(&status.ear),
     ];
+    found.extend(status.speech.iter().flat_map(voice));
     found.extend(status.degraded.iter().map(|d| {
         let instead = d.fallback.as_ref().map(|f| format!(" (instead: {f})")).unwrap_or_default();
         Finding::problem(&d.part, format!("degraded{instead}"), d.reason.clone())
     }));
     found.extend(satellites(&status.satellites));
-    found.extend(status.nodes.iter().map(|n| node(&n.health)));
+    found.extend(house.cluster.check().await.iter().flat_map(|n| node(n, house.config.cluster.sensors.is_some())));
     found.push(match tokio::time::timeout(INTEGRITY_LIMIT, house.store.integrity()).await {
         Ok(Ok(None)) => Finding::good("store", "every page of the database is sound"),
         Ok(Ok(Some(verdict))) => damaged(&verdict),
@@ -52,6 +52,14 @@ pub(super) fn ear(status: &EarStatus) -> Finding {
     }
 }
 
+pub(super) fn voice(status: &SpeechStatus) -> Vec<Finding> {
+    let told = |engine: &EngineStatus| match &engine.trouble {
+        None => Finding::good("speech", format!("{} works", engine.name)),
+        Some(trouble) => Finding::problem("speech", format!("{} is passed over", engine.name), trouble.clone()),
+    };
+    status.engines.iter().map(told).collect()
+}
+
 fn satellites(all: &[SatelliteLine]) -> Vec<Finding> {
     if all.is_empty() {
         return vec![Finding::note(
@@ -74,22 +82,18 @@ fn satellites(all: &[SatelliteLine]) -> Vec<Finding> {
     all.iter().map(told).collect()
 }
 
-pub(super) fn node(health: &NodeHealth) -> Finding {
-    let name = &health.node;
-    match (health.answers, &health.trouble) {
-        (Some(true), None) => Finding::good("cluster", format!("{name} answers at {}", health.address)),
-        (Some(true), Some(trouble)) => Finding::problem("cluster", format!("{name}: {trouble}"), FIX),
-        (Some(false), trouble) => {
-            let why = trouble.as_deref().unwrap_or("no answer");
-            let since = health.since.map(|UnixSeconds(s)| format!(" (since {})", when(s))).unwrap_or_default();
-            Finding::problem("cluster", format!("{name} at {}: {why}{since}", health.address), FIX)
-        }
-        (None, _) => Finding::note("cluster", format!("{name} was not asked yet"), "ask again in a moment"),
-    }
-}
-
-const FIX: &str = "is it on, is the address right, is the fingerprint the one `pvenode cert info` shows, has the token PVEAuditor on /?";
-
-fn when(unix_s: i64) -> String {
-    jiff::Timestamp::from_second(unix_s).map_or_else(|_| format!("{unix_s}"), |t| t.to_string())
+/// What a check of one node found. Its texts name the remedy.
+pub(super) fn node(check: &NodeCheck, sensors: bool) -> Vec<Finding> {
+    let name = &check.node;
+    let api = match &check.api {
+        Ok(version) => Finding::good("cluster", format!("{name} answers, Proxmox VE {version}")),
+        Err(trouble) => Finding::problem("cluster", format!("{name} does not answer"), trouble.clone()),
+    };
+    let sensors = match &check.sensors {
+        Ok(Some(degrees)) => Some(Finding::good("sensors", format!("{name} has {degrees:.0} °C"))),
+        Ok(None) => None,
+        Err(_) if !sensors => None,
+        Err(trouble) => Some(Finding::problem("sensors", format!("{name}'s temperature is unknown"), trouble.clone())),
+    };
+    std::iter::once(api).chain(sensors).collect()
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use alone::alone;
 pub use files::files;
 pub use live::live;
+pub(crate) use show::printable;
 pub use show::{checked, listed};
 
 /// How bad it is.
@@ -41,7 +42,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(part: &str, what: impl Into<String>) -> Self {
+    pub(crate) fn good(part: &str, what: impl Into<String>) -> Self {
         Self { part: part.to_owned(), level: Level::Good, what: what.into(), remedy: String::new() }
     }
 
@@ -49,7 +50,7 @@ impl Finding {
         Self { part: part.to_owned(), level: Level::Note, what: what.into(), remedy: remedy.into() }
     }
 
-    fn problem(part: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn problem(part: &str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { part: part.to_owned(), level: Level::Problem, what: what.into(), remedy: remedy.into() }
     }
 }

@@ -1,0 +1,297 @@
+//! `jarvisctl`: parses its arguments, asks the daemon, prints for people or as JSON.
+
+mod follow;
+mod show;
+mod wire;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::protocol::{ModelQuestion, Request, Trouble};
+use crate::config::{Config, ConfigError, DEFAULT_PATH, DaemonConfig};
+use crate::doctor::{self, Finding, Level};
+use crate::environment::Environment;
+use crate::event::TurnRecord;
+use crate::past::PastTurn;
+use crate::status::{SatelliteLine, Status};
+use wire::Line;
+
+/// Where systemd puts the daemon's credentials, for a doctor that is run by hand.
+const UNIT_CREDENTIALS: &str = "/run/credentials/jarvisd.service";
+/// Mode of a file that holds an enrolment code.
+const CODE_MODE: u32 = 0o600;
+
+/// Jarvis, the voice of your Proxmox VE cluster: the owner's command.
+#[derive(Parser)]
+#[command(name = "jarvisctl", version, about)]
+struct Arguments {
+    /// The daemon's configuration, which says where its socket is.
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH, global = true)]
+    config: PathBuf,
+    /// The socket itself, without a configuration.
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What the parts say of themselves.
+    Status,
+    /// The newest turns.
+    Turns {
+        /// How many.
+        #[arg(short, long, value_name = "N", default_value_t = 10)]
+        number: u32,
+        /// Go on with what happens, until Ctrl-C.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Ask in writing; the answer takes the same way as a spoken one.
+    Ask {
+        /// The request.
+        #[arg(required = true)]
+        text: Vec<String>,
+        /// Where it counts as asked; it is answered aloud there.
+        #[arg(long)]
+        room: Option<String>,
+    },
+    /// Have words spoken.
+    Say {
+        /// The words.
+        #[arg(required = true)]
+        text: Vec<String>,
+        /// Where; without it in every room.
+        #[arg(long)]
+        room: Option<String>,
+    },
+    /// Enrolled satellites.
+    Rooms,
+    /// A code for a new satellite in ROOM.
+    Enrol {
+        /// Its room.
+        room: String,
+        /// Write the code into this new file (mode 0600) instead of showing it.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Take the key of ROOM's satellite away.
+    Revoke {
+        /// Its room.
+        room: String,
+    },
+    /// About the ear's model.
+    Model {
+        /// What.
+        what: ModelQuestion,
+    },
+    /// Look at everything and say what to do; works without the daemon as well.
+    Doctor,
+}
+
+/// Runs the command.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let environment = Environment::read();
+    let control = Control { arguments: &arguments, environment: &environment };
+    match control.run() {
+        Ok(code) => code,
+        Err(trouble) => {
+            if arguments.json {
+                println!("{}", json!({"error": trouble}));
+            } else {
+                eprintln!("{}\n  remedy: {}", show::safe(&trouble.what), show::safe(&trouble.remedy));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Control<'a> {
+    arguments: &'a Arguments,
+    environment: &'a Environment,
+}
+
+impl Control<'_> {
+    fn run(&self) -> Result<ExitCode, Trouble> {
+        match &self.arguments.command {
+            Command::Status => self.show::<Status>(&Request::Status {}, show::status),
+            Command::Turns { number, follow: false } => {
+                self.show::<Vec<PastTurn>>(&Request::Turns { limit: *number, follow: false }, show::turns)
+            }
+            Command::Turns { number, follow: true } => self.follow(*number),
+            Command::Ask { text, room } => self.turn(&Request::Ask { text: text.join(" "), room: room.clone() }),
+            Command::Say { text, room } => self.turn(&Request::Say { text: text.join(" "), room: room.clone() }),
+            Command::Rooms => self.show::<Vec<SatelliteLine>>(&Request::Rooms {}, show::rooms),
+            Command::Enrol { room, file } => self.enrol(room, file.as_ref()),
+            Command::Revoke { room } => {
+                let told = self.ask(&Request::Revoke { room: room.clone() })?;
+                self.print(&told, |_: Value| format!("{}'s satellite is locked out.\n", show::safe(room)))
+            }
+            Command::Model { what } => self.model(*what),
+            Command::Doctor => self.doctor(),
+        }
+    }
+
+    fn socket(&self) -> PathBuf {
+        if let Some(path) = &self.arguments.socket {
+            return path.clone();
+        }
+        // A file that this user may not read, or with a mistake in it, leaves the place where packages put the socket.
+        match self.config() {
+            Ok(config) => config.daemon.socket(),
+            Err(_) => DaemonConfig::default().socket(),
+        }
+    }
+
+    fn config(&self) -> Result<Config, ConfigError> {
+        let mut environment = self.environment.clone();
+        environment.credentials.get_or_insert_with(|| UNIT_CREDENTIALS.into());
+        Config::load(&self.arguments.config, &environment)
+    }
+
+    fn ask(&self, request: &Request) -> Result<Value, Trouble> {
+        wire::Connection::open(&self.socket())?.ask(request)
+    }
+
+    fn show<T: DeserializeOwned>(&self, request: &Request, show: fn(T) -> String) -> Result<ExitCode, Trouble> {
+        let told = self.ask(request)?;
+        self.print(&told, show)
+    }
+
+    fn print<T: DeserializeOwned>(&self, told: &Value, show: impl FnOnce(T) -> String) -> Result<ExitCode, Trouble> {
+        if self.arguments.json {
+            out(&format!("{told}\n"))?;
+        } else {
+            out(&show(shaped(told)?))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn turn(&self, request: &Request) -> Result<ExitCode, Trouble> {
+        let told = self.ask(request)?;
+        let turn: TurnRecord = shaped(&told)?;
+        let failed = turn.error.is_some();
+        self.print(&told, show::answer)?;
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn follow(&self, number: u32) -> Result<ExitCode, Trouble> {
+        let mut connection = wire::Connection::open(&self.socket())?;
+        let past = connection.ask(&Request::Turns { limit: number, follow: true })?;
+        self.print(&past, show::turns)?;
+        loop {
+            let line = match connection.next()? {
+                None => return Err(Trouble::new("jarvisd hung up", "`jarvisctl status`")),
+                Some(Line::Event(event)) if self.arguments.json => format!("{event}\n"),
+                Some(Line::Event(event)) => follow::event(&shaped(&event)?),
+                Some(Line::Lost(lost)) if self.arguments.json => format!("{}\n", json!({"lost": lost})),
+                Some(Line::Lost(lost)) => format!("  ({lost} events were lost: this terminal was too slow)\n"),
+                Some(Line::Ok(_)) => continue,
+            };
+            out(&line)?;
+        }
+    }
+
+    fn enrol(&self, room: &str, file: Option<&PathBuf>) -> Result<ExitCode, Trouble> {
+        let told = self.ask(&Request::Enrol { room: room.to_owned() })?;
+        let code: Code = shaped(&told)?;
+        let Some(file) = file else {
+            return self.print(&told, |code: Code| show::code(&code.code, &code.room, code.valid_s));
+        };
+        write_code(file, &code.code).map_err(|e| {
+            Trouble::new(format!("{}: {e}", file.display()), "name a file that does not exist, in a folder of yours")
+        })?;
+        self.print(&json!({"file": file, "room": code.room, "valid_s": code.valid_s}), |_: Value| {
+            format!(
+                "The code for {} is in {}, good for {}.\n",
+                show::safe(room),
+                file.display(),
+                show::span(code.valid_s)
+            )
+        })
+    }
+
+    fn model(&self, what: ModelQuestion) -> Result<ExitCode, Trouble> {
+        let told = self.ask(&Request::Model { what })?;
+        match what {
+            ModelQuestion::Status => self.print(&told, |ear| format!("{}\n", show::ear(&ear))),
+            ModelQuestion::Words | ModelQuestion::Sentences => self.print(&told, show::lines),
+        }
+    }
+
+    fn doctor(&self) -> Result<ExitCode, Trouble> {
+        let mut found = Vec::new();
+        match self.config() {
+            Err(error) => found.push(Finding::problem(
+                "config",
+                error.to_string().lines().next().unwrap_or("").to_owned(),
+                format!("jarvisd --config {} --check says more", self.arguments.config.display()),
+            )),
+            Ok(config) => self.examine(&config, &mut found)?,
+        }
+        let bad = found.iter().any(|f| f.level == Level::Problem);
+        if self.arguments.json {
+            out(&format!("{}\n", json!(found)))?;
+        } else {
+            out(&doctor::listed(&found))?;
+        }
+        Ok(if bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    fn examine(&self, config: &Config, found: &mut Vec<Finding>) -> Result<(), Trouble> {
+        found.push(Finding::good("config", self.arguments.config.display().to_string()));
+        match self.ask(&Request::Doctor {}) {
+            Ok(told) => {
+                found.extend(doctor::files(config, self.environment));
+                found.extend(shaped::<Vec<Finding>>(&told)?);
+            }
+            Err(trouble) => {
+                found.push(Finding::problem("daemon", trouble.what, trouble.remedy));
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .enable_all()
+                    .build()
+                    .map_err(|e| Trouble::new(format!("no runtime: {e}"), "try again"))?;
+                found.extend(runtime.block_on(doctor::alone(config, self.environment)));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: String,
+    room: String,
+    valid_s: u64,
+}
+
+fn write_code(path: &PathBuf, code: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(CODE_MODE).open(path)?;
+    writeln!(file, "{code}")?;
+    file.sync_all()
+}
+
+fn shaped<T: DeserializeOwned>(told: &Value) -> Result<T, Trouble> {
+    T::deserialize(told).map_err(|e| {
+        Trouble::new(format!("the answer is not understood: {e}"), "use the jarvisctl of the same release")
+    })
+}
+
+/// A reader that went away (`| head`) is no error worth a message.
+fn out(text: &str) -> Result<(), Trouble> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|e| Trouble::new(format!("cannot print: {e}"), "keep the reader of this output open"))
+}
