@@ -9,6 +9,7 @@ use std::time::Duration;
 use embassy_futures::select::{Either4, select4};
 use jarvis_link::message::{Opened, SatMicros, ToDaemon, Utterance};
 use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TryRecvError;
 
 use super::{Button, Effect, Session, Speaker};
 use crate::clock::Clock;
@@ -64,18 +65,27 @@ pub async fn drive(mut session: Session, mut ports: Ports, outlet: &mut impl Out
     loop {
         let mut busy = false;
         for _ in 0..ITEMS_A_ROUND {
-            let Ok(event) = ports.front.try_recv() else { break };
-            driver.front(event);
+            match ports.front.try_recv() {
+                Ok(event) => driver.front(event),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return,
+            }
             busy = true;
         }
         for _ in 0..ITEMS_A_ROUND {
-            let Ok(call) = ports.calls.try_recv() else { break };
-            driver.call(call);
+            match ports.calls.try_recv() {
+                Ok(call) => driver.call(call),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return,
+            }
             busy = true;
         }
         for _ in 0..ITEMS_A_ROUND {
-            let Ok(event) = ports.hub.try_recv() else { break };
-            driver.hub(event);
+            match ports.hub.try_recv() {
+                Ok(event) => driver.hub(event),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return,
+            }
             busy = true;
         }
         driver.due();

@@ -10,7 +10,7 @@ use jarvis_link::message::{MIC_RATE_HZ, SatMicros};
 use sonora::config::{EchoCanceller as Settings, HighPassFilter};
 use sonora::{AudioProcessing, Config, StreamConfig};
 
-use super::BLOCK;
+use super::{BLOCK, micros};
 use crate::audio::resample::{BadRate, Resampler};
 use crate::audio::tape::TapeReader;
 
@@ -64,6 +64,8 @@ pub struct Reference {
     resampler: Resampler,
     raw: Vec<i16>,
     converted: Vec<i16>,
+    taken: u64,
+    given: u64,
     waiting: VecDeque<i16>,
     /// When the first of `waiting` leaves the loudspeaker.
     head: SatMicros,
@@ -77,6 +79,8 @@ impl Reference {
             resampler: Resampler::new(tape.rate_hz(), MIC_RATE_HZ)?,
             raw: vec![0; (tape.rate_hz() / 100) as usize],
             converted: Vec::new(),
+            taken: 0,
+            given: 0,
             waiting: VecDeque::new(),
             head: SatMicros(0),
             drift_us: 0,
@@ -95,7 +99,7 @@ impl Reference {
         for sample in &mut block {
             *sample = self.waiting.pop_front().unwrap_or(0);
         }
-        self.head.0 += BLOCK as u64 * 1_000_000 / u64::from(MIC_RATE_HZ);
+        self.head.0 += micros(BLOCK as u64, MIC_RATE_HZ);
         block
     }
 
@@ -104,17 +108,20 @@ impl Reference {
         let mut any = false;
         while let Some(at) = self.tape.read(&mut self.raw) {
             any = true;
-            let before = self.waiting.len();
-            self.resampler.push(&self.raw, &mut self.converted);
-            self.waiting.extend(self.converted.drain(..));
-            if before == 0 {
-                self.head = at;
+            if self.waiting.is_empty() {
+                // What the resampler holds back is as old as the difference of both counts.
+                let held = micros(self.taken, self.tape.rate_hz()).saturating_sub(micros(self.given, MIC_RATE_HZ));
+                self.head = SatMicros(at.0.saturating_sub(held));
                 self.drift_us = 0;
             }
+            self.taken += self.raw.len() as u64;
+            self.resampler.push(&self.raw, &mut self.converted);
+            self.given += self.converted.len() as u64;
+            self.waiting.extend(self.converted.drain(..));
         }
         let excess = self.waiting.len().saturating_sub(REFERENCE_MAX);
         self.waiting.drain(..excess);
-        self.head.0 += excess as u64 * 1_000_000 / u64::from(MIC_RATE_HZ);
+        self.head.0 += micros(excess as u64, MIC_RATE_HZ);
         any
     }
 
@@ -143,7 +150,7 @@ impl Reference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::paced::Hiss;
+    use crate::audio::Hiss;
     use crate::audio::tape::tape;
 
     fn energy(samples: &[i16]) -> f64 {

@@ -27,3 +27,8 @@ pub struct MicFrame {
 pub const FRAME_US: u64 = 20_000;
 /// Samples in the 10 ms blocks of the echo canceller.
 const BLOCK: usize = 160;
+
+/// How long so many samples last, in microseconds.
+fn micros(samples: u64, rate_hz: u32) -> u64 {
+    samples * 1_000_000 / u64::from(rate_hz)
+}

@@ -2,7 +2,7 @@
 
 use jarvis_link::message::{MIC_FRAME_SAMPLES, MIC_RATE_HZ, SatMicros};
 
-use super::{BLOCK, EchoCanceller, MicFrame, Reference, VoiceDetector};
+use super::{BLOCK, EchoCanceller, MicFrame, Reference, VoiceDetector, micros};
 use crate::audio::resample::{BadRate, Resampler};
 
 /// Microphone samples in, frames out.
@@ -10,6 +10,11 @@ pub struct Pipeline {
     resampler: Resampler,
     echo: Option<EchoCanceller>,
     voice: VoiceDetector,
+    rate_hz: u32,
+    /// Microphone samples taken in.
+    taken: u64,
+    /// Samples at our rate that were made frames of.
+    given: u64,
     waiting: Vec<i16>,
     /// When the first of `waiting` was captured.
     head: SatMicros,
@@ -24,6 +29,9 @@ impl Pipeline {
             resampler: Resampler::new(rate_hz, MIC_RATE_HZ)?,
             echo: echo_canceller.then(EchoCanceller::default),
             voice: VoiceDetector::default(),
+            rate_hz,
+            taken: 0,
+            given: 0,
             waiting: Vec::new(),
             head: SatMicros(0),
             frame: Vec::with_capacity(MIC_FRAME_SAMPLES),
@@ -39,8 +47,10 @@ impl Pipeline {
         mut reference: Option<&mut Reference>,
         out: &mut impl FnMut(MicFrame),
     ) {
-        let held = self.waiting.len() as u64 * 1_000_000 / u64::from(MIC_RATE_HZ);
+        // What the resampler holds back is as old as the difference of both counts.
+        let held = micros(self.taken, self.rate_hz).saturating_sub(micros(self.given, MIC_RATE_HZ));
         self.head = SatMicros(at.0.saturating_sub(held));
+        self.taken += samples.len() as u64;
         self.resampler.push(samples, &mut self.waiting);
         let whole = self.waiting.len() / BLOCK * BLOCK;
         let blocks: Vec<i16> = self.waiting.drain(..whole).collect();
@@ -55,7 +65,8 @@ impl Pipeline {
                 echo.clean(&mut cleaned, &played);
             }
             self.add(&cleaned, out);
-            self.head.0 += BLOCK as u64 * 1_000_000 / u64::from(MIC_RATE_HZ);
+            self.given += BLOCK as u64;
+            self.head.0 += micros(BLOCK as u64, MIC_RATE_HZ);
         }
     }
 
