@@ -8,7 +8,10 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 pub mod build;
+pub mod idle;
 pub mod intents;
+pub mod latency;
+pub mod peer;
 pub mod store;
 
 /// What a bench may use.
@@ -106,6 +109,8 @@ struct Group {
 const BENCHES: &[Group] = &[
     Group { part: "m1", run: intents::run },
     Group { part: "store", run: store::run },
+    Group { part: "v18", run: latency::run },
+    Group { part: "a7", run: idle::run },
     Group { part: "build", run: build::run },
 ];
 
