@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod fleet;
+pub mod house;
 pub mod judge;
 pub mod process;
 pub mod pve;

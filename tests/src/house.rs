@@ -1,0 +1,307 @@
+//! The whole house on one machine: simulated nodes, `jarvisd`, a room, and a satellite in it. Demo, benches and end-to-end tests
+//! all build this one.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use jarvisd::event::{Event, EventKind, TurnRecord};
+
+use crate::process::{Process, wait_for};
+use crate::pve::Simulator;
+use crate::room::{Recording, Room, RoomConfig};
+use crate::sound::{self, RATE_HZ};
+
+/// Events read ahead of whoever takes them; `jarvisctl` waits when it is full.
+const EVENTS_MAX: usize = 4096;
+/// Longest time from the end of what is said to the end of its turn.
+const TURN_LIMIT: Duration = Duration::from_secs(40);
+/// Longest time from the start of a request to its wake; past it nobody heard.
+const WAKE_LIMIT: Duration = Duration::from_secs(12);
+/// Silence at the loudspeaker that ends an answer's recording.
+const QUIET: Duration = Duration::from_millis(700);
+/// What the satellite of the house is called.
+pub const ROOM: &str = "study";
+
+/// How the house is built.
+#[derive(Debug, Clone)]
+pub struct HouseConfig {
+    /// Workspace.
+    pub root: PathBuf,
+    /// Where the programs lie.
+    pub programs: PathBuf,
+    /// Where it may write.
+    pub dir: PathBuf,
+    /// Of the cluster's state.
+    pub seed: u64,
+    /// The room.
+    pub room: RoomConfig,
+}
+
+impl HouseConfig {
+    /// A house with a quiet echo (-10 dB).
+    pub fn new(root: PathBuf, programs: PathBuf, dir: PathBuf, seed: u64) -> Self {
+        Self { root, programs, dir, seed, room: RoomConfig { echo_db: Some(-10.0), seed } }
+    }
+}
+
+/// A running house.
+pub struct House {
+    /// The satellite's process.
+    pub satellite: Process,
+    /// The daemon's process.
+    pub daemon: Process,
+    /// The room.
+    pub room: Room,
+    /// The cluster.
+    pub cluster: Simulator,
+    config: HouseConfig,
+    page: String,
+    events: Receiver<Event>,
+    follower: Child,
+}
+
+/// A request and what became of it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The turn; `None` if nobody woke.
+    pub turn: Option<TurnRecord>,
+    /// From the request's first sample on.
+    pub recording: Recording,
+    /// Last sample said, in ms of the recording.
+    pub speech_end_ms: f64,
+    /// First sample of the answer, in ms of the recording.
+    pub first_audio_ms: Option<f64>,
+}
+
+impl House {
+    /// Builds the house and waits until its satellite listens.
+    pub async fn start(config: HouseConfig) -> Result<Self> {
+        std::fs::create_dir_all(&config.dir)?;
+        let cluster = Simulator::start(config.seed).await?;
+        let room = Room::open(&config.dir.join("room"), &config.room)?;
+        let page = format!("127.0.0.1:{}", free_port()?);
+        let file = config.dir.join("jarvisd.toml");
+        std::fs::write(&file, daemon_toml(&config, &cluster, &page)?)?;
+        let mut command = Command::new(config.programs.join("jarvisd"));
+        command.arg("--config").arg(&file);
+        let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join("jarvisd.log"))?;
+        wait_for("jarvisd's control socket", Duration::from_secs(60), || {
+            daemon.check()?;
+            Ok(ctl(&config, &["status", "--json"])?.status.success().then_some(()))
+        })?;
+        let (follower, events) = follow(&config)?;
+        let satellite = satellite(&config, &room)?;
+        let mut house = Self { satellite, daemon, room, cluster, config, page, events, follower };
+        house.wait_connected()?;
+        Ok(house)
+    }
+
+    /// Address of the status page.
+    pub fn page(&self) -> String {
+        format!("http://{}/", self.page)
+    }
+
+    /// Runs `jarvisctl` and gives its output.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<Output> {
+        ctl(&self.config, arguments)
+    }
+
+    /// Runs `jarvisctl ... --json` and gives what it printed.
+    pub fn ctl_json(&self, arguments: &[&str]) -> Result<serde_json::Value> {
+        let output = self.ctl(&[arguments, &["--json"]].concat())?;
+        ensure!(
+            output.status.success(),
+            "jarvisctl {arguments:?} ended with {}: {}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_slice(&output.stdout).with_context(|| format!("jarvisctl {arguments:?}"))
+    }
+
+    /// The next event within `limit`.
+    pub fn event(&mut self, limit: Duration) -> Result<Option<Event>> {
+        match self.events.recv_timeout(limit) {
+            Ok(event) => Ok(Some(event)),
+            Err(RecvTimeoutError::Timeout) => self.check().map(|()| None),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.check()?;
+                bail!("jarvisctl turns --follow ended")
+            }
+        }
+    }
+
+    /// An error if any part has ended.
+    pub fn check(&mut self) -> Result<()> {
+        self.daemon.check()?;
+        self.satellite.check()?;
+        self.room.check()
+    }
+
+    /// Says something in the room and follows its turn to the end; `tell` sees each event as it happens.
+    pub fn ask(&mut self, samples: &[i16], mut tell: impl FnMut(&Event)) -> Result<Asked> {
+        while self.events.try_recv().is_ok() {}
+        let from = self.room.now()?;
+        self.room.say(samples)?;
+        let length = Duration::from_millis(samples.len() as u64 * 1000 / u64::from(RATE_HZ));
+        let started = Instant::now();
+        let mut turn = None;
+        let mut woken = false;
+        loop {
+            let limit = length + if woken { TURN_LIMIT } else { WAKE_LIMIT };
+            let Some(left) = limit.checked_sub(started.elapsed()) else { break };
+            let Some(event) = self.event(left.min(Duration::from_millis(500)))? else { continue };
+            tell(&event);
+            match event.kind {
+                EventKind::Wake { .. } => woken = true,
+                EventKind::TurnDone(record) => {
+                    turn = Some(*record);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        self.wait_quiet()?;
+        let recording = self.room.recording(from)?;
+        let ms = |sample: usize| sample as f64 * 1000.0 / f64::from(RATE_HZ);
+        let end = sound::last_audible(&recording.said).context("what was said is not in the recording")?;
+        let first = sound::first_audible(&recording.heard[end..]).map(|n| ms(end + n));
+        Ok(Asked { turn, recording, speech_end_ms: ms(end), first_audio_ms: first })
+    }
+
+    /// Waits until the loudspeaker has been silent for a while.
+    pub fn wait_quiet(&mut self) -> Result<()> {
+        let window = RATE_HZ as usize * QUIET.as_millis() as usize / 1000;
+        let begun = self.room.now()?;
+        wait_for("the loudspeaker to fall silent", Duration::from_secs(60), || {
+            let now = self.room.now()?;
+            if now < begun + window {
+                return Ok(None);
+            }
+            let last = self.room.recording(now - window)?;
+            Ok(sound::first_audible(&last.heard).is_none().then_some(()))
+        })
+    }
+
+    /// Starts the daemon anew, after it was stopped or killed.
+    pub fn restart_daemon(&mut self) -> Result<()> {
+        let mut command = Command::new(self.config.programs.join("jarvisd"));
+        command.arg("--config").arg(self.config.dir.join("jarvisd.toml"));
+        self.daemon = Process::start("jarvisd", &mut command, &self.config.dir.join("jarvisd.again.log"))?;
+        wait_for("jarvisd's control socket", Duration::from_secs(60), || {
+            self.daemon.check()?;
+            Ok(ctl(&self.config, &["status", "--json"])?.status.success().then_some(()))
+        })?;
+        self.follower.kill()?;
+        self.follower.wait()?;
+        (self.follower, self.events) = follow(&self.config)?;
+        self.wait_connected()
+    }
+
+    fn wait_connected(&mut self) -> Result<()> {
+        wait_for("the satellite to connect", Duration::from_secs(30), || {
+            self.check()?;
+            let rooms = self.ctl_json(&["rooms"])?;
+            Ok(rooms.to_string().contains("\"connected\":true").then_some(()))
+        })
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Err(error) = self.follower.kill().and_then(|()| self.follower.wait()) {
+            eprintln!("could not end jarvisctl turns --follow: {error}");
+        }
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str) -> Result<String> {
+    let link = std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?;
+    Ok(format!(
+        "[daemon]\nstate_dir = {state:?}\n\n[link]\nlisten = \"{link}\"\n\n[page]\nlisten = \"{page}\"\n\n\
+         [ear]\nworker = {ear:?}\nmodel = {model:?}\nlibrary_dir = {library:?}\n\n\
+         [speech]\nworker = {voice:?}\n\n{cluster}",
+        state = config.dir.join("state"),
+        ear = config.programs.join("jarvis-ear"),
+        model = model(&config.root),
+        library = library(&config.root),
+        voice = config.programs.join("jarvis-voice"),
+        cluster = cluster.toml()?,
+    ))
+}
+
+/// The embedded model.
+pub fn model(root: &Path) -> PathBuf {
+    root.join("daemon/models/en-commands")
+}
+
+/// Where libvosk lies.
+pub fn library(root: &Path) -> PathBuf {
+    root.join("target/native")
+}
+
+fn ctl(config: &HouseConfig, arguments: &[&str]) -> Result<Output> {
+    Command::new(config.programs.join("jarvisctl"))
+        .arg("--config")
+        .arg(config.dir.join("jarvisd.toml"))
+        .args(arguments)
+        .output()
+        .context("start jarvisctl")
+}
+
+fn follow(config: &HouseConfig) -> Result<(Child, Receiver<Event>)> {
+    let mut child = Command::new(config.programs.join("jarvisctl"))
+        .arg("--config")
+        .arg(config.dir.join("jarvisd.toml"))
+        .args(["turns", "--follow", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let out = child.stdout.take().context("jarvisctl's output")?;
+    let mut lines = BufReader::new(out).lines();
+    // Its first line is the past; once that is there, nothing that follows is missed.
+    lines.next().context("jarvisctl turns --follow said nothing")??;
+    let (sender, events) = sync_channel(EVENTS_MAX);
+    std::thread::Builder::new().name("events".into()).spawn(move || {
+        for line in lines {
+            let Ok(line) = line else { return };
+            match serde_json::from_str::<Event>(&line) {
+                Ok(event) => {
+                    if sender.send(event).is_err() {
+                        return;
+                    }
+                }
+                Err(error) => eprintln!("not an event ({error}): {line}"),
+            }
+        }
+    })?;
+    Ok((child, events))
+}
+
+fn satellite(config: &HouseConfig, room: &Room) -> Result<Process> {
+    let output = ctl(config, &["enrol", ROOM, "--json"])?;
+    ensure!(output.status.success(), "jarvisctl enrol: {}", String::from_utf8_lossy(&output.stderr));
+    let enrolled: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let code = enrolled["code"].as_str().context("a code")?;
+    let file = config.dir.join("satellite.toml");
+    std::fs::write(
+        &file,
+        format!(
+            "state_dir = {:?}\n\n[audio]\nbackend = \"pulse\"\nmicrophone = \"mic\"\nloudspeaker = \"speaker\"\n",
+            config.dir.join("satellite")
+        ),
+    )?;
+    let program = config.programs.join("jarvis-satellite");
+    let output = Command::new(&program).arg("--config").arg(&file).arg("enrol").arg(code).output()?;
+    ensure!(output.status.success(), "jarvis-satellite enrol: {}", String::from_utf8_lossy(&output.stderr));
+    let mut command = Command::new(&program);
+    command.arg("--config").arg(&file).env("PULSE_SERVER", room.pulse_server());
+    Process::start("jarvis-satellite", &mut command, &config.dir.join("satellite.log"))
+}
