@@ -19,10 +19,22 @@ const TICKS: f64 = 100.0;
 
 /// Somebody talks on, in languages that are not the wake word's, with pauses for breath.
 const TALK: [(&str, &str); 4] = [
-    ("de", "Gestern waren wir am Fluss, das Wasser stand hoch, und niemand wollte zuerst nach Hause gehen. Morgen soll es regnen."),
-    ("fr", "Il faisait nuit quand nous sommes arrivés, et la maison au bord de la route était encore toute éclairée de l'intérieur."),
-    ("es", "Mañana por la mañana vamos al mercado, compramos pan y fruta, y después volvemos a casa antes de la comida."),
-    ("it", "La settimana scorsa abbiamo camminato per tre ore lungo la spiaggia senza incontrare nessuno, nemmeno un cane."),
+    (
+        "de",
+        "Gestern waren wir am Fluss, das Wasser stand hoch, und niemand wollte zuerst nach Hause gehen. Morgen soll es regnen.",
+    ),
+    (
+        "fr",
+        "Il faisait nuit quand nous sommes arrivés, et la maison au bord de la route était encore toute éclairée de l'intérieur.",
+    ),
+    (
+        "es",
+        "Mañana por la mañana vamos al mercado, compramos pan y fruta, y después volvemos a casa antes de la comida.",
+    ),
+    (
+        "it",
+        "La settimana scorsa abbiamo camminato per tre ore lungo la spiaggia senza incontrare nessuno, nemmeno un cane.",
+    ),
 ];
 
 /// Measures both sides in a quiet room, then under speech.

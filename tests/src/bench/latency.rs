@@ -10,8 +10,7 @@ use crate::house::{House, HouseConfig};
 pub fn run(bench: &Bench) -> Result<Vec<Row>> {
     let runtime = tokio::runtime::Runtime::new()?;
     let dir = tempfile::tempdir_in(&bench.dir)?;
-    let config =
-        HouseConfig::new(bench.root.clone(), bench.programs.clone(), dir.path().to_owned(), bench.seed);
+    let config = HouseConfig::new(bench.root.clone(), bench.programs.clone(), dir.path().to_owned(), bench.seed);
     let mut house = runtime.block_on(House::start(config))?;
     let requests = request::script(&bench.root.join("tests/frozen/spoken.tsv"))?;
     let (mut total, mut own) = (Vec::new(), Vec::new());
@@ -27,7 +26,12 @@ pub fn run(bench: &Bench) -> Result<Vec<Row>> {
             _ => eprintln!("no answer to measure: {request}"),
         }
     }
-    ensure!(total.len() * 10 >= requests.len() * 9, "only {} of {} requests were answered", total.len(), requests.len());
+    ensure!(
+        total.len() * 10 >= requests.len() * 9,
+        "only {} of {} requests were answered",
+        total.len(),
+        requests.len()
+    );
     let n = total.len();
     Ok(vec![
         Row::new("v18.first_audio_ms.p50", percentile(&mut total, 0.5)?, "ms", Goal::AtMost(400.0), n),

@@ -10,10 +10,8 @@ use anyhow::{Context, Result, ensure};
 use crate::process::{Process, wait_for};
 
 /// What is installed from PyPI, each into an environment of its own (their dependencies conflict; tflite-runtime needs numpy 1).
-const PARTS: [(&str, &[&str]); 2] = [
-    ("satellite", &["wyoming-satellite==1.0.0"]),
-    ("wake", &["wyoming-openwakeword==1.8.2", "numpy<2"]),
-];
+const PARTS: [(&str, &[&str]); 2] =
+    [("satellite", &["wyoming-satellite==1.0.0"]), ("wake", &["wyoming-openwakeword==1.8.2", "numpy<2"])];
 
 /// The running peer.
 pub struct Peer {
@@ -38,7 +36,10 @@ impl Peer {
         command
             .args(["-m", "wyoming_satellite", "--name", "peer", "--no-zeroconf", "--wake-word-name", "hey_jarvis"])
             .args(["--uri", &format!("tcp://127.0.0.1:{port}"), "--wake-uri", &format!("tcp://127.0.0.1:{wake_port}")])
-            .args(["--mic-command", "parec --device=mic --rate=16000 --channels=1 --format=s16le --raw --latency-msec=64"])
+            .args([
+                "--mic-command",
+                "parec --device=mic --rate=16000 --channels=1 --format=s16le --raw --latency-msec=64",
+            ])
             .env("PULSE_SERVER", pulse_server);
         let mut satellite = Process::start("wyoming-satellite", &mut command, &dir.join("satellite.log"))?;
         let mut server = connect(port, &mut satellite)?;

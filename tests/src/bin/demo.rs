@@ -39,7 +39,8 @@ async fn run() -> Result<bool> {
         Some(text) => text.parse().context("SEED is a whole number")?,
         None => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() % 100_000,
     };
-    let echo_db = given("ECHO").map_or(Ok(-10.0), |e| e.parse()).context("ECHO is a level in decibels, such as -10 or 0")?;
+    let echo_db =
+        given("ECHO").map_or(Ok(-10.0), |e| e.parse()).context("ECHO is a level in decibels, such as -10 or 0")?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let stay = given("STAY").is_some_and(|s| s != "0");
     demo::run(&Demo { root, programs: programs()?, seed, echo_db, requests, stay }).await

@@ -72,8 +72,7 @@ pub async fn run(demo: &Demo) -> Result<bool> {
     config.room = RoomConfig { echo_db: Some(demo.echo_db), seed: demo.seed };
     let mut house = House::start(config).await?;
     println!("The satellite listens. The page: {}\n", house.page());
-    let mut judge =
-        Judge::start(&demo.programs.join("jarvis-ear"), &model(&demo.root), &library(&demo.root))?;
+    let mut judge = Judge::start(&demo.programs.join("jarvis-ear"), &model(&demo.root), &library(&demo.root))?;
     let script = Script::new(demo)?;
     let mut entries = Vec::new();
     for request in &demo.requests {

@@ -25,7 +25,9 @@ impl Teller {
     pub fn tell(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Wake { wake, .. } => {
-                let text = wake.as_ref().map_or_else(|| "(button)".to_owned(), |w| format!("\"{}\", score {:.2}", w.phrase, w.score));
+                let text = wake
+                    .as_ref()
+                    .map_or_else(|| "(button)".to_owned(), |w| format!("\"{}\", score {:.2}", w.phrase, w.score));
                 self.line("wake", &text);
             }
             EventKind::Partial { text, .. } => self.line("partial", text),
@@ -34,7 +36,10 @@ impl Teller {
                 self.line("route", &format!("{} ({})", serde_name(&route.kind), route.reason));
             }
             EventKind::Tool { tool, .. } => {
-                self.line("tool", &format!("{} {} {} {} {} ms", tool.name, tool.args, serde_name(&tool.tier), tool.outcome, tool.ms));
+                self.line(
+                    "tool",
+                    &format!("{} {} {} {} {} ms", tool.name, tool.args, serde_name(&tool.tier), tool.outcome, tool.ms),
+                );
             }
             EventKind::Sentence { text, .. } => self.line("answer", text),
             EventKind::Degraded { part, reason, .. } => self.line("degraded", &format!("{part}: {reason}")),
@@ -43,9 +48,9 @@ impl Teller {
                     self.line("wake check", &serde_name(&wake.check));
                 }
                 let marks = serde_json::to_value(&turn.marks_ms).unwrap_or_default();
-                let text = marks.as_object().map(|m| {
-                    m.iter().map(|(name, ms)| format!("{name} {ms}")).collect::<Vec<_>>().join("  ")
-                });
+                let text = marks
+                    .as_object()
+                    .map(|m| m.iter().map(|(name, ms)| format!("{name} {ms}")).collect::<Vec<_>>().join("  "));
                 self.line("marks (ms)", &text.unwrap_or_default());
             }
             _ => {}
@@ -55,10 +60,14 @@ impl Teller {
     /// What was measured from outside, and the verdict.
     pub fn close(&self, asked: &Asked, wanted: &[String], heard: &str, miss: Option<&str>) {
         if let Some(first) = asked.first_audio_ms {
-            self.line("measured", &format!("{:.0} ms from the last sample said to the first sample heard", first - asked.speech_end_ms));
+            self.line(
+                "measured",
+                &format!("{:.0} ms from the last sample said to the first sample heard", first - asked.speech_end_ms),
+            );
         }
         self.line("heard", &format!("\"{heard}\""));
-        let wanted = if wanted.is_empty() { "no figure to check".to_owned() } else { format!("wanted {}", wanted.join(" or ")) };
+        let wanted =
+            if wanted.is_empty() { "no figure to check".to_owned() } else { format!("wanted {}", wanted.join(" or ")) };
         self.line(if miss.is_none() { "right" } else { "WRONG" }, &miss.map_or(wanted, str::to_owned));
     }
 }
