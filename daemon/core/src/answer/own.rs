@@ -23,7 +23,10 @@ pub(super) fn answer(view: &View<'_>, kind: &str) -> Option<Reply> {
         }
         "self.rooms" => Some(rooms(view)),
         "self.heard" => Some(told("own.heard", "own.heard_none", asker.last_heard, view)),
-        "self.why" => Some(told("own.why", "own.why_none", asker.last_route, view)),
+        "self.why" => {
+            let route = asker.last_route.map(spoken_route);
+            Some(told("own.why", "own.why_none", route.as_deref(), view))
+        }
         "time.now" => {
             let clock = view.now().clock();
             Some(view.reply("own.time", &[("time", &clock)], Some(&clock)))
@@ -86,6 +89,12 @@ fn told(key: &str, none: &str, what: Option<&str>, view: &View<'_>) -> Reply {
         Some(what) => view.reply(key, &[("what", what)], Some(what)),
         None => view.reply(none, &[], None),
     }
+}
+
+/// A route as the ear takes it: "node.load, score 1.00: how busy is {node}" is a "node load" request.
+fn spoken_route(route: &str) -> String {
+    let head = route.split([',', ':']).next().unwrap_or("").trim();
+    head.replace(['.', '_'], " ")
 }
 
 fn rooms(view: &View<'_>) -> Reply {

@@ -11,6 +11,10 @@ use crate::intent::words::Lexis;
 
 /// Most bytes of one file.
 const FILE_BYTES_MAX: usize = 256 * 1024;
+/// Words that ask or point, and decide only beside another.
+const HALVES: [&str; 9] = ["what", "which", "how", "who", "where", "when", "why", "you", "me"];
+/// What a pattern must say at least: see [`least`].
+const LEAST: usize = 2;
 /// Most patterns of all files.
 const PATTERNS_MAX: usize = 5_000;
 
@@ -189,10 +193,16 @@ fn word_lists(
     for (from, to) in &lists.rewrites {
         content.lexis.add_rewrite(from, to);
     }
+    let lexis = content.lexis.clone();
+    let decides = |word: &str| !lexis.fillers.contains(word) && !lexis.functions.contains(word);
     for (list, into) in [(&lists.before, &mut content.before), (&lists.after, &mut content.after)] {
         for text in list {
             let part = pattern::parse(text.get_ref(), phrases)
                 .map_err(|(problem, remedy)| place.error(text.span().start, problem, remedy))?;
+            if least(&part, &decides) == 0 {
+                let problem = format!("the frame \"{}\" could be nothing at all", text.get_ref());
+                return Err(place.error(text.span().start, problem, "Fillers need no frame: remove it"));
+            }
             into.push(part);
         }
     }
@@ -225,7 +235,7 @@ fn read_entry(
         let at = text.span().start;
         let part =
             pattern::parse(text.get_ref(), phrases).map_err(|(problem, remedy)| place.error(at, problem, remedy))?;
-        if only_a_slot(&part, &decides) {
+        if least(&part, &decides) < LEAST {
             let problem = format!("\"{}\" could match without a word that decides", text.get_ref());
             let remedy = "Add a word that is no article, auxiliary or preposition, or mark one as needed: on!";
             return Err(place.error(at, problem, remedy));
@@ -245,14 +255,16 @@ fn read_entry(
     Ok(())
 }
 
-/// Whether nothing but a slot or small words need be said.
-fn only_a_slot(part: &Part, decides: &impl Fn(&str) -> bool) -> bool {
+/// How much the least wording of a pattern says: a deciding word 2, a question word, a pronoun or a name 1, a small word nothing.
+fn least(part: &Part, decides: &impl Fn(&str) -> bool) -> usize {
     match part {
-        Part::Word(word) => !decides(word),
-        Part::Must(_) => false,
-        Part::Slot(_) | Part::Optional(_) => true,
-        Part::Sequence(parts) => parts.iter().all(|p| only_a_slot(p, decides)),
-        Part::Either(parts) => parts.iter().any(|p| only_a_slot(p, decides)),
+        Part::Word(word) if !decides(word) => 0,
+        Part::Word(word) if HALVES.contains(&word.as_str()) => 1,
+        Part::Word(_) | Part::Must(_) => 2,
+        Part::Slot(_) => 1,
+        Part::Optional(_) => 0,
+        Part::Sequence(parts) => parts.iter().map(|p| least(p, decides)).sum(),
+        Part::Either(parts) => parts.iter().map(|p| least(p, decides)).min().unwrap_or(0),
     }
 }
 

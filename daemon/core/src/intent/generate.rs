@@ -54,7 +54,9 @@ impl Sayings {
             .rewrites
             .iter()
             .flat_map(|(first, list)| list.iter().map(move |(tail, to)| (first, tail, to)))
-            .filter(|(first, tail, _)| tail.is_empty() && first.contains('\''))
+            .filter(|(first, tail, to)| {
+                tail.is_empty() && first.contains('\'') && to.len() > 1 && !to.iter().any(|w| w == "'s")
+            })
             .map(|(first, _, to)| (to.join(" "), first.clone()))
             .collect();
         Self {
@@ -143,7 +145,7 @@ fn sentence(grammar: &Grammar, sayings: &Sayings, part: &Part, dice: &mut Dice) 
     {
         say(frame, sayings, dice, &mut words)?;
     }
-    let mut text = words.join(" ").replace(" 's ", "'s ");
+    let mut text = words.join(" ").replace(" 's", "'s");
     for (long, short) in &sayings.contractions {
         if text.contains(long.as_str()) && dice.chance(CONTRACTED_PERCENT) {
             let padded = format!(" {text} ");

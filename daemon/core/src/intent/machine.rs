@@ -55,6 +55,26 @@ pub(super) struct Input<'a> {
     pub(super) tokens: &'a [Token],
     /// Per place, what slots may take from there on.
     pub(super) fillings: &'a [Vec<Filling>],
+    /// Per place, the slots of which some filling spans it.
+    pub(super) spanned: &'a [Spanned],
+    /// Whether place 0 is where the text begins.
+    pub(super) begins: bool,
+    /// Whether the last place is where the text ends.
+    pub(super) finishes: bool,
+}
+
+/// A small set of slots.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spanned(u8);
+
+impl Spanned {
+    pub(super) fn add(&mut self, slot: SlotKind) {
+        self.0 |= 1 << slot as u8;
+    }
+
+    fn holds(self, slot: SlotKind) -> bool {
+        self.0 & (1 << slot as u8) != 0
+    }
 }
 
 /// One way that leads to a place.
@@ -180,19 +200,21 @@ impl Machine {
         let Some(token) = input.tokens.get(at) else {
             return true;
         };
-        token.weight != Weight::Decides
-            || token.unknown
-            || self.stems.binary_search(&token.stem).is_ok()
-            || self.slot.is_some_and(|slot| {
-                let from = at.saturating_sub(FILLING_MAX);
-                input
-                    .fillings
-                    .iter()
-                    .enumerate()
-                    .take(at + 1)
-                    .skip(from)
-                    .any(|(_, list)| list.iter().any(|f| f.slot == slot && f.end > at))
-            })
+        self.takes(*token) || self.slot.is_some_and(|slot| input.spanned.get(at).is_some_and(|s| s.holds(slot)))
+    }
+
+    /// Whether a token may be one of its words, or be skipped.
+    pub(super) fn takes(&self, token: Token) -> bool {
+        token.weight != Weight::Decides || token.unknown || self.stems.binary_search(&token.stem).is_ok()
+    }
+
+    /// Whether it has a use for the token at a place, beyond skipping it.
+    pub(super) fn wants(&self, input: &Input<'_>, at: usize) -> bool {
+        let Some(token) = input.tokens.get(at) else {
+            return false;
+        };
+        self.stems.binary_search(&token.stem).is_ok()
+            || self.slot.is_some_and(|slot| input.spanned.get(at).is_some_and(|s| s.holds(slot)))
     }
 
     /// Runs the text through, begun at the places of `starts` (`None`: not there).
@@ -201,11 +223,19 @@ impl Machine {
         let states = self.edges.len();
         let mut cells: Vec<Vec<Way>> = vec![Vec::new(); places * states];
         let mut ways = Ways::default();
+        let mut first = usize::MAX;
         for at in 0..places {
             if let Some(Some(start)) = starts.get(at) {
                 add(&mut cells, at * states, *start);
+                first = first.min(at);
+            }
+            if first > at {
+                continue;
             }
             for state in 0..states {
+                if cells[at * states + state].is_empty() {
+                    continue;
+                }
                 let here = std::mem::take(&mut cells[at * states + state]);
                 for way in &here {
                     self.step(input, at, state, *way, &mut cells, &mut ways.wanted);
@@ -234,7 +264,7 @@ impl Machine {
     ) {
         let states = self.edges.len();
         let token = input.tokens.get(at);
-        let outside = at == 0 || at + 1 == input.tokens.len();
+        let outside = (at == 0 && input.begins) || (at + 1 == input.tokens.len() && input.finishes);
         if let Some(token) = token {
             let skip = match (token.unknown, token.weight) {
                 (true, _) if outside => Some(UNKNOWN),
@@ -244,7 +274,7 @@ impl Machine {
             };
             // Before the first and after the last word of the pattern nothing is skipped here: the frames see to that.
             if let Some(cost) = skip {
-                let skipped = Way { last_wanted: token.weight == Weight::Filler, ..way.dearer(cost) };
+                let skipped = Way { last_wanted: false, ..way.dearer(cost) };
                 add(cells, (at + 1) * states + state, skipped);
             }
         }
@@ -256,7 +286,8 @@ impl Machine {
                 Edge::Free => add(cells, at * states + to, way),
                 Edge::Word(wanted_word) => {
                     if let Some(token) = token {
-                        if let Some(cost) = fits(*wanted_word, *token) {
+                        let next = input.tokens.get(at + 1);
+                        if let Some(cost) = fits(*wanted_word, *token, next) {
                             let decides = u16::from(wanted_word.weight == Weight::Decides);
                             let taken = Way {
                                 matched: way.matched + decides,
@@ -280,7 +311,11 @@ impl Machine {
                     wanted.push((at, *slot, way.cost));
                     let mut from = at;
                     let mut cost = 0;
-                    if token.is_some_and(|t| t.unknown) {
+                    let after_small = at
+                        .checked_sub(1)
+                        .and_then(|before| input.tokens.get(before))
+                        .is_some_and(|t| t.weight != Weight::Decides);
+                    if token.is_some_and(|t| t.unknown) && after_small {
                         from += 1;
                         cost = UNKNOWN;
                     }
@@ -300,12 +335,13 @@ impl Machine {
     }
 }
 
-/// Longest filling, in words, that the quick look considers ("one hundred and twenty three" with its nouns).
-const FILLING_MAX: usize = 9;
-
-fn fits(wanted: Token, token: Token) -> Option<u16> {
+/// What it costs to take a token for a wanted word. `[unk]` stands for a small word only where none follows: "how [unk] is it" has
+/// lost a word that decides.
+fn fits(wanted: Token, token: Token, next: Option<&Token>) -> Option<u16> {
     if token.unknown {
-        return (wanted.weight != Weight::Decides).then_some(UNKNOWN);
+        let small = wanted.weight != Weight::Decides;
+        let followed = next.is_some_and(|t| t.weight == Weight::Function);
+        return (small && !followed).then_some(UNKNOWN);
     }
     if wanted.word == token.word {
         return Some(0);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::answer::ask;
-use crate::intent::machine::{BUDGET, Filling, Input, Machine, Token, Way, Weight};
+use crate::intent::machine::{BUDGET, Filling, Input, Machine, Spanned, Token, Way, Weight};
 use crate::intent::pattern::SlotKind;
 use crate::intent::words::{self, WORDS_MAX};
 use crate::intent::{Compiled, Completeness, Grammar, Intent, Slots, Understood};
@@ -50,6 +50,7 @@ struct Prepared {
     words: Vec<String>,
     tokens: Vec<Token>,
     fillings: Vec<Vec<Filling>>,
+    spanned: Vec<Spanned>,
     bindings: Vec<Binding>,
     starts: Vec<Option<Way>>,
     /// Per place, what it costs to take the rest as a closing frame.
@@ -70,40 +71,49 @@ impl Grammar {
         if words.is_empty() || words.len() > WORDS_MAX {
             return Search { hits: Vec::new(), bindings: Vec::new() };
         }
-        let mut best: Option<Search> = None;
+        let mut prepared = self.prepare(&words);
+        let mut best: Vec<Hit> = Vec::new();
+        let cost = |hits: &[Hit]| hits.first().map_or(BUDGET + 1, |hit| hit.way.cost);
         for effort in [Effort::Exact, Effort::Alike, Effort::Nobody] {
-            let prepared = self.prepare(&words, names, effort);
-            let hits = self.hits(&prepared);
-            let cost = |search: &Search| search.best().map_or(BUDGET + 1, |hit| hit.way.cost);
-            let search = Search { hits, bindings: prepared.bindings };
-            if best.as_ref().is_none_or(|b| cost(&search) < cost(b)) {
-                best = Some(search);
+            if !self.look_up(&mut prepared, names, effort) {
+                continue;
             }
-            if best.as_ref().is_some_and(|b| cost(b) <= SURE) {
+            let hits = self.hits(&prepared);
+            if cost(&hits) < cost(&best) {
+                best = hits;
+            }
+            if cost(&best) <= SURE {
                 break;
             }
         }
-        best.unwrap_or(Search { hits: Vec::new(), bindings: Vec::new() })
+        Search { hits: best, bindings: prepared.bindings }
     }
 
-    fn prepare(&self, words: &[String], names: &Names, effort: Effort) -> Prepared {
-        let mut prepared = Prepared {
+    fn prepare(&self, words: &[String]) -> Prepared {
+        let tokens: Vec<Token> = words.iter().map(|w| self.token(w)).collect();
+        Prepared {
             words: words.to_vec(),
-            tokens: words.iter().map(|w| self.token(w)).collect(),
+            starts: self.starts(&tokens),
+            ends: self.ends(&tokens),
+            tokens,
             fillings: vec![Vec::new(); words.len() + 1],
+            spanned: vec![Spanned::default(); words.len()],
             bindings: Vec::new(),
-            starts: Vec::new(),
-            ends: Vec::new(),
-        };
-        for at in 0..words.len() {
-            for sort in [Sort::Node, Sort::Guest, Sort::Storage] {
-                self.fill(&mut prepared, names, at, sort, effort);
-            }
-            percent(&mut prepared, at);
         }
-        prepared.starts = self.starts(&prepared);
-        prepared.ends = self.ends(&prepared);
-        prepared
+    }
+
+    /// Adds what the slots may take, as far as the effort goes; false where that is nothing new.
+    fn look_up(&self, prepared: &mut Prepared, names: &Names, effort: Effort) -> bool {
+        let known = prepared.filled();
+        for at in 0..prepared.words.len() {
+            for sort in [Sort::Node, Sort::Guest, Sort::Storage] {
+                self.fill(prepared, names, at, sort, effort);
+            }
+            if effort == Effort::Exact {
+                percent(prepared, at);
+            }
+        }
+        effort == Effort::Exact || prepared.filled() > known
     }
 
     fn fill(&self, prepared: &mut Prepared, names: &Names, at: usize, sort: Sort, effort: Effort) {
@@ -112,32 +122,39 @@ impl Grammar {
             Sort::Guest => SlotKind::Guest,
             Sort::Storage => SlotKind::Storage,
         };
-        let mut found = names.exact(&prepared.words, at, sort);
-        if effort != Effort::Exact {
-            let ours = |word: &str| self.deciding.contains(word) || self.token(word).weight != Weight::Decides;
-            found.extend(names.alike(&prepared.words, at, sort, &ours));
-        }
+        let found = match effort {
+            Effort::Exact => names.exact(&prepared.words, at, sort),
+            Effort::Alike => {
+                let ours = |word: &str| self.deciding.contains(word) || self.token(word).weight != Weight::Decides;
+                names.alike(&prepared.words, at, sort, &ours)
+            }
+            Effort::Nobody => {
+                if let Some((number, end)) = names.nobody(&prepared.words, at, sort) {
+                    let nobody = Binding::Nobody(sort, number);
+                    push_filling(prepared, at, slot, end, 0, nobody);
+                }
+                Vec::new()
+            }
+        };
         for found in found {
             push_filling(prepared, at, slot, found.end, found.cost, Binding::Thing(found.thing));
-        }
-        if effort == Effort::Nobody
-            && let Some((number, end)) = names.nobody(&prepared.words, at, sort)
-        {
-            push_filling(prepared, at, slot, end, 0, Binding::Nobody(sort, number));
         }
     }
 
     /// Where a request may begin: at the first word, and after opening frames.
-    fn starts(&self, prepared: &Prepared) -> Vec<Option<Way>> {
-        let mut starts: Vec<Option<Way>> = vec![None; prepared.words.len() + 1];
+    fn starts(&self, tokens: &[Token]) -> Vec<Option<Way>> {
+        let mut starts: Vec<Option<Way>> = vec![None; tokens.len() + 1];
         if let Some(first) = starts.first_mut() {
             *first = Some(Way::START);
         }
-        if self.frames.0.is_empty() {
+        // A frame reaches no further than its words do.
+        let reach = tokens.iter().take_while(|t| self.before.takes(**t)).count();
+        let input = frame_input(tokens.get(..reach).unwrap_or_default(), true, reach == tokens.len());
+        if self.frames.0.is_empty() || reach == 0 {
             return starts;
         }
         for _ in 0..FRAMES_MAX {
-            let ways = self.before.run(&prepared.input(), &starts);
+            let ways = self.before.run(&input, starts.get(..=reach).unwrap_or_default());
             let mut more = false;
             for (start, reached) in starts.iter_mut().zip(&ways.reached) {
                 let cost = reached.iter().map(|w| w.cost.saturating_add(FRAME)).min();
@@ -154,8 +171,8 @@ impl Grammar {
     }
 
     /// Where a request may end: at the last word, and before closing frames.
-    fn ends(&self, prepared: &Prepared) -> Vec<Option<u16>> {
-        let count = prepared.words.len();
+    fn ends(&self, tokens: &[Token]) -> Vec<Option<u16>> {
+        let count = tokens.len();
         let mut ends: Vec<Option<u16>> = vec![None; count + 1];
         if let Some(last) = ends.last_mut() {
             *last = Some(0);
@@ -163,16 +180,14 @@ impl Grammar {
         if self.frames.1.is_empty() {
             return ends;
         }
-        for at in (0..count).rev() {
-            let mut starts = vec![None; count + 1];
-            if let Some(start) = starts.get_mut(at) {
-                *start = Some(Way::START);
-            }
-            let ways = self.after.run(&prepared.input(), &starts);
+        let reach = tokens.iter().rev().take_while(|t| self.after.takes(**t)).count();
+        for at in (count - reach..count).rev() {
+            let input = frame_input(tokens.get(at..).unwrap_or_default(), at == 0, true);
+            let ways = self.after.run(&input, &[Some(Way::START)]);
             let cost = ways
                 .reached
                 .iter()
-                .zip(&ends)
+                .zip(ends.iter().skip(at))
                 .filter_map(|(reached, end)| {
                     let here = reached.iter().map(|w| w.cost).min()?;
                     Some(here.saturating_add((*end)?).saturating_add(FRAME))
@@ -186,10 +201,14 @@ impl Grammar {
     }
 
     /// Every pattern and machine that could take all the words between the frames.
-    fn candidates<'a>(&'a self, prepared: &'a Prepared) -> impl Iterator<Item = (usize, &'a Machine, u16)> {
+    fn candidates<'a>(
+        &'a self,
+        prepared: &'a Prepared,
+        unfinished: usize,
+    ) -> impl Iterator<Item = (usize, &'a Machine, u16)> {
         let count = prepared.words.len();
         let last_start = prepared.starts.iter().rposition(Option::is_some).unwrap_or(0);
-        let first_end = prepared.ends.iter().position(Option::is_some).unwrap_or(count);
+        let first_end = prepared.ends.iter().position(Option::is_some).unwrap_or(count).min(unfinished);
         let input = prepared.input();
         self.patterns
             .iter()
@@ -198,12 +217,15 @@ impl Grammar {
                 let topic = pattern.topic_first.as_ref().map(|m| (index, m, TOPIC_FIRST));
                 std::iter::once((index, &pattern.machine, 0)).chain(topic)
             })
-            .filter(move |(_, machine, _)| (last_start..first_end).all(|at| machine.may_take(&input, at)))
+            .filter(move |(_, machine, _)| {
+                (last_start..first_end).all(|at| machine.may_take(&input, at))
+                    && (0..count).any(|at| machine.wants(&input, at))
+            })
     }
 
     fn hits(&self, prepared: &Prepared) -> Vec<Hit> {
         let mut hits = Vec::new();
-        for (pattern, machine, extra) in self.candidates(prepared) {
+        for (pattern, machine, extra) in self.candidates(prepared, prepared.words.len()) {
             let ways = machine.run(&prepared.input(), &prepared.starts);
             for (reached, end) in ways.reached.iter().zip(&prepared.ends) {
                 let Some(end) = end else {
@@ -244,16 +266,18 @@ impl Grammar {
 
     /// Whether the words may be the beginning of a request.
     fn begins(&self, words: &[String], names: &Names) -> bool {
-        let mut prepared = self.prepare(words, names, Effort::Exact);
+        let mut prepared = self.prepare(words);
         if prepared.starts.last().is_some_and(Option::is_some) {
             return true;
         }
-        for end in &mut prepared.ends {
-            *end = Some(0);
-        }
+        self.look_up(&mut prepared, names, Effort::Exact);
         let sorts = [(SlotKind::Node, Sort::Node), (SlotKind::Guest, Sort::Guest), (SlotKind::Storage, Sort::Storage)];
-        // With all ends allowed the quick look spares nothing, so unfinished names at the end are found too.
-        self.candidates(&prepared).any(|(_, machine, _)| {
+        // Words that may be an unfinished name need not be in the pattern.
+        let sorts_only = [Sort::Node, Sort::Guest, Sort::Storage];
+        let unfinished = (0..words.len())
+            .find(|at| sorts_only.iter().any(|sort| names.begins(words, *at, *sort)))
+            .unwrap_or(words.len());
+        self.candidates(&prepared, unfinished).any(|(_, machine, _)| {
             let ways = machine.run(&prepared.input(), &prepared.starts);
             ways.inside.is_some_and(|way| way.cost <= SURE)
                 || ways.wanted.iter().any(|(at, slot, cost)| {
@@ -268,8 +292,17 @@ impl Grammar {
 
 impl Prepared {
     fn input(&self) -> Input<'_> {
-        Input { tokens: &self.tokens, fillings: &self.fillings }
+        Input { tokens: &self.tokens, fillings: &self.fillings, spanned: &self.spanned, begins: true, finishes: true }
     }
+
+    fn filled(&self) -> usize {
+        self.fillings.iter().map(Vec::len).sum()
+    }
+}
+
+/// A part of the text in which frames are looked for; they hold no names.
+fn frame_input(tokens: &[Token], begins: bool, finishes: bool) -> Input<'_> {
+    Input { tokens, fillings: &[], spanned: &[], begins, finishes }
 }
 
 fn push_filling(prepared: &mut Prepared, at: usize, slot: SlotKind, end: usize, cost: u16, binding: Binding) {
@@ -278,6 +311,9 @@ fn push_filling(prepared: &mut Prepared, at: usize, slot: SlotKind, end: usize, 
         prepared.bindings.push(binding);
         prepared.bindings.len() - 1
     });
+    for spanned in prepared.spanned.iter_mut().take(end).skip(at) {
+        spanned.add(slot);
+    }
     if let (Some(list), Ok(index)) = (prepared.fillings.get_mut(at), u16::try_from(index + 1)) {
         list.push(Filling { slot, end, cost, binding: index });
     }

@@ -80,3 +80,252 @@ fn the_kinds_are_those_of_the_table() {
     assert!(wanted.len() >= 40);
     assert_eq!(grammar().kinds(), wanted);
 }
+
+#[test]
+fn names_are_understood_as_people_say_them() {
+    check(&[
+        ("how hot is p v e two", "node.temperature node=pve2"),
+        ("how hot is pve two", "node.temperature node=pve2"),
+        ("how hot is the second node", "node.temperature node=pve2"),
+        ("how hot is node number two", "node.temperature node=pve2"),
+        ("how hot is PVE2?", "node.temperature node=pve2"),
+        ("is one zero four running", "guest.status guest=104"),
+        ("is one hundred and four running", "guest.status guest=104"),
+        ("is one oh four running", "guest.status guest=104"),
+        ("is a hundred and four running", "guest.status guest=104"),
+        ("is one fourteen running", "guest.status guest=114"),
+        ("is vm 104 running", "guest.status guest=104"),
+        ("is container one zero six running", "guest.status guest=106"),
+        ("is virtual machine number one zero four running", "guest.status guest=104"),
+        ("is the d n s server up", "guest.status guest=106"),
+        ("is the mail vm up", "guest.status guest=102"),
+        ("is the media box up", "guest.status guest=104"),
+        ("how full is the n a s", "storage.free storage=nas"),
+        ("how full is the nas share", "storage.free storage=nas"),
+    ]);
+}
+
+#[test]
+fn names_that_were_misheard_are_found_by_likeness() {
+    check(&[
+        ("is next cloud running", "guest.status guest=109"),
+        ("is graph anna running", "guest.status guest=108"),
+        ("is the data base running", "guest.status guest=103"),
+        ("is the male server running", "guest.status guest=102"),
+        ("how full is the volt", "storage.free storage=vault"),
+        ("how hot is node to", "node.temperature node=pve2"),
+        ("is home assistent up", "guest.status guest=105"),
+    ]);
+}
+
+#[test]
+fn small_words_and_polite_frames_do_not_matter() {
+    check(&[
+        ("hot is node two", "nothing"),
+        ("how hot node two", "node.temperature node=pve2"),
+        ("how hot is the node two right now please", "node.temperature node=pve2"),
+        ("um could you please tell me how hot node two is", "node.temperature node=pve2"),
+        ("hey jarvis would you mind telling me what the time is", "time.now"),
+        ("how hot [unk] node two", "node.temperature node=pve2"),
+        ("[unk] how hot is node two", "node.temperature node=pve2"),
+        ("how hot is [unk] node two", "node.temperature node=pve2"),
+        ("node two how hot is it", "node.temperature node=pve2"),
+        ("on node two how much memory is used", "node.memory node=pve2"),
+        ("what's node two's temperature", "node.temperature node=pve2"),
+    ]);
+}
+
+#[test]
+fn words_that_decide_are_never_guessed() {
+    check(&[
+        ("delete vm one zero four", "nothing"),
+        ("restart node two", "nothing"),
+        ("stop vm one zero four", "nothing"),
+        ("shut down the mail server", "nothing"),
+        ("stop the backup", "nothing"),
+        ("how [unk] is node two", "nothing"),
+        ("how fluffy is node two", "nothing"),
+        ("how is the weather", "nothing"),
+        ("what [unk] it", "nothing"),
+        ("is my wife running", "nothing"),
+        ("play some music", "nothing"),
+        ("", "nothing"),
+        ("[unk] [unk] [unk]", "nothing"),
+        ("the of a", "nothing"),
+        ("node two", "nothing"),
+        ("one zero four", "nothing"),
+        ("you", "nothing"),
+    ]);
+}
+
+#[test]
+fn an_unclear_name_is_asked_for() {
+    let (grammar, names) = (grammar(), names());
+    let ask = |text: &str| match grammar.understand(text, &names) {
+        Understood::Ambiguous { question, choices, intent_kind } => (question, choices, intent_kind),
+        other => panic!("{text}: {other:?}"),
+    };
+    let (question, choices, kind) = ask("how hot is pve");
+    assert_eq!(choices, ["pve1", "pve2", "pve3", "pve4"]);
+    assert_eq!(kind, "node.temperature");
+    assert_eq!(question, "Which do you mean, pve1, pve2, pve3 or pve4?");
+    let (question, ..) = ask("how hot is node nine");
+    assert_eq!(question, "I know of no node 9. Do you mean pve1, pve2, pve3 or pve4?");
+    let (question, ..) = ask("is vm nine nine nine running");
+    assert_eq!(question, "I know of no guest 999. Which one do you mean?");
+}
+
+#[test]
+fn guests_of_the_same_name_are_told_apart() {
+    let mut cluster = sample::cluster();
+    cluster.guests.push(sample::guest(204, "media-server"));
+    let names = Names::from_cluster(&cluster);
+    let got = grammar().understand("is the media server up", &names);
+    let Understood::Ambiguous { choices, .. } = got else {
+        panic!("{got:?}");
+    };
+    assert_eq!(choices, ["media-server 104", "media-server 204"]);
+}
+
+#[test]
+fn a_request_is_whole_open_or_neither() {
+    let (grammar, names) = (grammar(), names());
+    for (text, wanted) in [
+        ("how hot is node two", Completeness::Complete),
+        ("could you tell me how hot node two is", Completeness::Complete),
+        ("which node is the mail server on", Completeness::Complete),
+        ("how is the cluster", Completeness::Complete),
+        ("what is running on node two", Completeness::Complete),
+        ("stop", Completeness::Complete),
+        ("how", Completeness::Open),
+        ("how hot", Completeness::Open),
+        ("how hot is", Completeness::Open),
+        ("how hot is node", Completeness::Open),
+        ("how hot is pve", Completeness::Open),
+        ("how hot is p v", Completeness::Open),
+        ("is one zero", Completeness::Open),
+        ("is the mail", Completeness::Open),
+        ("is home", Completeness::Open),
+        ("how is the cluster on", Completeness::Open),
+        ("what is running on", Completeness::Open),
+        ("what is running on the", Completeness::Open),
+        ("could you tell me", Completeness::Open),
+        ("could you", Completeness::Open),
+        ("set the volume to", Completeness::Open),
+        ("how much memory does node two", Completeness::Complete),
+        ("when was the last", Completeness::Open),
+        ("", Completeness::Unknown),
+        ("bananas are yellow today", Completeness::Unknown),
+    ] {
+        assert_eq!(grammar.complete(text, &names), wanted, "\"{text}\"");
+    }
+}
+
+#[test]
+fn generated_sentences_are_understood_and_their_words_known() {
+    let (grammar, names) = (grammar(), names());
+    let sentences = grammar.sentences(&names, 4_000, 7);
+    assert_eq!(sentences.len(), 4_000);
+    assert_eq!(sentences, grammar.sentences(&names, 4_000, 7));
+    assert_ne!(sentences, grammar.sentences(&names, 4_000, 8));
+    let vocabulary = grammar.vocabulary(&names);
+    let mut kinds = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for sentence in &sentences {
+        for word in sentence.split(' ') {
+            let bare = word.strip_suffix("'s").unwrap_or(word);
+            assert!(
+                vocabulary.contains(word) || vocabulary.contains(bare),
+                "\"{word}\" of \"{sentence}\" is not in the vocabulary"
+            );
+        }
+        match grammar.understand(sentence, &names) {
+            Understood::Intent { intent, .. } => {
+                kinds.insert(intent.kind);
+            }
+            other => wrong.push(format!("{sentence}: {}", shown(&other))),
+        }
+    }
+    assert_eq!(kinds.len(), grammar.kinds().len());
+    let ratio = wrong.len() as f64 / sentences.len() as f64;
+    let some = wrong.get(..20.min(wrong.len())).unwrap_or_default();
+    assert!(ratio < 0.01, "{ratio}:\n{}", some.join("\n"));
+}
+
+#[test]
+fn mistakes_in_files_name_file_line_and_remedy() {
+    let entry =
+        |patterns: &str| format!("[[intent]]\nkind = \"my.thing\"\npatterns = [{patterns}]\nexamples = [\"a b\"]\n");
+    for (content, line, problem, remedy) in [
+        ("[[intent]\n".to_owned(), 1, "", ""),
+        ("\n[[intent]]\nkindd = \"a.b\"\n".to_owned(), 3, "kindd", "`kind`"),
+        (entry("\"how {nod}\""), 3, "{nod}", "`node`"),
+        (entry("\"(how\""), 3, "not closed", "Add"),
+        (entry("\"the {node}\""), 3, "decides", "Add a word"),
+        (entry(""), 2, "lacks patterns", "at least one"),
+        (entry("\"how odd\"").replace("my.thing", "Thing"), 2, "no kind", "family.name"),
+        (entry("\"how odd\"").replace("a b", "a -> b=2"), 4, "no slot", "node=pve2"),
+        ("[phrases]\na = \"<b>\"\nb = \"<a>\"\n".to_owned(), 2, "no phrase", "There are"),
+        ("[phrases]\na = \"x\"\n\na = \"y\"\n".to_owned(), 4, "", ""),
+    ] {
+        let files = [("words.toml", EMBEDDED[0].1), ("mine.toml", content.as_str())];
+        let error = Grammar::from_files(&files).expect_err(&content);
+        assert_eq!((error.file.as_str(), error.line), ("mine.toml", line), "{error}");
+        assert!(error.problem.contains(problem), "{error}");
+        assert!(error.remedy.contains(remedy), "{error}");
+        assert!(!error.remedy.is_empty());
+    }
+}
+
+#[test]
+fn an_owner_adds_a_family() {
+    let mine = "[[intent]]\nkind = \"coffee.ready\"\npatterns = [\"is the coffee ready\"]\nexamples = [\"is the coffee ready\"]\n";
+    let mut files = Grammar::embedded_files().to_vec();
+    files.push(("coffee.toml", mine));
+    let grammar = Grammar::from_files(&files).expect("the files");
+    let got = grammar.understand("could you tell me if the coffee is ready", &names());
+    assert_eq!(shown(&got), "coffee.ready");
+}
+
+#[test]
+fn five_hundred_guests_and_ten_thousand_words_take_bounded_work() {
+    let mut cluster = sample::cluster();
+    let more = (1000..1500).map(|vmid| sample::guest(vmid, &format!("worker-{vmid}")));
+    cluster.guests.extend(more);
+    let (grammar, names) = (grammar(), Names::from_cluster(&cluster));
+    let got = grammar.understand("is worker one one one one running", &names);
+    assert_eq!(shown(&got), "guest.status guest=1111");
+    for word in ["how ", "node two ", "one ", "[unk] ", "zxcv ", "ünïcödé "] {
+        let text = word.repeat(10_000);
+        let got = grammar.understand(&text, &names);
+        assert!(matches!(got, Understood::Nothing { heard } if heard.len() <= 130));
+        assert_eq!(grammar.complete(&text, &names), Completeness::Unknown);
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn no_text_makes_it_panic(text in "\\PC{0,200}") {
+        SHARED.with(|(grammar, names)| {
+            grammar.understand(&text, names);
+            grammar.complete(&text, names);
+        });
+    }
+
+    #[test]
+    fn no_words_make_it_panic(words in proptest::collection::vec(0_usize..1_000, 0..60)) {
+        SHARED.with(|(grammar, names)| {
+            let all: Vec<String> = grammar.vocabulary(names).into_iter().collect();
+            let text: Vec<&str> = words.iter().map(|i| all[i % all.len()].as_str()).collect();
+            let text = text.join(" ");
+            grammar.understand(&text, names);
+            grammar.complete(&text, names);
+        });
+    }
+}
+
+thread_local! {
+    static SHARED: (Grammar, Names) = (grammar(), names());
+}

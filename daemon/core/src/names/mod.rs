@@ -250,7 +250,7 @@ impl Names {
                 if !ours(word) {
                     strange += word.len();
                 }
-                let strange_enough = strange * 2 >= joined.len();
+                let strange_enough = strange * 3 >= joined.len();
                 let sound = sound::key(&joined);
                 for (thing, this) in self.things.iter().enumerate() {
                     if this.entity.sort() != sort {

@@ -68,7 +68,7 @@ pub(super) fn unlikeness(name: &str, name_sound: &str, heard: &str, heard_sound:
     if letters < enough {
         return None;
     }
-    let likeness = if same_sound { letters.max(0.85) } else { letters };
+    let likeness = if same_sound { letters.max(0.95) } else { letters };
     // Truncation is harmless: a hundredth of the budget.
     Some(ALIKE + ((1.0 - likeness) * UNLIKE) as u16)
 }
