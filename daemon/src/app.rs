@@ -328,3 +328,6 @@ async fn tell_nodes(cluster: ClusterClient, bus: Bus) {
         known = health.into_iter().filter_map(|n| Some((n.node, n.answers?))).collect();
     }
 }
+
+#[cfg(test)]
+mod tests;

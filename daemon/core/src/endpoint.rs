@@ -32,6 +32,10 @@ pub const STEADY_MS: u64 = 2500;
 pub const STALL_MS: u64 = 10_000;
 /// A recogniser shows a word this long after it was said, at most.
 const PARTIAL_LAG_MS: u64 = 500;
+/// Words take account of a voice once the recogniser has heard this much of the silence after it.
+const PARTIAL_TAIL_MS: u64 = 100;
+/// A recogniser that is behind is waited for so long; what it shows until then may lack the last words.
+const BEHIND_MAX_MS: u64 = 4000;
 /// Frames looked back upon to tell voice from a click.
 const RECENT_FRAMES: u32 = 10;
 /// Of the last five frames, so many reopen a turn while nothing is audible.
@@ -262,13 +266,13 @@ impl Endpointer {
         let silence = self.captured.since(self.speech_end());
         let length = self.captured.since(self.opened);
         // Words that don't take account of the last voice may lack its end.
-        let stale = self.last_voice.is_some_and(|voice| self.heard < voice);
+        let stale = self.last_voice.is_some_and(|voice| self.heard < voice.plus(PARTIAL_TAIL_MS));
         let steady = self.captured.since(self.changed.max(self.opened)) >= STEADY_MS;
         match self.meaning.silence_ms() {
             None if length >= NO_SPEECH_MS && silence >= UNKNOWN_MS => self.close(Decision::NoSpeech),
             None => {}
             Some(wait) => {
-                let wait = if stale { wait.max(UNKNOWN_MS) } else { wait };
+                let wait = if stale { wait.max(BEHIND_MAX_MS) } else { wait };
                 if silence >= wait || (steady && self.meaning != Meaning::Open) {
                     return self.end(silence < wait);
                 }

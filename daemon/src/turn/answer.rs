@@ -90,14 +90,15 @@ impl Job {
         let asker = asking.asker(&names);
         let (reply, outcome) = match self.parts.grammar.understand(&self.asked, &names) {
             Understood::Intent { intent, score, pattern } => {
-                self.route(RouteKind::Intent, format!("{}, score {score:.2}: {pattern}", intent.kind)).await?;
                 self.tell(News::Input(Input::Understood(self.attempt))).await;
+                self.route(RouteKind::Intent, format!("{}, score {score:.2}: {pattern}", intent.kind)).await?;
                 let facts = self.read(&intent).await?;
                 let reply = answer::answer(&intent, &facts, &asker);
                 let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
                 (reply, outcome)
             }
             Understood::Ambiguous { question, choices, intent_kind } => {
+                self.tell(News::Input(Input::Understood(self.attempt))).await;
                 self.route(RouteKind::Question, format!("{intent_kind}: {} would fit", choices.join(", "))).await?;
                 (Reply { speech: question, ..Reply::default() }, Outcome::Reply)
             }

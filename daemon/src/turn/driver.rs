@@ -142,6 +142,7 @@ struct Running {
     tell: mpsc::Sender<News>,
     speaker: Option<Speaker>,
     reply: String,
+    shown: bool,
     recording: Recording,
     ending: Option<Ending>,
 }
@@ -193,6 +194,7 @@ impl Running {
             tell,
             speaker: None,
             reply,
+            shown: false,
             ending: None,
         };
         if let Some(reason) = broken {
@@ -292,8 +294,13 @@ impl Running {
                 self.hearing = Hearing::Off;
                 let names = self.parts.names.now();
                 let asked = core::request(&text, self.phrase());
-                let changed = asked != self.turn.asked() && self.asks_else(asked, &names);
+                let differs = !asked.is_empty() && asked != self.turn.asked();
+                let changed = differs && self.asks_else(asked, &names);
+                let better = asked.to_owned();
                 self.input(Input::Final { text, changed });
+                if differs && !changed && !self.turn.is_over() {
+                    self.correct(better);
+                }
             }
             EarHeard::Lost { reason } => self.lose_ear(reason),
         }
@@ -316,18 +323,16 @@ impl Running {
         let now = self.turn.attempt();
         match news {
             News::Input(input) => {
-                if let Input::Understood(attempt) = input
-                    && attempt == now
-                    && !self.addressed()
-                {
-                    // Held back until it was known that Jarvis was spoken to.
-                    self.show_transcript();
+                if input == Input::Understood(now) {
+                    self.show();
                 }
                 self.input(input);
             }
             News::Route { attempt, route } if attempt == now => {
                 self.recording.record.route = Some(route.clone());
-                self.parts.bus.tell(EventKind::Route { turn: self.id, route });
+                if self.shown {
+                    self.parts.bus.tell(EventKind::Route { turn: self.id, route });
+                }
             }
             News::Tool { attempt, tool } if attempt == now => {
                 self.recording.tool(tool.clone());
@@ -346,7 +351,9 @@ impl Running {
         }
         if !reply.speech.is_empty() {
             self.recording.record.reply = Some(reply.speech.clone());
-            self.parts.bus.tell(EventKind::Reply { turn: self.id, text: reply.speech, page: reply.page });
+            if self.shown {
+                self.parts.bus.tell(EventKind::Reply { turn: self.id, text: reply.speech, page: reply.page });
+            }
         }
     }
 
@@ -400,9 +407,23 @@ impl Running {
         self.turn.addressed()
     }
 
-    fn show_transcript(&self) {
-        let text = self.turn.asked().to_owned();
-        self.parts.bus.tell(EventKind::Transcript { turn: self.id, text });
+    /// Shows what is known of the request so far. Not before it is known that Jarvis was meant: what a false wake heard is shown to
+    /// nobody.
+    fn show(&mut self) {
+        if std::mem::replace(&mut self.shown, true) {
+            return;
+        }
+        let (turn, bus) = (self.id, &self.parts.bus);
+        let record = &self.recording.record;
+        if let Some(text) = record.transcript.clone() {
+            bus.tell(EventKind::Transcript { turn, text });
+        }
+        if let Some(route) = record.route.clone() {
+            bus.tell(EventKind::Route { turn, route });
+        }
+        if let Some(text) = record.reply.clone() {
+            bus.tell(EventKind::Reply { turn, text, page: None });
+        }
     }
 
     async fn carry_out(&mut self, effect: Effect) {
@@ -426,7 +447,6 @@ impl Running {
             }
             Effect::Show(showing) => self.send(ToSatellite::Show(mood(showing))).await,
             Effect::Partial(text) => {
-                // What a wake in doubt heard is shown to nobody before it is known that Jarvis was meant.
                 if self.addressed() {
                     let text = text.chars().take(SHOWN_MAX).collect();
                     self.parts.bus.tell(EventKind::Partial { turn: self.id, text });
@@ -439,6 +459,7 @@ impl Running {
                 self.hush(attempt).await;
                 self.reply.clear();
                 self.recording.withdraw();
+                self.shown = false;
             }
             Effect::Hush(attempt) => self.hush(attempt).await,
             // The row goes when the turn ends.
@@ -470,9 +491,25 @@ impl Running {
         });
     }
 
+    /// The ear's last word asks for the same in other words: only what is written down changes.
+    fn correct(&mut self, text: String) {
+        self.recording.record.transcript = Some(text.clone());
+        let (store, id, tell, bus, shown) =
+            (self.parts.store.clone(), self.id, self.tell.clone(), self.parts.bus.clone(), self.shown);
+        self.jobs.spawn(async move {
+            match store.transcript(id, &text).await {
+                Ok(()) if shown => {
+                    bus.tell(EventKind::Transcript { turn: id, text });
+                }
+                Ok(()) => {}
+                Err(error) => say(&tell, News::Broken { part: "store", reason: error.to_string() }).await,
+            }
+        });
+    }
+
     fn answer(&mut self, attempt: Attempt) {
         if self.addressed() {
-            self.show_transcript();
+            self.show();
         }
         let job = answering::Job {
             parts: self.parts.clone(),
@@ -494,9 +531,13 @@ impl Running {
             Speech::NotUnderstood => self.words(|asker| answer::not_understood("", asker)).await,
             Speech::Sorry(trouble) => self.words(|asker| answer::sorry(trouble, asker)).await,
         };
-        if !matches!(speech, Speech::Filler) {
+        if !matches!(speech, Speech::Filler) && self.recording.record.reply.as_ref() != Some(&text) {
             self.recording.record.reply = Some(text.clone());
+            if self.shown {
+                self.parts.bus.tell(EventKind::Reply { turn: self.id, text: text.clone(), page: None });
+            }
         }
+        self.show();
         let text =
             Text { text, last: !matches!(speech, Speech::Filler), uncommitted: matches!(speech, Speech::Sorry(_)) };
         let texts = self.speaker(attempt);

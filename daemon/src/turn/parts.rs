@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jarvis_core::ids::{Millis, UnixSeconds};
 use jarvis_core::intent::Grammar;
@@ -86,17 +86,28 @@ pub fn lexicon(model: &Path) -> Option<Arc<HashSet<String>>> {
     Some(Arc::new(words))
 }
 
+/// What was heard of the cluster's names.
+#[derive(Clone)]
+enum Heard {
+    /// It was not asked to the end yet.
+    NotYet,
+    /// Nobody ever answered.
+    Nothing,
+    /// As they were last.
+    Names(Arc<Names>),
+}
+
 /// The cluster's names as they were heard last. [`LiveNames::keep`] renews them when somebody is about to need them.
 #[derive(Clone)]
 pub struct LiveNames {
-    heard: watch::Receiver<Option<Arc<Names>>>,
+    heard: watch::Receiver<Heard>,
     wanted: Arc<Notify>,
 }
 
 impl LiveNames {
     /// The names, and the task that keeps them; whoever starts it awaits it.
     pub fn keep(cluster: ClusterClient) -> (Self, impl Future<Output = ()>) {
-        let (tell, heard) = watch::channel(None);
+        let (tell, heard) = watch::channel(Heard::NotYet);
         let wanted = Arc::new(Notify::new());
         let names = Self { heard, wanted: wanted.clone() };
         (names, keep(cluster, tell, wanted))
@@ -109,30 +120,36 @@ impl LiveNames {
 
     /// As they were heard last; none where nobody ever answered.
     pub fn now(&self) -> Arc<Names> {
-        self.heard.borrow().clone().unwrap_or_default()
+        match &*self.heard.borrow() {
+            Heard::Names(names) => names.clone(),
+            Heard::NotYet | Heard::Nothing => Arc::default(),
+        }
     }
 
-    /// The same, waiting a little where nobody answered yet.
+    /// The same, waiting a little while the cluster was never asked to the end.
     pub async fn first(&self) -> Arc<Names> {
         let mut heard = self.heard.clone();
-        let known = heard.wait_for(Option::is_some);
-        match tokio::time::timeout(FIRST_NAMES_MAX, known).await {
-            Ok(Ok(names)) => names.clone().unwrap_or_default(),
-            Ok(Err(_)) | Err(_) => self.now(),
+        let asked = heard.wait_for(|heard| !matches!(heard, Heard::NotYet));
+        if tokio::time::timeout(FIRST_NAMES_MAX, asked).await.is_err() {
+            tracing::debug!("the cluster's names are not known yet");
         }
+        self.now()
     }
 }
 
-async fn keep(cluster: ClusterClient, tell: watch::Sender<Option<Arc<Names>>>, wanted: Arc<Notify>) {
+async fn keep(cluster: ClusterClient, tell: watch::Sender<Heard>, wanted: Arc<Notify>) {
     let mut known = None;
     while !tell.is_closed() {
-        let began = Instant::now();
-        if let Some(cluster) = cluster.names().await
-            && known.as_ref() != Some(&cluster)
-        {
-            tell.send_replace(Some(Arc::new(Names::from_cluster(&cluster))));
-            known = Some(cluster);
-            tracing::debug!(ms = began.elapsed().as_millis() as u64, "names renewed");
+        match cluster.names().await {
+            Some(cluster) if known.as_ref() != Some(&cluster) => {
+                tell.send_replace(Heard::Names(Arc::new(Names::from_cluster(&cluster))));
+                known = Some(cluster);
+            }
+            Some(_) => {}
+            None if known.is_none() => {
+                tell.send_replace(Heard::Nothing);
+            }
+            None => {}
         }
         if known.is_some() {
             wanted.notified().await;

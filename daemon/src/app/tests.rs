@@ -1,0 +1,118 @@
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+
+use super::*;
+
+/// However slow the machine is.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn config(dir: &Path) -> Config {
+    let mut config = Config::default();
+    config.daemon.state_dir = dir.join("state");
+    config.link.state_dir = config.daemon.state_dir.clone();
+    config.link.listen = ([127, 0, 0, 1], 0).into();
+    config.page.listen = ([127, 0, 0, 1], 0).into();
+    config.ear.worker = dir.join("no-ear");
+    config.speech.worker = Some(dir.join("no-voice"));
+    config
+}
+
+async fn ask(socket: &Path, request: Value) -> Value {
+    let stream = loop {
+        match UnixStream::connect(socket).await {
+            Ok(stream) => break stream,
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    };
+    let mut stream = BufReader::new(stream);
+    stream.write_all(format!("{request}\n").as_bytes()).await.unwrap();
+    let mut line = String::new();
+    stream.read_line(&mut line).await.unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+/// Runs the daemon while `client` talks to its socket, then stops it.
+async fn with_daemon<T>(config: Config, client: impl AsyncFnOnce(&Path) -> T) -> T {
+    let socket = config.daemon.socket();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let daemon = serve(config, Environment::default(), async {
+        assert!(stopped.await.is_ok());
+    });
+    let talk = async {
+        let told = client(&socket).await;
+        stop.send(()).unwrap();
+        told
+    };
+    let (ended, told) = tokio::time::timeout(PATIENCE, async { tokio::join!(daemon, talk) }).await.unwrap();
+    ended.unwrap();
+    told
+}
+
+#[tokio::test]
+async fn typed_turns_are_answered_while_ear_voice_and_cluster_are_missing_and_their_loss_is_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path());
+    let (time, hot, nonsense, status) = with_daemon(config.clone(), async |socket| {
+        (
+            ask(socket, json!({"do": "ask", "text": "what time is it", "room": null})).await,
+            ask(socket, json!({"do": "ask", "text": "how hot is node two", "room": null})).await,
+            ask(socket, json!({"do": "ask", "text": "colourless green ideas", "room": null})).await,
+            ask(socket, json!({"do": "status"})).await,
+        )
+    })
+    .await;
+    let time = &time["ok"];
+    assert_eq!((&time["route"]["kind"], &time["error"]), (&json!("intent"), &Value::Null), "{time}");
+    assert!(time["reply"].as_str().is_some_and(|r| !r.is_empty()), "{time}");
+    assert_eq!(time["transcript"], "what time is it");
+    assert!(hot["ok"]["reply"].is_string(), "even an unknown temperature is answered: {hot}");
+    assert_eq!(nonsense["ok"]["route"]["kind"], "not_understood", "{nonsense}");
+    assert!(nonsense["ok"]["reply"].is_string(), "{nonsense}");
+    let parts: Vec<_> = status["ok"]["degraded"].as_array().unwrap().iter().map(|d| d["part"].clone()).collect();
+    assert!(parts.contains(&json!("ear")), "{status}");
+
+    let (store, opened) = Store::open(&config.daemon.database()).unwrap();
+    assert_eq!(opened.cut_turns, 0, "every turn ended before the store closed");
+    let turns = store.turns(10).await.unwrap();
+    assert_eq!(turns.len(), 3);
+    let first = turns.last().unwrap();
+    assert_eq!(first.transcript.as_deref(), Some("what time is it"));
+    assert_eq!(first.reply.as_deref(), time["reply"].as_str());
+    assert!(!first.sentences.is_empty() && first.finished_ms.is_some());
+}
+
+#[tokio::test]
+async fn saying_something_in_a_room_that_is_not_there_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (there, all) = with_daemon(config(dir.path()), async |socket| {
+        (
+            ask(socket, json!({"do": "say", "text": "hello", "room": "attic"})).await,
+            ask(socket, json!({"do": "say", "text": "hello", "room": null})).await,
+        )
+    })
+    .await;
+    assert!(there["error"]["what"].as_str().is_some_and(|w| w.contains("attic")), "{there}");
+    assert!(all["error"].is_object(), "{all}");
+}
+
+#[tokio::test]
+async fn a_taken_page_port_does_not_stop_the_daemon_but_a_taken_link_port_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let page = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut without_page = config(dir.path());
+    without_page.page.listen = page.local_addr().unwrap();
+    let time = with_daemon(without_page, async |socket| {
+        ask(socket, json!({"do": "ask", "text": "what time is it", "room": null})).await
+    })
+    .await;
+    assert!(time["ok"]["reply"].is_string(), "{time}");
+
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut without_link = config(dir.path());
+    without_link.link.listen = taken.local_addr().unwrap();
+    let ended = serve(without_link, Environment::default(), std::future::pending()).await;
+    assert!(ended.is_err(), "nobody could ever be heard");
+}
