@@ -19,12 +19,16 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::{Shared, recent};
 use crate::event::{EventKind, Listener, Told};
-use crate::status::House;
+use crate::status::{House, Status};
 
 /// How often the parts are asked while a page is open. What is said of the cluster costs it two reads at most each time.
 const STATUS_EVERY: Duration = Duration::from_secs(15);
 /// What a page that finds no place is told to wait, in seconds.
 const RETRY_S: &str = "10";
+/// Round trips are shown in such steps, rounded up.
+const RTT_STEP_MS: f32 = 10.0;
+/// Shares of processor and memory are shown in such steps.
+const SHARE_STEP: f64 = 0.05;
 /// How long a browser waits before it connects again.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -82,7 +86,8 @@ impl Open {
     }
 
     async fn snapshot(&mut self) -> Option<Sse> {
-        let status = self.house.status().await;
+        let status = settled(self.house.status().await);
+        self.last_status = json!(status).to_string();
         let running = self.house.board.borrow().running();
         let running: Vec<_> = running.iter().map(|e| json!(**e)).collect();
         let (turns, trouble) = match recent(&self.house).await {
@@ -95,19 +100,29 @@ impl Open {
 
     /// The status, unless it says what it said before.
     async fn status(&mut self) -> Option<Sse> {
-        let mut status = serde_json::to_value(self.house.status().await).ok()?;
-        // Its age grows all the time and says nothing.
-        if let Some(fields) = status.as_object_mut() {
-            fields.remove("uptime_s");
-        }
+        let status = json!(settled(self.house.status().await));
         let text = status.to_string();
         if text == self.last_status {
             return None;
         }
-        let event = sse("status", &status);
         self.last_status = text;
-        event
+        sse("status", &status)
     }
+}
+
+/// Without what changes all the time and tells nobody anything: a page in which nothing happens is sent nothing.
+fn settled(mut status: Status) -> Status {
+    status.uptime_s = 0;
+    for satellite in &mut status.satellites {
+        satellite.silent_s = None;
+        satellite.clock_offset_ms = None;
+        satellite.rtt_ms = satellite.rtt_ms.map(|ms| (ms / RTT_STEP_MS).ceil() * RTT_STEP_MS);
+    }
+    for node in &mut status.nodes {
+        let rounded = |share: f64| (share / SHARE_STEP).round() * SHARE_STEP;
+        (node.cpu, node.memory) = (node.cpu.map(rounded), node.memory.map(rounded));
+    }
+    status
 }
 
 fn changes_status(kind: &EventKind) -> bool {
