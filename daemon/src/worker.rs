@@ -219,7 +219,8 @@ impl Supervisor {
     /// # Errors
     /// It can't be started; the next call waits longer.
     pub async fn next(&mut self) -> Result<Worker, WorkerError> {
-        if let Some(moment) = self.not_before {
+        // A timer that is due already would still let others go first.
+        if let Some(moment) = self.not_before.filter(|moment| *moment > Instant::now()) {
             sleep_until(moment).await;
         }
         match Worker::start(&self.command) {
@@ -250,6 +251,11 @@ impl Supervisor {
             restart_ms = wait.as_millis() as u64,
             "worker lost"
         );
+    }
+
+    /// How long [`Supervisor::next`] would wait now.
+    pub fn wait_left(&self) -> Duration {
+        self.not_before.map_or(Duration::ZERO, |moment| moment.saturating_duration_since(Instant::now()))
     }
 
     /// The worker did its work: the next failure counts as the first.

@@ -9,4 +9,5 @@ pub mod process;
 pub mod pve;
 pub mod room;
 pub mod sound;
+pub mod speech_server;
 pub mod sshd;

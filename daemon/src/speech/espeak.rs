@@ -30,6 +30,9 @@ const PIECES: usize = 64;
 /// Longest silence of a busy worker before it counts as hung and is replaced.
 const HANG: Duration = Duration::from_millis(1_000);
 
+/// A worker that starts again within this time is waited for; else the sentence fails at once.
+const WORTH_WAITING: Duration = Duration::from_millis(600);
+
 /// How long it may take to load its data.
 const LOAD: Duration = Duration::from_secs(5);
 
@@ -133,7 +136,7 @@ impl Owner {
                     },
                     Err(error) => trouble = error.to_string(),
                 },
-                job = self.jobs.recv() => match job {
+                job = self.jobs.recv(), if self.supervisor.wait_left() > WORTH_WAITING => match job {
                     Some(job) => tell(&job, SpeechError::Unreachable(trouble.clone())).await,
                     None => return,
                 },

@@ -81,6 +81,3 @@ impl Speech {
         self.status.borrow().clone()
     }
 }
-
-#[cfg(test)]
-mod tests;
