@@ -1,5 +1,7 @@
 //! The frozen requests of tests/frozen against the grammar: how many are understood, and how fast.
 
+#![expect(clippy::expect_used, reason = "a test says what it misses")]
+
 use std::collections::BTreeSet;
 use std::time::Instant;
 
@@ -184,4 +186,22 @@ fn frozen_sentences_for_the_ear_are_requests() {
     }
     println!("{count} sentences, {missed} no requests");
     assert!(f64::from(missed) / f64::from(count) <= 0.05);
+}
+
+#[test]
+fn parts_of_frozen_requests_are_judged_in_time() {
+    let grammar = Grammar::embedded().expect("the embedded grammar");
+    let names = names();
+    let mut took = Vec::new();
+    for request in requests() {
+        let words: Vec<&str> = request.text.split(' ').collect();
+        for end in 1..words.len() {
+            let start = Instant::now();
+            grammar.complete(&words[..end].join(" "), &names);
+            took.push(start.elapsed());
+        }
+    }
+    took.sort_unstable();
+    let ms = |index: usize| took[index].as_secs_f64() * 1e3;
+    println!("{} parts: p50 {:.2} ms, p95 {:.2} ms", took.len(), ms(took.len() / 2), ms(took.len() * 95 / 100));
 }

@@ -229,7 +229,7 @@ fn read_entry(
         let remedy = "Give at least one of each: examples are what the tests say to it";
         return Err(place.error(at, format!("{kind} lacks patterns or examples"), remedy));
     }
-    let lexis = content.lexis.clone();
+    let Content { lexis, patterns, examples, .. } = content;
     let decides = |word: &str| !lexis.fillers.contains(word) && !lexis.functions.contains(word);
     for text in &entry.patterns {
         let at = text.span().start;
@@ -240,17 +240,17 @@ fn read_entry(
             let remedy = "Add a word that is no article, auxiliary or preposition, or mark one as needed: on!";
             return Err(place.error(at, problem, remedy));
         }
-        if content.patterns.len() == PATTERNS_MAX {
+        if patterns.len() == PATTERNS_MAX {
             let remedy = format!("Join patterns with (..|..): there may be {PATTERNS_MAX}");
             return Err(place.error(at, "too many patterns", remedy));
         }
-        content.patterns.push(Pattern { kind: kind.clone(), text: text.get_ref().clone(), part });
+        patterns.push(Pattern { kind: kind.clone(), text: text.get_ref().clone(), part });
     }
     for text in &entry.examples {
         let place_text = format!("{}:{}", place.file, place.line(text.span().start));
         let example = example(text.get_ref(), kind, place_text)
             .map_err(|(problem, remedy)| place.error(text.span().start, problem, remedy))?;
-        content.examples.push(example);
+        examples.push(example);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! States are numbered so that every edge goes forward; one pass over words and states finds all ways. A word that decides the
 //! kind must be there as it is (but for a plural); small words may be missing or too many, for a price.
 
+use crate::intent::needs::{Need, needs};
 use crate::intent::pattern::{Part, SlotKind};
 
 /// What a request may cost, in hundredths: everything that was skipped or mended.
@@ -72,7 +73,7 @@ impl Spanned {
         self.0 |= 1 << slot as u8;
     }
 
-    fn holds(self, slot: SlotKind) -> bool {
+    pub(super) fn holds(self, slot: SlotKind) -> bool {
         self.0 & (1 << slot as u8) != 0
     }
 }
@@ -112,6 +113,7 @@ pub(super) struct Machine {
     /// Stems of all its words, sorted.
     stems: Vec<u32>,
     slot: Option<SlotKind>,
+    needs: Vec<Need>,
 }
 
 /// Where ways through a machine arrive: `reached[place]` at its end, and whether any arrived inside it at the text's end.
@@ -126,8 +128,9 @@ pub(super) struct Ways {
 
 impl Machine {
     pub(super) fn new(part: &Part, intern: &mut impl FnMut(&str) -> Token) -> Self {
-        let mut machine = Self { edges: vec![Vec::new()], stems: Vec::new(), slot: part.slot() };
+        let mut machine = Self { edges: vec![Vec::new()], stems: Vec::new(), slot: part.slot(), needs: Vec::new() };
         machine.build(part, 0, false, intern);
+        needs(part, intern, &mut machine.needs);
         machine.sort_stems();
         machine
     }
@@ -135,9 +138,10 @@ impl Machine {
     /// The same with its slot first: "node two, how hot is it". `None` where there is no slot.
     pub(super) fn topic_first(part: &Part, intern: &mut impl FnMut(&str) -> Token) -> Option<Self> {
         let slot = part.slot()?;
-        let mut machine =
-            Self { edges: vec![vec![(Edge::Slot(slot), 1)], Vec::new()], stems: Vec::new(), slot: Some(slot) };
+        let edges = vec![vec![(Edge::Slot(slot), 1)], Vec::new()];
+        let mut machine = Self { edges, stems: Vec::new(), slot: Some(slot), needs: vec![Need::Slot(slot)] };
         machine.build(part, 1, true, intern);
+        needs(part, intern, &mut machine.needs);
         machine.sort_stems();
         Some(machine)
     }
@@ -206,6 +210,11 @@ impl Machine {
     /// Whether a token may be one of its words, or be skipped.
     pub(super) fn takes(&self, token: Token) -> bool {
         token.weight != Weight::Decides || token.unknown || self.stems.binary_search(&token.stem).is_ok()
+    }
+
+    /// Whether everything is there without which no way leads through.
+    pub(super) fn has_needs(&self, input: &Input<'_>) -> bool {
+        self.needs.iter().all(|need| need.is_met(input))
     }
 
     /// Whether it has a use for the token at a place, beyond skipping it.

@@ -6,8 +6,10 @@
 mod file;
 mod generate;
 mod machine;
+mod needs;
 mod pattern;
 mod search;
+mod whole;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,7 +6,7 @@ use crate::answer::ask;
 use crate::intent::machine::{BUDGET, Filling, Input, Machine, Spanned, Token, Way, Weight};
 use crate::intent::pattern::SlotKind;
 use crate::intent::words::{self, WORDS_MAX};
-use crate::intent::{Compiled, Completeness, Grammar, Intent, Slots, Understood};
+use crate::intent::{Compiled, Grammar, Intent, Slots, Understood};
 use crate::names::{Entity, Names, Sort};
 use crate::numbers;
 
@@ -15,13 +15,11 @@ const TOPIC_FIRST: u16 = 8;
 /// Two readings whose costs are this close are not told apart.
 const MARGIN: u16 = 4;
 /// Above this an exact search is followed by one for names that only sound like it.
-const SURE: u16 = 30;
+pub(super) const SURE: u16 = 30;
 /// Most polite frames one after the other.
 const FRAMES_MAX: usize = 3;
 /// A frame costs this, so that a pattern that holds the words itself is preferred.
 const FRAME: u16 = 1;
-/// A name is thought unfinished above this cost.
-const PARTLY: u16 = 15;
 
 /// What a slot was filled with.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,9 +32,9 @@ enum Binding {
 
 /// A pattern that takes the whole text.
 #[derive(Debug, Clone, Copy)]
-struct Hit {
+pub(super) struct Hit {
     pattern: usize,
-    way: Way,
+    pub(super) way: Way,
 }
 
 /// Everything that a search found out.
@@ -46,20 +44,20 @@ pub(super) struct Search {
 }
 
 /// The words with what was found in them.
-struct Prepared {
+pub(super) struct Prepared {
     words: Vec<String>,
     tokens: Vec<Token>,
     fillings: Vec<Vec<Filling>>,
     spanned: Vec<Spanned>,
     bindings: Vec<Binding>,
-    starts: Vec<Option<Way>>,
+    pub(super) starts: Vec<Option<Way>>,
     /// Per place, what it costs to take the rest as a closing frame.
-    ends: Vec<Option<u16>>,
+    pub(super) ends: Vec<Option<u16>>,
 }
 
 /// How far to go for a name.
 #[derive(Clone, Copy, PartialEq)]
-enum Effort {
+pub(super) enum Effort {
     Exact,
     Alike,
     Nobody,
@@ -89,7 +87,7 @@ impl Grammar {
         Search { hits: best, bindings: prepared.bindings }
     }
 
-    fn prepare(&self, words: &[String]) -> Prepared {
+    pub(super) fn prepare(&self, words: &[String]) -> Prepared {
         let tokens: Vec<Token> = words.iter().map(|w| self.token(w)).collect();
         Prepared {
             words: words.to_vec(),
@@ -103,7 +101,7 @@ impl Grammar {
     }
 
     /// Adds what the slots may take, as far as the effort goes; false where that is nothing new.
-    fn look_up(&self, prepared: &mut Prepared, names: &Names, effort: Effort) -> bool {
+    pub(super) fn look_up(&self, prepared: &mut Prepared, names: &Names, effort: Effort) -> bool {
         let known = prepared.filled();
         for at in 0..prepared.words.len() {
             for sort in [Sort::Node, Sort::Guest, Sort::Storage] {
@@ -201,7 +199,7 @@ impl Grammar {
     }
 
     /// Every pattern and machine that could take all the words between the frames.
-    fn candidates<'a>(
+    pub(super) fn candidates<'a>(
         &'a self,
         prepared: &'a Prepared,
         unfinished: usize,
@@ -225,8 +223,10 @@ impl Grammar {
 
     fn hits(&self, prepared: &Prepared) -> Vec<Hit> {
         let mut hits = Vec::new();
-        for (pattern, machine, extra) in self.candidates(prepared, prepared.words.len()) {
-            let ways = machine.run(&prepared.input(), &prepared.starts);
+        let input = prepared.input();
+        let candidates = self.candidates(prepared, prepared.words.len());
+        for (pattern, machine, extra) in candidates.filter(|(_, machine, _)| machine.has_needs(&input)) {
+            let ways = machine.run(&input, &prepared.starts);
             for (reached, end) in ways.reached.iter().zip(&prepared.ends) {
                 let Some(end) = end else {
                     continue;
@@ -242,56 +242,10 @@ impl Grammar {
         hits.sort_by_key(|h| (h.way.cost, std::cmp::Reverse(h.way.matched), h.pattern));
         hits
     }
-
-    pub(super) fn completeness(&self, text: &str, names: &Names) -> Completeness {
-        let words = self.lexis.cut(text);
-        let Some(last) = words.last() else {
-            return Completeness::Unknown;
-        };
-        if words.len() > WORDS_MAX {
-            return Completeness::Unknown;
-        }
-        let hangs = self.lexis.hanging.contains(last);
-        let search = self.search(text, names);
-        if let Some(hit) = search.best() {
-            let partly = hit.way.last_slot >= PARTLY;
-            return if partly || (hangs && !hit.way.last_wanted && !hit.way.dropped) {
-                Completeness::Open
-            } else {
-                Completeness::Complete
-            };
-        }
-        if hangs || self.begins(&words, names) { Completeness::Open } else { Completeness::Unknown }
-    }
-
-    /// Whether the words may be the beginning of a request.
-    fn begins(&self, words: &[String], names: &Names) -> bool {
-        let mut prepared = self.prepare(words);
-        if prepared.starts.last().is_some_and(Option::is_some) {
-            return true;
-        }
-        self.look_up(&mut prepared, names, Effort::Exact);
-        let sorts = [(SlotKind::Node, Sort::Node), (SlotKind::Guest, Sort::Guest), (SlotKind::Storage, Sort::Storage)];
-        // Words that may be an unfinished name need not be in the pattern.
-        let sorts_only = [Sort::Node, Sort::Guest, Sort::Storage];
-        let unfinished = (0..words.len())
-            .find(|at| sorts_only.iter().any(|sort| names.begins(words, *at, *sort)))
-            .unwrap_or(words.len());
-        self.candidates(&prepared, unfinished).any(|(_, machine, _)| {
-            let ways = machine.run(&prepared.input(), &prepared.starts);
-            ways.inside.is_some_and(|way| way.cost <= SURE)
-                || ways.wanted.iter().any(|(at, slot, cost)| {
-                    *cost <= SURE
-                        && *at > 0
-                        && *at < words.len()
-                        && sorts.iter().any(|(kind, sort)| kind == slot && names.begins(words, *at, *sort))
-                })
-        })
-    }
 }
 
 impl Prepared {
-    fn input(&self) -> Input<'_> {
+    pub(super) fn input(&self) -> Input<'_> {
         Input { tokens: &self.tokens, fillings: &self.fillings, spanned: &self.spanned, begins: true, finishes: true }
     }
 
@@ -347,7 +301,7 @@ fn percent(prepared: &mut Prepared, at: usize) {
 }
 
 impl Search {
-    fn best(&self) -> Option<&Hit> {
+    pub(super) fn best(&self) -> Option<&Hit> {
         self.hits.first()
     }
 

@@ -7,6 +7,9 @@ pub(super) const WORDS_MAX: usize = 40;
 /// Longest word that is looked at, in bytes.
 const WORD_MAX: usize = 40;
 
+/// What may follow the first word, and what is written instead of all.
+pub(super) type Rewrite = (Vec<String>, Vec<String>);
+
 /// How words are treated, from `words.toml`.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Lexis {
@@ -17,7 +20,7 @@ pub(super) struct Lexis {
     /// A request that ends in one of these goes on.
     pub(super) hanging: BTreeSet<String>,
     /// Sequences that are rewritten, longest first by first word: contractions, spelled abbreviations, spellings.
-    pub(super) rewrites: BTreeMap<String, Vec<(Vec<String>, Vec<String>)>>,
+    pub(super) rewrites: BTreeMap<String, Vec<Rewrite>>,
 }
 
 impl Lexis {

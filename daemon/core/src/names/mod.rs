@@ -47,6 +47,9 @@ pub(crate) struct Found {
     pub(crate) cost: u16,
 }
 
+/// A thing, a form of it, and where the form ends with what it cost.
+type FormAt<'a> = (usize, &'a Form, Vec<(usize, u16)>);
+
 #[derive(Debug, Clone)]
 struct Thing {
     entity: Entity,
@@ -194,7 +197,7 @@ impl Names {
     }
 
     /// Forms that begin at `at`, with each end and what it cost.
-    fn forms_at(&self, words: &[String], at: usize) -> Vec<(usize, &Form, Vec<(usize, u16)>)> {
+    fn forms_at(&self, words: &[String], at: usize) -> Vec<FormAt<'_>> {
         let mut listed: Vec<(usize, usize)> =
             words.get(at).and_then(|word| self.by_word.get(word)).cloned().unwrap_or_default();
         let mut values: BTreeSet<u32> = numbers::readings(words, at).into_iter().map(|r| r.value).collect();

@@ -1,0 +1,58 @@
+//! Whether a text, perhaps a partial one, is a whole request: for the end of speech by meaning.
+
+use crate::intent::pattern::SlotKind;
+use crate::intent::search::{Effort, SURE};
+use crate::intent::words::WORDS_MAX;
+use crate::intent::{Completeness, Grammar};
+use crate::names::{Names, Sort};
+
+/// A name is thought unfinished above this cost.
+const PARTLY: u16 = 15;
+
+impl Grammar {
+    pub(super) fn completeness(&self, text: &str, names: &Names) -> Completeness {
+        let words = self.lexis.cut(text);
+        let Some(last) = words.last() else {
+            return Completeness::Unknown;
+        };
+        if words.len() > WORDS_MAX {
+            return Completeness::Unknown;
+        }
+        let hangs = self.lexis.hanging.contains(last);
+        let search = self.search(text, names);
+        if let Some(hit) = search.best() {
+            let partly = hit.way.last_slot >= PARTLY;
+            return if partly || (hangs && !hit.way.last_wanted && !hit.way.dropped) {
+                Completeness::Open
+            } else {
+                Completeness::Complete
+            };
+        }
+        if hangs || self.begins(&words, names) { Completeness::Open } else { Completeness::Unknown }
+    }
+
+    /// Whether the words may be the beginning of a request.
+    fn begins(&self, words: &[String], names: &Names) -> bool {
+        let mut prepared = self.prepare(words);
+        if prepared.starts.last().is_some_and(Option::is_some) {
+            return true;
+        }
+        self.look_up(&mut prepared, names, Effort::Exact);
+        let sorts = [(SlotKind::Node, Sort::Node), (SlotKind::Guest, Sort::Guest), (SlotKind::Storage, Sort::Storage)];
+        // Words that may be an unfinished name need not be in the pattern.
+        let sorts_only = [Sort::Node, Sort::Guest, Sort::Storage];
+        let unfinished = (0..words.len())
+            .find(|at| sorts_only.iter().any(|sort| names.begins(words, *at, *sort)))
+            .unwrap_or(words.len());
+        self.candidates(&prepared, unfinished).any(|(_, machine, _)| {
+            let ways = machine.run(&prepared.input(), &prepared.starts);
+            ways.inside.is_some_and(|way| way.cost <= SURE)
+                || ways.wanted.iter().any(|(at, slot, cost)| {
+                    *cost <= SURE
+                        && *at > 0
+                        && *at < words.len()
+                        && sorts.iter().any(|(kind, sort)| kind == slot && names.begins(words, *at, *sort))
+                })
+        })
+    }
+}
