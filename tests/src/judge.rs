@@ -1,5 +1,5 @@
-//! A recogniser that was not told the reply: it hears the loudspeaker's recording through the ear's own worker, with a grammar of
-//! every number, unit and name, and says whether a figure was heard.
+//! A recogniser that was not told the reply: it hears the loudspeaker's recording through the ear's own worker, once with every word
+//! equally likely and once with the model's own language model, and says whether a figure was heard.
 
 use std::io::BufReader;
 use std::path::Path;
@@ -92,15 +92,12 @@ impl Drop for Judge {
     }
 }
 
-/// A grammar of all numbers and units, and of `names`: it tells nothing of any one reply.
-pub fn grammar(names: &[String]) -> Vec<String> {
-    let mut words: Vec<String> = UNITS.iter().chain(&TENS[2..]).map(|w| (*w).to_owned()).collect();
-    words
-        .extend(["hundred", "and", "thousand", "point", "percent", "degrees", "gigabytes", "[unk]"].map(str::to_owned));
-    words.extend(names.iter().map(|n| spoken_name(n)));
-    words.sort();
-    words.dedup();
-    words
+/// A grammar of every word the model knows: it tells nothing of any one reply.
+pub fn every_word(model: &Path) -> Result<Vec<String>> {
+    let file = model.join("graph/words.txt");
+    let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
+    let words = text.lines().filter_map(|line| line.split_whitespace().next());
+    Ok(words.filter(|word| !word.starts_with(['<', '#'])).map(str::to_owned).collect())
 }
 
 /// Whether `heard` holds `figure` in one of the ways a person would say it, and not as a part of a longer number.

@@ -21,7 +21,9 @@ use crate::sound::{self, RATE_HZ, Random};
 /// Frames of one step of the room's loop (10 ms).
 const STEP: usize = 160;
 /// Silence written ahead, so that a late step of the loop is no gap in the air (ms).
-const CUSHION_MS: usize = 60;
+const CUSHION_MS: usize = 40;
+/// Bytes between the loop and PulseAudio (64 ms of two channels).
+const PIPE_BYTES: usize = 4096;
 /// RMS level of the room's own noise, in sample units (about -66 dBFS): no microphone gives digital silence.
 const FLOOR: f64 = 16.0;
 
@@ -90,6 +92,7 @@ impl Room {
             queue,
             pending: VecDeque::new(),
             past: VecDeque::new(),
+            unsent: None,
         };
         let recording = Arc::clone(&heard);
         let mixer = std::thread::Builder::new().name("air".into()).spawn(move || air.run(out, input, &recording))?;
@@ -218,6 +221,9 @@ fn reader(socket: &Path) -> Result<(Child, ChildStdout)> {
 fn writer(socket: &Path) -> Result<(Child, ChildStdin)> {
     let mut child = stream(socket, "pacat", "mouth").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     let input = child.stdin.take().context("pacat's input")?;
+    // A small pipe that never blocks: the air can't fall behind by more than this.
+    rustix::pipe::fcntl_setpipe_size(&input, PIPE_BYTES)?;
+    rustix::io::ioctl_fionbio(&input, true)?;
     Ok((child, input))
 }
 
@@ -228,12 +234,14 @@ struct Air {
     queue: Receiver<Vec<i16>>,
     pending: VecDeque<i16>,
     past: VecDeque<f64>,
+    /// A step that did not fit into the pipe: after a stall the air goes on where it was, instead of lagging for good.
+    unsent: Option<Vec<u8>>,
 }
 
 impl Air {
     fn run(mut self, mut out: ChildStdout, mut input: ChildStdin, recording: &Mutex<Recording>) -> Result<()> {
         self.past = vec![0.0; self.taps.len()].into();
-        input.write_all(&vec![0u8; RATE_HZ as usize * CUSHION_MS / 1000 * 4])?;
+        input.write_all(&vec![0u8; RATE_HZ as usize * CUSHION_MS / 1000 * 4]).context("pacat takes no sound")?;
         let mut block = vec![0u8; STEP * 4];
         // The pipe ends when the room is closed.
         while out.read_exact(&mut block).is_ok() {
@@ -244,34 +252,59 @@ impl Air {
                 let right = i16::from_le_bytes([frame[2], frame[3]]);
                 step.said.push(left);
                 step.heard.push(right);
-                let (said, microphone) = self.next(f64::from(right));
-                next.extend_from_slice(&said.to_le_bytes());
-                next.extend_from_slice(&microphone.to_le_bytes());
+                let echo = self.echo(f64::from(right));
+                if self.unsent.is_none() {
+                    let (said, microphone) = self.next(echo);
+                    next.extend_from_slice(&said.to_le_bytes());
+                    next.extend_from_slice(&microphone.to_le_bytes());
+                }
             }
             {
                 let mut all = recording.lock().map_err(|_| anyhow!("recording poisoned"))?;
                 all.said.append(&mut step.said);
                 all.heard.append(&mut step.heard);
             }
-            if input.write_all(&next).is_err() {
+            if !self.send(&mut input, next) {
                 return Ok(());
             }
         }
         Ok(())
     }
 
+    /// Whether the room still stands.
+    fn send(&mut self, input: &mut ChildStdin, next: Vec<u8>) -> bool {
+        let block = self.unsent.take().unwrap_or(next);
+        match input.write(&block) {
+            Ok(_) => true,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                self.unsent = Some(block);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
     /// What is said next, and what reaches the microphone with it.
-    fn next(&mut self, heard: f64) -> (i16, i16) {
+    fn next(&mut self, echo: f64) -> (i16, i16) {
         while let Ok(more) = self.queue.try_recv() {
             self.pending.extend(more);
         }
         let said = self.pending.pop_front().unwrap_or(0);
-        let mut sum = f64::from(said) + self.random.normal() * FLOOR;
-        if !self.taps.is_empty() {
-            self.past.pop_back();
-            self.past.push_front(heard);
-            sum += self.taps.iter().zip(&self.past).map(|(tap, sample)| tap * sample).sum::<f64>();
-        }
+        let sum = f64::from(said) + self.random.normal() * FLOOR + echo;
         (said, sum.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16)
+    }
+
+    /// What of the loudspeaker reaches the microphone with its newest sample.
+    fn echo(&mut self, heard: f64) -> f64 {
+        if self.taps.is_empty() {
+            return 0.0;
+        }
+        self.past.pop_back();
+        self.past.push_front(heard);
+        let (newer, older) = self.past.as_slices();
+        let (first, second) = self.taps.split_at(newer.len());
+        let sum =
+            |taps: &[f64], samples: &[f64]| taps.iter().zip(samples).map(|(tap, sample)| tap * sample).sum::<f64>();
+        sum(first, newer) + sum(second, older)
     }
 }

@@ -50,7 +50,7 @@ pub struct Entry {
     /// Figures of which one must be heard, from the simulator's state; empty where the request has none.
     wanted: Vec<String>,
     /// What the second recogniser heard of the answer.
-    heard: String,
+    heard: [String; 2],
     /// Why this turn is no success; `None` if it is one.
     miss: Option<String>,
 }
@@ -107,14 +107,11 @@ struct Script {
 impl Script {
     fn new(demo: &Demo) -> Result<Self> {
         let cluster = fleet::cluster();
-        let mut names: Vec<String> = fleet::NODES.iter().map(|n| (*n).to_owned()).collect();
-        names.extend(fleet::GUESTS.iter().map(|(n, _)| (*n).to_owned()));
-        names.extend(fleet::STORAGES.iter().map(|(n, _)| (*n).to_owned()));
         Ok(Self {
             frozen: frozen(&demo.root)?,
             grammar: Grammar::embedded().map_err(|e| anyhow::anyhow!("{e}"))?,
             names: Names::from_cluster(&cluster),
-            words: judge::grammar(&names),
+            words: judge::every_word(&model(&demo.root))?,
         })
     }
 
@@ -164,15 +161,16 @@ fn expected(house: &House, intent: &Intent) -> Vec<String> {
     house.cluster.expected(&intent.kind, &given)
 }
 
-/// What the second recogniser hears after the request's last sample.
-fn hear(judge: &mut Judge, script: &Script, asked: &Asked) -> Result<String> {
+/// What the second recogniser hears after the request's last sample: with every word equally likely, and as its language model has it.
+fn hear(judge: &mut Judge, script: &Script, asked: &Asked) -> Result<[String; 2]> {
     let from = (asked.first_audio_ms.unwrap_or(asked.speech_end_ms) / 1000.0 * f64::from(RATE_HZ)) as usize;
     ensure!(from <= asked.recording.heard.len(), "the recording is shorter than its own marks");
-    judge.hear(&asked.recording.heard[from..], &script.words)
+    let answer = &asked.recording.heard[from..];
+    Ok([judge.hear(answer, &script.words)?, judge.hear(answer, &[])?])
 }
 
 /// Why a turn is no success.
-fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[String], heard: &str) -> Option<String> {
+fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[String], heard: &[String; 2]) -> Option<String> {
     let Some(turn) = &asked.turn else { return Some("nobody woke".into()) };
     if let Some(error) = &turn.error {
         return Some(format!("the turn failed: {error}"));
@@ -188,7 +186,7 @@ fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[String], heard: &str) 
     if !route.reason.starts_with(&intent.kind) {
         return Some(format!("taken for {} instead of {}", route.reason, intent.kind));
     }
-    if !wanted.is_empty() && !wanted.iter().any(|figure| judge::holds(heard, figure)) {
+    if !wanted.is_empty() && !wanted.iter().any(|figure| heard.iter().any(|heard| judge::holds(heard, figure))) {
         return Some(format!("the answer should hold {}, heard {heard:?}", wanted.join(" or ")));
     }
     None

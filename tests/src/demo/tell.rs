@@ -58,14 +58,16 @@ impl Teller {
     }
 
     /// What was measured from outside, and the verdict.
-    pub fn close(&self, asked: &Asked, wanted: &[String], heard: &str, miss: Option<&str>) {
+    pub fn close(&self, asked: &Asked, wanted: &[String], heard: &[String; 2], miss: Option<&str>) {
         if let Some(first) = asked.first_audio_ms {
             self.line(
                 "measured",
                 &format!("{:.0} ms from the last sample said to the first sample heard", first - asked.speech_end_ms),
             );
         }
-        self.line("heard", &format!("\"{heard}\""));
+        for heard in heard {
+            self.line("heard", &format!("\"{heard}\""));
+        }
         let wanted =
             if wanted.is_empty() { "no figure to check".to_owned() } else { format!("wanted {}", wanted.join(" or ")) };
         self.line(if miss.is_none() { "right" } else { "WRONG" }, &miss.map_or(wanted, str::to_owned));
