@@ -205,3 +205,22 @@ fn parts_of_frozen_requests_are_judged_in_time() {
     let ms = |index: usize| took[index].as_secs_f64() * 1e3;
     println!("{} parts: p50 {:.2} ms, p95 {:.2} ms", took.len(), ms(took.len() / 2), ms(took.len() * 95 / 100));
 }
+
+#[test]
+fn talk_that_is_no_request_is_not_understood() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/frozen/confusable.txt");
+    let content = std::fs::read_to_string(file).expect("tests/frozen/confusable.txt");
+    let grammar = Grammar::embedded().expect("the embedded grammar");
+    let names = names();
+    let (mut count, mut taken) = (0, 0);
+    for text in content.lines().map(str::trim).filter(|l| !l.is_empty()) {
+        count += 1;
+        let got = grammar.understand(text, &names);
+        if !matches!(got, Understood::Nothing { .. }) {
+            taken += 1;
+            println!("taken for a request: \"{text}\": {got:?}");
+        }
+    }
+    println!("{count} phrases, {taken} taken for requests");
+    assert!(f64::from(taken) / f64::from(count) <= 0.05);
+}

@@ -233,7 +233,7 @@ impl Grammar {
                 };
                 for way in reached {
                     let cost = way.cost.saturating_add(*end).saturating_add(extra);
-                    if cost <= BUDGET {
+                    if cost <= allowed(way) {
                         hits.push(Hit { pattern, way: Way { cost, ..*way } });
                     }
                 }
@@ -252,6 +252,14 @@ impl Prepared {
     fn filled(&self) -> usize {
         self.fillings.iter().map(Vec::len).sum()
     }
+}
+
+/// What a way may cost: the less was said that decides, the less is forgiven.
+fn allowed(way: &Way) -> u16 {
+    const BASE: u16 = 20;
+    const PER_WORD: u16 = 15;
+    let said = way.matched + u16::from(way.binding > 0);
+    BUDGET.min(BASE + PER_WORD.saturating_mul(said))
 }
 
 /// A part of the text in which frames are looked for; they hold no names.
