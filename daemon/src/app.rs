@@ -282,7 +282,7 @@ async fn tell_ear(mut ear: Ear, bus: Bus) {
                 broken = false;
                 bus.tell(EventKind::Restored { part: "ear".into() });
             }
-            EarStatus::Ready { .. } | EarStatus::Starting { .. } => {}
+            EarStatus::Ready { .. } | EarStatus::Starting => {}
         }
         status = ear.status_changed().await;
     }

@@ -193,11 +193,11 @@ fn digits(text: &str) -> String {
 fn number(value: u64) -> String {
     match value {
         0..20 => UNITS[value as usize].to_owned(),
-        20..100 if value % 10 == 0 => TENS[value as usize / 10].to_owned(),
+        20..100 if value.is_multiple_of(10) => TENS[value as usize / 10].to_owned(),
         20..100 => format!("{} {}", TENS[value as usize / 10], UNITS[value as usize % 10]),
-        100..1000 if value % 100 == 0 => format!("{} hundred", UNITS[value as usize / 100]),
+        100..1000 if value.is_multiple_of(100) => format!("{} hundred", UNITS[value as usize / 100]),
         100..1000 => format!("{} hundred and {}", UNITS[value as usize / 100], number(value % 100)),
-        1000..1_000_000 if value % 1000 == 0 => format!("{} thousand", number(value / 1000)),
+        1000..1_000_000 if value.is_multiple_of(1000) => format!("{} thousand", number(value / 1000)),
         1000..1_000_000 => format!("{} thousand {}", number(value / 1000), number(value % 1000)),
         _ => digits(&value.to_string()),
     }

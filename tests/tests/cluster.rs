@@ -1,4 +1,5 @@
 //! The daemon's cluster client against the simulated cluster: every read, and every way a cluster can fail to answer.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,5 @@
 //! The simulated room keeps its promises: what is said is recorded exactly, what is played comes back at the chosen level.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::io::Write;
 use std::process::{Command, Stdio};

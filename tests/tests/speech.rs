@@ -1,4 +1,5 @@
 //! The voice as the turn uses it: real worker, real server, real disk, and what goes wrong with each.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
 //! What the store acknowledged survives `kill -9`; `make bench ONLY=store` does the same 200 times.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::path::Path;
 

@@ -140,7 +140,7 @@ fn full_stop(text: &str, at: usize) -> Place {
         let closers_only = text[at..].chars().skip(1).all(|c| CLOSERS.contains(&c));
         return if closers_only { Place::Open } else { Place::Inside };
     };
-    if in_brackets(&text[..at]) && !(text.starts_with('(') && !in_brackets(&text[..end])) {
+    if in_brackets(&text[..at]) && (!text.starts_with('(') || in_brackets(&text[..end])) {
         return Place::Inside;
     }
     let next = text[end..].chars().find(|c| !c.is_whitespace());

@@ -1,5 +1,5 @@
 //! The frozen requests of tests/frozen against the grammar: how many are understood, and how fast.
-
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::expect_used, reason = "a test says what it misses")]
 
 use std::collections::BTreeSet;

@@ -15,7 +15,7 @@ fn config(dir: &Path) -> Config {
     config.link.state_dir = config.daemon.state_dir.clone();
     config.link.listen = ([127, 0, 0, 1], 0).into();
     config.page.listen = ([127, 0, 0, 1], 0).into();
-    config.ear.worker = dir.join("no-ear");
+    config.ear.worker = Some(dir.join("no-ear"));
     config.speech.worker = Some(dir.join("no-voice"));
     config
 }

@@ -207,7 +207,7 @@ fn wav(bytes: &[u8]) -> Result<Header, SpeechError> {
             }
             b"fmt " => {
                 let Some(format) = bytes.get(body..body + 16) else { return Ok(None) };
-                if size > 40 + 24 || size < 16 {
+                if !(16..=40 + 24).contains(&size) {
                     return Err(SpeechError::Format(format!("a WAV format of {size} bytes")));
                 }
                 let Some(whole) = bytes.get(body..body + size as usize) else { return Ok(None) };

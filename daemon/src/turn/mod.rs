@@ -153,30 +153,30 @@ impl Turns {
                 let detail = format!("{}, {}", status.room, status.software);
                 self.room(&satellite).name = status.room;
                 self.tell(&satellite, true, detail);
-                self.to_turn(&satellite, ToTurn::LinkUp).await;
+                self.pass_on(&satellite, ToTurn::LinkUp).await;
             }
             HubEvent::Disconnected { satellite, reason } => {
                 self.tell(&satellite, false, reason);
-                self.to_turn(&satellite, ToTurn::LinkDown).await;
+                self.pass_on(&satellite, ToTurn::LinkDown).await;
             }
             HubEvent::Opened { satellite, utterance, opened, .. } => {
-                self.to_turn(&satellite, ToTurn::Superseded).await;
+                self.pass_on(&satellite, ToTurn::Superseded).await;
                 self.begin(Some(satellite), Origin::Heard { utterance, opened }, None);
             }
             HubEvent::Frame { satellite, utterance, captured, voice, samples, .. } => {
                 if self.listening(&satellite, utterance) {
-                    self.to_turn(&satellite, ToTurn::Frame { captured, voice, samples }).await;
+                    self.pass_on(&satellite, ToTurn::Frame { captured, voice, samples }).await;
                 }
             }
             HubEvent::Ended { satellite, utterance, reason } => {
                 if self.listening(&satellite, utterance) {
-                    self.to_turn(&satellite, ToTurn::MicEnded(mic_end(reason))).await;
+                    self.pass_on(&satellite, ToTurn::MicEnded(mic_end(reason))).await;
                 }
             }
             HubEvent::Playback { satellite, generation, news } => {
-                self.to_turn(&satellite, ToTurn::Playback { generation, news }).await;
+                self.pass_on(&satellite, ToTurn::Playback { generation, news }).await;
             }
-            HubEvent::StopPressed { satellite } => self.to_turn(&satellite, ToTurn::StopPressed).await,
+            HubEvent::StopPressed { satellite } => self.pass_on(&satellite, ToTurn::StopPressed).await,
             HubEvent::Settings { satellite, settings } => {
                 tracing::info!(%satellite, ?settings, "settings changed at the satellite");
             }
@@ -242,7 +242,7 @@ impl Turns {
 
     async fn take_loudspeaker(&mut self, satellite: Option<&SatelliteId>) {
         if let Some(satellite) = satellite {
-            self.to_turn(satellite, ToTurn::Superseded).await;
+            self.pass_on(satellite, ToTurn::Superseded).await;
         }
     }
 
@@ -289,7 +289,7 @@ impl Turns {
         self.room(satellite).turn.as_ref().is_some_and(|(at, _)| *at == Some(utterance))
     }
 
-    async fn to_turn(&mut self, satellite: &SatelliteId, message: ToTurn) {
+    async fn pass_on(&mut self, satellite: &SatelliteId, message: ToTurn) {
         let room = self.room(satellite);
         let Some((_, inbox)) = &room.turn else { return };
         if inbox.send(message).await.is_err() {

@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 // SPDX-License-Identifier: GPL-3.0-or-later
 
 //! The worker as the daemon sees it: a process behind two pipes.

@@ -193,7 +193,7 @@ impl Work {
 
     fn forget(&mut self) {
         self.gate = Gate::default();
-        self.to_wake(WakeFeed::Gap);
+        self.feed_wake(WakeFeed::Gap);
     }
 
     fn open_what_is_due(&mut self) {
@@ -278,7 +278,7 @@ impl Work {
             let mut feeds = Vec::new();
             self.gate.hear(&frame, &mut |feed| feeds.push(feed));
             for feed in feeds {
-                self.to_wake(feed);
+                self.feed_wake(feed);
             }
             self.tell(FrontEvent::Frame(frame));
         }
@@ -333,7 +333,7 @@ impl Work {
         }
     }
 
-    fn to_wake(&mut self, feed: WakeFeed) {
+    fn feed_wake(&mut self, feed: WakeFeed) {
         if self.wake.try_send(feed).is_err() {
             self.gate = Gate::default();
         }

@@ -47,7 +47,7 @@ impl Teller {
                 if let Some(wake) = &turn.wake {
                     self.line("wake check", &serde_name(&wake.check));
                 }
-                let marks = serde_json::to_value(&turn.marks_ms).unwrap_or_default();
+                let marks = serde_json::to_value(turn.marks_ms).unwrap_or_default();
                 let text = marks
                     .as_object()
                     .map(|m| m.iter().map(|(name, ms)| format!("{name} {ms}")).collect::<Vec<_>>().join("  "));

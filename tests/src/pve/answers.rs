@@ -51,7 +51,7 @@ pub const METHODS: &[Method] = &[
 ];
 
 /// The method of `path`, and what stands in its slots.
-pub fn method<'a>(path: &'a str) -> Option<(&'static Method, Vec<&'a str>)> {
+pub fn method(path: &str) -> Option<(&'static Method, Vec<&str>)> {
     METHODS.iter().find_map(|method| {
         let mut slots = Vec::new();
         let mut parts = path.split('/');

@@ -212,7 +212,7 @@ impl World {
             self.settle();
         }
         if now < self.mic_until && !self.fault(1) {
-            let voice = if (now.0 / 700) % 3 == 0 { 250 } else { 5 };
+            let voice = if (now.0 / 700).is_multiple_of(3) { 250 } else { 5 };
             self.turn.handle(Input::Frame { captured: now, voice }, now);
         }
         if self.turn.poll_timeout().is_some_and(|due| due <= now) {

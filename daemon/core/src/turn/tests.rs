@@ -112,7 +112,7 @@ impl Scene {
             if self.mic {
                 let captured = self.now;
                 self.input(Input::Frame { captured, voice });
-                if !self.held && self.now.0 % 100 == 0 {
+                if !self.held && self.now.0.is_multiple_of(100) {
                     self.partial();
                 }
             }
