@@ -26,6 +26,13 @@ struct Scene {
 
 const WAKE: u64 = 1500;
 
+fn committed(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::Commit(_, text) => Some(text),
+        _ => None,
+    }
+}
+
 fn wake() -> Wake {
     Wake { phrase: "hey jarvis".into(), score: 0.6, sure: false, enrolled: false, at: Millis(WAKE) }
 }
@@ -148,14 +155,7 @@ impl Scene {
     }
 
     fn commits(&self) -> Vec<&str> {
-        let text = |e: &'_ (u64, Effect)| {
-            if let Effect::Commit(_, text) = &e.1 { Some(text.as_str().to_owned()) } else { None }
-        };
-        let _ = text;
-        self.effects
-            .iter()
-            .filter_map(|(_, e)| if let Effect::Commit(_, text) = e { Some(text.as_str()) } else { None })
-            .collect()
+        self.effects.iter().filter_map(|(_, effect)| committed(effect)).collect()
     }
 
     fn ending(&self) -> Option<Ending> {
