@@ -43,5 +43,6 @@ async fn run() -> Result<bool> {
         given("ECHO").map_or(Ok(-10.0), |e| e.parse()).context("ECHO is a level in decibels, such as -10 or 0")?;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let stay = given("STAY").is_some_and(|s| s != "0");
-    demo::run(&Demo { root, programs: programs()?, seed, echo_db, requests, stay }).await
+    let dir = root.join("target/demo");
+    demo::run(&Demo { dir, root, programs: programs()?, seed, echo_db, requests, stay }).await
 }

@@ -28,6 +28,8 @@ pub struct Demo {
     pub root: PathBuf,
     /// Where the programs lie.
     pub programs: PathBuf,
+    /// Where it writes; cleared first.
+    pub dir: PathBuf,
     /// Seed of the cluster's state.
     pub seed: u64,
     /// Energy of the path from loudspeaker to microphone, in decibels.
@@ -63,7 +65,7 @@ struct Heard {
 
 /// Runs the demo; `Ok(true)` if every turn was answered and every answer held its figure.
 pub async fn run(demo: &Demo) -> Result<bool> {
-    let dir = demo.root.join("target/demo");
+    let dir = demo.dir.clone();
     if dir.exists() {
         std::fs::remove_dir_all(&dir).with_context(|| format!("clear {}", dir.display()))?;
     }
