@@ -7,8 +7,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for what in sentences words; do
+for what in sentences natural words; do
     cargo run --quiet -p jarvis-core --example requests -- "$what" daemon/models/default_names.toml >"$work/$what.txt"
 done
 cd daemon/models
-python3 -m words --base en-commands --sentences "$work/sentences.txt" --vocabulary "$work/words.txt" --out en-commands "$@"
+python3 -m words --base en-commands --sentences "$work/sentences.txt" --natural "$work/natural.txt" --vocabulary "$work/words.txt" --out en-commands "$@"

@@ -66,6 +66,11 @@ impl Judge {
 
     /// What it hears in 16 kHz mono sound, with `grammar` (empty for the model's own language model).
     pub fn hear(&mut self, samples: &[i16], grammar: &[String]) -> Result<String> {
+        self.hear_timed(samples, grammar).map(|(text, _)| text)
+    }
+
+    /// Likewise, and the longest call into the library, in milliseconds.
+    pub fn hear_timed(&mut self, samples: &[i16], grammar: &[String]) -> Result<(String, u32)> {
         self.session += 1;
         let begin = EarRequest::Begin { session: self.session, grammar: grammar.to_vec() };
         frames::write(&mut self.requests, &begin)?;
@@ -76,7 +81,7 @@ impl Judge {
         frames::write(&mut self.requests, &EarRequest::Finish)?;
         loop {
             match frames::read(&mut self.events)? {
-                Some(EarEvent::Final { text, .. }) => return Ok(text),
+                Some(EarEvent::Final { text, worst_call_ms, .. }) => return Ok((text, worst_call_ms)),
                 Some(_) => {}
                 None => bail!("the judge ended"),
             }

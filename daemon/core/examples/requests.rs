@@ -1,4 +1,4 @@
-//! Prints what the recogniser's language model and lexicon are made of: `requests sentences|words NAMES.toml [COUNT]`.
+//! Prints what the recogniser's language model and lexicon are made of: `requests sentences|natural|words NAMES.toml [COUNT]`.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -8,8 +8,10 @@ use jarvis_core::ids::{NodeName, StorageName, Vmid};
 use jarvis_core::intent::Grammar;
 use jarvis_core::names::Names;
 
-/// Sentences, where no count is given.
+/// Sentences of patterns, where no count is given.
 const SENTENCES: usize = 60_000;
+/// Times an example comes, where no count is given.
+const EACH: usize = 40;
 /// Any; the same one gives the same model.
 const SEED: u64 = 20;
 
@@ -25,14 +27,15 @@ struct Named {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: requests sentences|words NAMES.toml [COUNT]";
+    let usage = "usage: requests sentences|natural|words NAMES.toml [COUNT]";
     let what = arguments.next().ok_or(usage)?;
     let named: Named = toml::from_str(&std::fs::read_to_string(arguments.next().ok_or(usage)?)?)?;
-    let count = arguments.next().map_or(Ok(SENTENCES), |n| n.parse())?;
+    let count = arguments.next().map(|n| n.parse()).transpose()?;
     let grammar = Grammar::embedded()?;
     let names = Names::from_cluster(&cluster(&named)?);
     let lines = match what.as_str() {
-        "sentences" => grammar.sentences(&names, count, SEED),
+        "sentences" => grammar.sentences(&names, count.unwrap_or(SENTENCES), SEED),
+        "natural" => grammar.natural(&names, &names, count.unwrap_or(EACH), SEED),
         "words" => grammar.vocabulary(&names).into_iter().collect(),
         _ => return Err(usage.into()),
     };

@@ -1,4 +1,4 @@
-"""`python3 -m words --base MODEL --sentences FILE --vocabulary FILE --out FOLDER`
+"""`python3 -m words --base MODEL --sentences FILE --natural FILE --vocabulary FILE --out FOLDER`
 
 Makes a model folder that hears other words with the same acoustic model: the default one from the intent files and the names of the
 simulated cluster (`daemon/models/make_default.sh`), an owner's from the live names (`jarvisctl model words`).
@@ -24,7 +24,8 @@ def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(prog="words", description=__doc__.split("\n\n")[1])
     parser.add_argument("--base", type=Path, required=True, help="model folder whose acoustic model and pronunciations are used")
-    parser.add_argument("--sentences", type=Path, required=True, help="requests, a line each, for the language model")
+    parser.add_argument("--sentences", type=Path, required=True, help="requests of every possible wording, a line each")
+    parser.add_argument("--natural", type=Path, required=True, help="what people are likely to say, a line each; repeats count")
     parser.add_argument("--vocabulary", type=Path, required=True, help="words that must be hearable, a line each")
     parser.add_argument("--out", type=Path, required=True, help="folder of the new model; put in place whole, or not at all")
     parser.add_argument("--relearn", action="store_true", help="observe every pronunciation anew, not only those of new words")
@@ -37,13 +38,15 @@ def lines_of(path):
     return [row for row in rows if row]
 
 
-def vocabulary_of(sentences, extra):
-    """Every word of both; what the recogniser could not write is an error, not a silence."""
-    words = {word for line in sentences + extra for word in line.split()} - {text.UNKNOWN}
-    odd = sorted(word for word in words if not text.is_word(word))
-    if odd:
-        raise ValueError(f"words must be letters (numbers in words): {' '.join(odd[:20])}")
-    return words
+def writable(lines):
+    """The lines in their one spelling, without those that hold something the recogniser could never write (digits)."""
+    lines = [text.canonical(line) for line in lines]
+    return [line for line in lines if all(word == text.UNKNOWN or text.is_word(word) for word in line.split())]
+
+
+def words_of(lines):
+    """Every word of them."""
+    return {word for line in lines for word in line.split()} - {text.UNKNOWN}
 
 
 def pronunciations(words, sentences, spelled, known):
@@ -63,11 +66,12 @@ def write_sums(folder):
 def main():
     """Builds beside the target and renames."""
     options = arguments()
-    raw = lines_of(options.sentences)
-    extra = lines_of(options.vocabulary) + lines_of(HERE / "always.txt")
-    spelled = text.spelled_words(raw + extra)
-    sentences = sorted({text.canonical(line) for line in raw})
-    words = vocabulary_of(sentences, [text.canonical(line) for line in extra])
+    raw = [lines_of(path) for path in (options.sentences, options.natural, options.vocabulary, HERE / "always.txt")]
+    spelled = text.spelled_words(line for lines in raw for line in lines)
+    possible, natural, vocabulary, always = (writable(lines) for lines in raw)
+    possible = sorted(set(possible))
+    sentences = possible + natural + always
+    words = words_of(sentences + vocabulary)
     known = {} if options.relearn else lexicon.read(options.base / "lexicon.tsv")
     with tempfile.TemporaryDirectory(prefix=".words-", dir=options.out.resolve().parent) as scratch:
         scratch = Path(scratch)
@@ -78,7 +82,7 @@ def main():
         said = pronunciations(words, sentences, spelled, known)
         lexicon.write(model / "lexicon.tsv", said)
         bigrams = decoding_graph.read_bigrams(options.base / "phone_bigrams.tsv")
-        counts = decoding_graph.build(said, LanguageModel(sentences, words), bigrams, scratch, model / "graph")
+        counts = decoding_graph.build(said, LanguageModel(possible, natural + always, words), bigrams, scratch, model / "graph")
         write_sums(model)
         if options.out.exists():
             options.out.rename(scratch / "before")

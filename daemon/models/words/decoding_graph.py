@@ -19,8 +19,8 @@ EPSILON = "<eps>"
 
 # Chance of a pause after a word, and before the first one.
 SILENCE_AFTER_WORD, SILENCE_AT_START = 0.3, 0.5
-# Cost of entering the unknown word, in nats. Lower, and known words are lost to it.
-UNKNOWN_COST = 1.0
+# Cost of entering the unknown word, in nats. Lower, and known words are lost to it; higher, and other speech becomes requests.
+UNKNOWN_COST = 7.0
 # Arcs of the unknown word that cost more are left out.
 _UNKNOWN_ARC_MAX, _UNKNOWN_END_MAX = 7.5, 9.0
 

@@ -1,7 +1,9 @@
 """The language model: a backoff trigram with absolute discounting, as an acceptor for OpenFst.
 
-It is estimated on sentences the intent grammar makes. So that speech which is no request does not come out as the nearest request, a
-share of them is repeated with words replaced by `[unk]`, which the graph's phone loop can be.
+It is estimated on sentences of the intent grammar: on what its patterns make possible, so that every request can be heard, and on what
+people are likely to say, so that the likely is heard first. Half of them begin with the wake word, which the microphone's pre-roll
+holds. So that speech which is no request does not come out as the nearest request, a share is repeated with words replaced by
+`[unk]`, which the graph's phone loop can be.
 """
 
 import collections
@@ -17,9 +19,13 @@ DISCOUNT = 0.7
 # A trigram seen less often is left to the bigram: the graph stays small.
 TRIGRAM_COUNT_MIN = 2
 # Share of sentences repeated with unknown words in them, and of sentences that are nothing but unknown words.
-UNKNOWN_SHARE, NOTHING_BUT_UNKNOWN_SHARE = 0.25, 0.05
+UNKNOWN_SHARE, NOTHING_BUT_UNKNOWN_SHARE = 0.05, 0.05
 # Unigram probability of an unknown word, and the floor under every known one.
 UNKNOWN_PROBABILITY, WORD_FLOOR = 0.02, 1e-4
+# What begins a sentence before the request, and how often (the rest begins with the request).
+WAKE = [("hey jarvis", 0.45), ("jarvis", 0.05), ("okay jarvis", 0.02)]
+# So often a likely sentence counts.
+NATURAL_WEIGHT = 2
 # Longest run of unknown words in a sentence made for them.
 _UNKNOWN_RUN_MAX = 7
 
@@ -27,8 +33,9 @@ _UNKNOWN_RUN_MAX = 7
 class LanguageModel:
     """Counts of one, two and three words, and what probability they give."""
 
-    def __init__(self, sentences, vocabulary, seed=99):
+    def __init__(self, possible, natural, vocabulary, seed=99):
         chance = random.Random(seed)
+        sentences = [as_heard(sentence, chance) for sentence in possible + natural * NATURAL_WEIGHT]
         self.counts = {order: collections.defaultdict(collections.Counter) for order in (1, 2, 3)}
         for sentence in with_unknown_words(sentences, chance):
             self._count(sentence.split())
@@ -109,9 +116,18 @@ class LanguageModel:
         return len(states), len(arcs)
 
 
+def as_heard(sentence, chance):
+    """With the wake word in front, as often as the microphone brings it."""
+    draw = chance.random()
+    for phrase, share in WAKE:
+        draw -= share
+        if draw < 0:
+            return f"{phrase} {sentence}"
+    return sentence
+
+
 def with_unknown_words(sentences, chance):
     """The sentences, a share of them once more with unknown words, and some of nothing else."""
-    sentences = list(sentences)
     yield from sentences
     for sentence in sentences:
         if chance.random() < UNKNOWN_SHARE:

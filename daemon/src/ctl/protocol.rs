@@ -64,6 +64,8 @@ pub enum ModelQuestion {
     Words,
     /// Every request the grammar knows, for its language model.
     Sentences,
+    /// What the live cluster's nodes, guests and storages are called.
+    Names,
 }
 
 /// A line of the daemon's.

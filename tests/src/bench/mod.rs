@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
 pub mod build;
+pub mod ear;
 pub mod idle;
 pub mod intents;
 pub mod latency;
@@ -107,6 +108,7 @@ struct Group {
 
 /// Every group: one line each.
 const BENCHES: &[Group] = &[
+    Group { part: "v4", run: ear::run },
     Group { part: "m1", run: intents::run },
     Group { part: "store", run: store::run },
     Group { part: "v18", run: latency::run },

@@ -18,9 +18,14 @@ const CONTRACTED_PERCENT: u64 = 65;
 const TOPIC_PERCENT: u64 = 3;
 
 /// SplitMix64: small, seeded, the same everywhere.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
+    /// The same seed, the same dice.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -33,7 +38,7 @@ impl Dice {
         self.next() % 100 < percent
     }
 
-    fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
+    pub(super) fn pick<'a, T>(&mut self, list: &'a [T]) -> Option<&'a T> {
         let count = u64::try_from(list.len()).ok().filter(|n| *n > 0)?;
         usize::try_from(self.next() % count).ok().and_then(|i| list.get(i))
     }

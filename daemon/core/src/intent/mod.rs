@@ -6,6 +6,7 @@
 mod file;
 mod generate;
 mod machine;
+mod natural;
 mod needs;
 mod pattern;
 mod search;
@@ -220,6 +221,12 @@ impl Grammar {
     /// for the language model. The same seed gives the same sentences.
     pub fn sentences(&self, names: &Names, limit: usize, seed: u64) -> Vec<String> {
         generate::sentences(self, names, limit, seed)
+    }
+
+    /// The examples, each so many times with other names in its place; `theirs` are the names that the examples use (those of
+    /// tests/frozen/README.md, for the embedded files). Where a language model learns what is likely, beside [`Grammar::sentences`].
+    pub fn natural(&self, theirs: &Names, names: &Names, each: usize, seed: u64) -> Vec<String> {
+        natural::natural(self, theirs, names, each, seed)
     }
 
     /// Every word that a request may use, as a recogniser would write it.

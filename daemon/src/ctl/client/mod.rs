@@ -5,10 +5,13 @@ mod show;
 mod wire;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use jarvis_core::cluster::Cluster;
+use jarvis_core::intent::Grammar;
+use jarvis_core::names::Names;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -16,8 +19,10 @@ use serde_json::{Value, json};
 use super::protocol::{ModelQuestion, Request, Trouble};
 use crate::config::{Config, ConfigError, DEFAULT_PATH, DaemonConfig};
 use crate::doctor::{self, Finding, Level};
+use crate::ear::EarConfig;
 use crate::environment::Environment;
 use crate::event::TurnRecord;
+use crate::model_words;
 use crate::past::PastTurn;
 use crate::status::{SatelliteLine, Status};
 use wire::Line;
@@ -94,6 +99,9 @@ enum Command {
     Model {
         /// What.
         what: ModelQuestion,
+        /// With `words`: make a model in this folder that hears the live cluster's names, of the one that comes with Jarvis.
+        #[arg(long, value_name = "FOLDER")]
+        into: Option<PathBuf>,
     },
     /// Look at everything and say what to do; works without the daemon as well.
     Doctor,
@@ -138,7 +146,8 @@ impl Control<'_> {
                 let told = self.ask(&Request::Revoke { room: room.clone() })?;
                 self.print(&told, |_: Value| format!("{}'s satellite is locked out.\n", show::safe(room)))
             }
-            Command::Model { what } => self.model(*what),
+            Command::Model { what: ModelQuestion::Words, into: Some(into) } => self.rebuild(into),
+            Command::Model { what, .. } => self.model(*what),
             Command::Doctor => self.doctor(),
         }
     }
@@ -227,7 +236,21 @@ impl Control<'_> {
         match what {
             ModelQuestion::Status => self.print(&told, |ear| format!("{}\n", show::ear(&ear))),
             ModelQuestion::Words | ModelQuestion::Sentences => self.print(&told, show::lines),
+            ModelQuestion::Names => self.print(&told, show::names),
         }
+    }
+
+    fn rebuild(&self, into: &Path) -> Result<ExitCode, Trouble> {
+        let base = self.config().map(|config| config.ear.model).unwrap_or_else(|_| EarConfig::default().model);
+        let told = self.ask(&Request::Model { what: ModelQuestion::Names })?;
+        let names = Names::from_cluster(&shaped::<Cluster>(&told)?);
+        let grammar = Grammar::embedded().map_err(|e| Trouble::new(e, "this is a fault of the program; report it"))?;
+        let summary = model_words::rebuild(&base, into, &grammar, &names)
+            .map_err(|e| Trouble::new(e, "then run this again; the model in use was not touched"))?;
+        let next = "Name it as `model` in the section [ear], and restart jarvisd.";
+        self.print(&json!({"summary": summary, "model": into}), |_: Value| {
+            format!("{}\n{next}\n", show::safe(&summary))
+        })
     }
 
     fn doctor(&self) -> Result<ExitCode, Trouble> {

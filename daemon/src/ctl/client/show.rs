@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use jarvis_core::cluster::Cluster;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -170,6 +171,13 @@ pub(super) fn code(code: &str, room: &str, valid_s: u64) -> String {
 
 pub(super) fn lines(all: Vec<String>) -> String {
     all.iter().map(|line| format!("{}\n", safe(line))).collect()
+}
+
+pub(super) fn names(cluster: Cluster) -> String {
+    let guests = cluster.guests.iter().map(|g| (g.vmid.to_string(), g.name.as_deref().unwrap_or("")));
+    let nodes = cluster.nodes.iter().map(|n| ("node".to_owned(), n.name.as_str()));
+    let storages = cluster.storages.iter().map(|s| ("storage".to_owned(), s.name.as_str()));
+    nodes.chain(guests).chain(storages).map(|(sort, name)| format!("{sort:<9} {}\n", safe(name))).collect()
 }
 
 /// `3 d 4 h`, `12 min`, `40 s`.

@@ -95,6 +95,9 @@ async fn model(house: &House, what: ModelQuestion) -> Result<Value, Trouble> {
         .names()
         .await
         .ok_or_else(|| Trouble::new("no node ever answered, so no names are known", "`jarvisctl doctor`"))?;
+    if what == ModelQuestion::Names {
+        return to_value(&cluster);
+    }
     let names = Names::from_cluster(&cluster);
     if what == ModelQuestion::Words {
         return to_value(&names.words());
