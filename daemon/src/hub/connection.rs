@@ -8,15 +8,16 @@ use futures_util::stream::FuturesUnordered;
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::daemon_end::{DaemonEnd, Greeting, HELLO_US, House, Output};
 use jarvis_link::frame::{Decoder, encode};
-use jarvis_link::inbox::{Cut as InboxCut, Heard, Inbox, MicStream};
-use jarvis_link::message::{Mic, Opened, Settings, ToDaemon, ToSatellite, Utterance, to_samples};
+use jarvis_link::inbox::{Inbox, MicStream};
+use jarvis_link::message::{DaemonMicros, Mic, SatMicros, Settings, ToDaemon, ToSatellite, Utterance};
 use jarvis_link::transport::{Code, UNI_STREAMS, priority};
 use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
 use tokio::sync::{mpsc, watch};
 
 use super::Clock;
-use super::event::{Cut, EndReason, HubEvent, Opening, PlaybackNews, SatelliteStatus};
+use super::event::{HubEvent, SatelliteStatus};
 use super::owner::Command;
+use super::translate;
 
 /// Messages to a satellite that may wait for its connection's task; then the sender is told that it is stalled.
 pub(super) const COMMANDS: usize = 64;
@@ -275,14 +276,14 @@ impl Task {
                     self.live.send_modify(|live| live.greeting = Some(greeting));
                 }
                 Output::Heard(heard) => {
-                    let event = self.heard(heard);
+                    let event = translate::heard(&self.satellite, heard, |time| self.map(time));
                     self.waiting.push_back(event);
                 }
                 Output::Control(message) => {
                     if let ToDaemon::Settings(settings) = message {
                         self.keep(settings);
                     }
-                    let event = self.news(message);
+                    let event = translate::news(&self.satellite, message, |time| self.map(time));
                     self.waiting.extend(event);
                 }
             }
@@ -321,6 +322,10 @@ impl Task {
         code.reason().to_owned()
     }
 
+    fn map(&self, time: SatMicros) -> DaemonMicros {
+        self.end.to_daemon(time, self.clock.now())
+    }
+
     fn keep(&self, settings: Settings) {
         let kept = self.owner.upgrade().is_some_and(|owner| {
             let command = Command::SettingsCame(self.satellite.clone(), settings);
@@ -329,76 +334,6 @@ impl Task {
         if !kept {
             tracing::warn!(satellite = %self.satellite, "a change of volume or mute is not kept: the hub is busy");
         }
-    }
-
-    fn heard(&self, heard: Heard) -> HubEvent {
-        let satellite = self.satellite.clone();
-        match heard {
-            Heard::Opened { utterance, opened, preroll_frames } => {
-                HubEvent::Opened { satellite, utterance, opened: self.opening(opened), preroll_frames }
-            }
-            Heard::Frame { utterance, seq, captured, voice, pcm } => HubEvent::Frame {
-                satellite,
-                utterance,
-                seq,
-                captured: self.end.to_daemon(captured, self.clock.now()),
-                voice,
-                samples: to_samples(&pcm),
-            },
-            Heard::Ended { utterance, reason } => {
-                HubEvent::Ended { satellite, utterance, reason: EndReason::Mic(reason) }
-            }
-            Heard::Cut { utterance, cut } => cut_event(satellite, utterance, cut),
-        }
-    }
-
-    fn opening(&self, opened: Opened) -> Opening {
-        match opened {
-            Opened::Wake { phrase, score, sure, enrolled, at } => {
-                Opening::Wake { phrase, score, sure, enrolled, at: self.end.to_daemon(at, self.clock.now()) }
-            }
-            Opened::Button => Opening::Button,
-            Opened::FollowUp => Opening::FollowUp,
-        }
-    }
-
-    fn news(&self, message: ToDaemon) -> Option<HubEvent> {
-        let satellite = self.satellite.clone();
-        let now = self.clock.now();
-        Some(match message {
-            ToDaemon::PlaybackStarted { generation, at } => HubEvent::Playback {
-                satellite,
-                generation,
-                news: PlaybackNews::Started { at: self.end.to_daemon(at, now) },
-            },
-            ToDaemon::SentencePlayed { generation, index } => {
-                HubEvent::Playback { satellite, generation, news: PlaybackNews::Sentence(index) }
-            }
-            ToDaemon::PlaybackDone { generation, at, underruns, cut } => HubEvent::Playback {
-                satellite,
-                generation,
-                news: PlaybackNews::Done { at: self.end.to_daemon(at, now), underruns, cut },
-            },
-            ToDaemon::Settings(settings) => HubEvent::Settings { satellite, settings },
-            ToDaemon::StopPressed => HubEvent::StopPressed { satellite },
-            ToDaemon::Trouble { text } => HubEvent::Trouble { satellite, text },
-            ToDaemon::Hello { .. } | ToDaemon::Ping { .. } | ToDaemon::Bye => return None,
-        })
-    }
-}
-
-/// An utterance that broke off, for the turn driver.
-pub(super) fn cut_event(satellite: SatelliteId, utterance: Utterance, cut: InboxCut) -> HubEvent {
-    HubEvent::Ended {
-        satellite,
-        utterance,
-        reason: EndReason::Cut(match cut {
-            InboxCut::LinkLost => Cut::LinkLost,
-            InboxCut::SatelliteRestarted => Cut::SatelliteRestarted,
-            InboxCut::Broken => Cut::Broken,
-            InboxCut::TooLong => Cut::TooLong,
-            InboxCut::Revoked => Cut::Revoked,
-        }),
     }
 }
 

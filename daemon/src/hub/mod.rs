@@ -3,14 +3,18 @@
 //! [`Hub`] is a handle to one owner task; [`HubTask::run`] is that task, awaited by whoever started it. Events go out
 //! on a bounded channel: while nobody takes them, microphone streams are held back by flow control, pings are still answered.
 
+mod admission;
 mod answer;
 mod connection;
+mod endpoint;
 mod enrolment;
 mod event;
 mod keys;
 mod owner;
 mod peers;
+mod requests;
 mod tls;
+mod translate;
 mod tune;
 
 use std::net::SocketAddr;
@@ -167,7 +171,7 @@ impl Hub {
         let secrets = keys::Secrets::open(&directory)?;
         let path = directory.join("satellites.toml");
         let (table, seen) = watch::channel(Arc::new(peers::Table::read(&path)?));
-        let (endpoint, transport) = owner::endpoint(&config, &provider, &secrets, &seen)?;
+        let (endpoint, transport) = endpoint::open(&config, &provider, &secrets, &seen)?;
         let local = endpoint
             .local_addr()
             .map_err(|error| HubError::Listen { listen: config.listen, reason: error.to_string() })?;

@@ -1,39 +1,34 @@
 //! The owner of the hub's state: the table of satellites, who is connected, the enrolment window. Never waits for a satellite.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::daemon_end::House;
-use jarvis_link::enrol::code::EnrolCode as Code80;
-use jarvis_link::enrol::message::{Refusal, Reply, Request};
-use jarvis_link::enrol::window::{OPEN_US, Window};
-use jarvis_link::enrol::{TOKEN_BYTES, Token};
-use jarvis_link::inbox::{Cut, Heard, Inbox};
+use jarvis_link::enrol::message::{Reply, Request};
+use jarvis_link::enrol::window::Window;
+use jarvis_link::inbox::{Heard, Inbox};
 use jarvis_link::key::PublicKey;
 use jarvis_link::message::{DaemonMicros, Generation, Settings, ToSatellite, Utterance};
 use jarvis_link::transport::Code;
 use quinn::{Connection, Incoming};
-use quinn_proto::HashedConnectionIdGenerator;
 use rustls::crypto::CryptoProvider;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{Id, JoinSet};
 
-use super::connection::{self, COMMANDS, Live, Remains, ToConnection, cut_event, number};
-use super::keys::{Secrets, fingerprint, random};
-use super::peers::{Peer, Table, room};
-use super::{Clock, EnrolCode, HubConfig, HubError, HubEvent, SatelliteStatus, answer, enrolment, tls, tune};
+use super::connection::{self, COMMANDS, Live, Remains, ToConnection, number};
+use super::keys::Secrets;
+use super::peers::{Peer, Table};
+use super::translate::cut_event;
+use super::{Clock, EnrolCode, HubConfig, HubError, HubEvent, SatelliteStatus, answer, endpoint, enrolment, tls};
 
 /// Handshakes at once; further greetings are ignored, and come again.
 const HANDSHAKES_MAX: usize = 32;
 /// Handshakes at once above which an address must first show that it is its own.
 const HANDSHAKES_UNPROVED_MAX: usize = 8;
-/// How long a handshake may take.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(5);
 /// Enrolment connections at once.
 const ENROLMENTS_MAX: usize = 4;
 /// Connections that wait for the events of the one before them to be taken; the oldest is closed.
@@ -61,21 +56,21 @@ pub(super) enum Command {
 
 /// A satellite, connected or not.
 #[derive(Debug)]
-struct Satellite {
-    live: Option<Connected>,
+pub(super) struct Satellite {
+    pub(super) live: Option<Connected>,
     /// `None` while the connection's task has it.
-    inbox: Option<Inbox>,
-    newest: Arc<AtomicU64>,
-    last: Live,
-    last_seen: Option<DaemonMicros>,
+    pub(super) inbox: Option<Inbox>,
+    pub(super) newest: Arc<AtomicU64>,
+    pub(super) last: Live,
+    pub(super) last_seen: Option<DaemonMicros>,
 }
 
 #[derive(Debug)]
-struct Connected {
+pub(super) struct Connected {
     task: Id,
-    connection: Connection,
-    commands: mpsc::Sender<ToConnection>,
-    live: watch::Receiver<Live>,
+    pub(super) connection: Connection,
+    pub(super) commands: mpsc::Sender<ToConnection>,
+    pub(super) live: watch::Receiver<Live>,
 }
 
 enum Done {
@@ -101,8 +96,8 @@ pub(super) struct Owner {
 
 #[derive(Default)]
 pub(super) struct State {
-    window: Window,
-    satellites: HashMap<SatelliteId, Satellite>,
+    pub(super) window: Window,
+    pub(super) satellites: HashMap<SatelliteId, Satellite>,
     tasks: JoinSet<Done>,
     handshakes: usize,
     enrolments: usize,
@@ -185,7 +180,7 @@ impl Owner {
             }
         };
         self.state.handshakes += 1;
-        self.state.tasks.spawn(handshake(incoming, config));
+        self.state.tasks.spawn(async move { Done::Handshake(endpoint::handshake(incoming, config).await) });
     }
 
     fn done(&mut self, id: Id, done: Done) {
@@ -317,233 +312,20 @@ impl Owner {
         }
     }
 
-    fn command(&mut self, command: Command) {
-        match command {
-            Command::Send(id, message, reply) => {
-                let sent = self.send(&id, message);
-                answered(reply, sent);
-            }
-            Command::OpenAnswer(id, generation, reply) => {
-                let opened = self.open_answer(&id, generation);
-                answered(reply, opened);
-            }
-            Command::AnswerFinished { satellite, generation } => {
-                if let Err(error) = self.tell(&satellite, ToConnection::AnswerFinished(generation.0)) {
-                    tracing::debug!(%satellite, %error, "an answer is settled later");
-                }
-            }
-            Command::Settle(id, utterance, reply) => answered(reply, self.settle(&id, utterance)),
-            Command::SetSettings(id, settings, reply) => {
-                let set = self.keep_settings(&id, settings).map(|()| {
-                    if let Err(error) = self.tell(&id, ToConnection::Send(ToSatellite::Settings(settings))) {
-                        tracing::debug!(satellite = %id, %error, "settings wait for the next connection");
-                    }
-                });
-                answered(reply, set);
-            }
-            Command::SettingsCame(id, settings) => {
-                if let Err(error) = self.keep_settings(&id, settings) {
-                    tracing::warn!(satellite = %id, %error, "a change of volume or mute is not kept");
-                }
-            }
-            Command::Satellites(reply) => {
-                let table = self.table.borrow().clone();
-                answered(reply, table.iter().map(|(id, peer)| self.status(id, peer)).collect());
-            }
-            Command::Enrol(name, reply) => {
-                let code = self.enrol(&name);
-                answered(reply, code);
-            }
-            Command::Redeem { request, shown, reply } => {
-                let redeemed = self.redeem(&request, shown);
-                answered(reply, redeemed);
-            }
-            Command::Revoke(id, reply) => {
-                let revoked = self.revoke(&id);
-                answered(reply, revoked);
-            }
-            Command::Shutdown(_) => {}
-        }
-    }
-
-    fn tell(&self, id: &SatelliteId, message: ToConnection) -> Result<(), HubError> {
-        if self.table.borrow().get(id).is_none() {
-            return Err(HubError::Unknown(id.clone()));
-        }
-        let live = self.state.satellites.get(id).and_then(|known| known.live.as_ref());
-        let live = live.filter(|live| live.live.borrow().greeting.is_some());
-        let live = live.ok_or_else(|| HubError::NotConnected(id.clone()))?;
-        live.commands.try_send(message).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => HubError::Stalled(id.clone()),
-            mpsc::error::TrySendError::Closed(_) => HubError::NotConnected(id.clone()),
-        })
-    }
-
-    fn send(&mut self, id: &SatelliteId, message: ToSatellite) -> Result<(), HubError> {
-        if let ToSatellite::CloseMic { utterance, silent: true } = message {
-            self.settle_away(id, utterance);
-        }
-        self.tell(id, ToConnection::Send(message))
-    }
-
-    fn settle(&mut self, id: &SatelliteId, utterance: Utterance) -> Result<(), HubError> {
-        if self.settle_away(id, utterance) {
-            return Ok(());
-        }
-        self.tell(id, ToConnection::Settle(utterance))
-    }
-
-    /// Settles while the satellite is away; it hears of it when it asks where to go on.
-    fn settle_away(&mut self, id: &SatelliteId, utterance: Utterance) -> bool {
-        let known = self.state.satellites.get_mut(id);
-        known.and_then(|known| known.inbox.as_mut()).is_some_and(|inbox| inbox.settle(utterance))
-    }
-
-    fn open_answer(&mut self, id: &SatelliteId, generation: Generation) -> Result<answer::Opening, HubError> {
-        self.tell(id, ToConnection::AnswerBegun(generation.0))?;
-        let known = self.state.satellites.get(id);
-        let (known, live) = known
-            .and_then(|known| Some((known, known.live.as_ref()?)))
-            .ok_or_else(|| HubError::NotConnected(id.clone()))?;
-        if known.newest.fetch_max(generation.0, Ordering::Relaxed) >= generation.0 {
-            return Err(HubError::StaleGeneration(generation));
-        }
-        Ok(answer::Opening { connection: live.connection.clone(), newest: known.newest.clone() })
-    }
-
-    fn keep_settings(&mut self, id: &SatelliteId, settings: Settings) -> Result<(), HubError> {
-        let mut table = Table::clone(&self.table.borrow());
-        let peer = *table.get(id).ok_or_else(|| HubError::Unknown(id.clone()))?;
-        if peer.settings != settings {
-            table.put(id.clone(), Peer { settings, ..peer });
-            self.publish(table)?;
-        }
-        Ok(())
-    }
-
-    fn enrol(&mut self, name: &str) -> Result<EnrolCode, HubError> {
-        let id = room(name)?;
-        self.reread()?;
-        if !self.table.borrow().has_room_for(&id) {
-            return Err(HubError::TooMany);
-        }
-        let token = Token(random::<TOKEN_BYTES>()?);
-        let code = Code80 { address: self.advertised()?, fingerprint: fingerprint(self.secrets.public), token };
-        self.state.window.open(id.0.clone(), token, self.clock.now());
-        tracing::info!(room = %id, "enrolment is open");
-        Ok(EnrolCode { code: code.to_text(), room: id.0, valid_for: Duration::from_micros(OPEN_US) })
-    }
-
-    fn redeem(&mut self, request: &Request, shown: PublicKey) -> Reply {
-        let room = match self.state.window.redeem(request, shown, self.clock.now()) {
-            Ok(room) => room,
-            Err(refusal) => {
-                tracing::warn!(%refusal, "enrolment refused");
-                return Reply::Refused(refusal);
-            }
-        };
-        let id = SatelliteId(room.clone());
-        let mut table = Table::clone(&self.table.borrow());
-        if table.by_key(shown).is_some_and(|holder| *holder != id) {
-            return Reply::Refused(Refusal::WrongKey);
-        }
-        let settings = Settings { volume_percent: self.config.volume_percent.min(100), muted: false };
-        let replaced = table.get(&id).is_some_and(|peer| peer.key != shown);
-        table.put(id.clone(), Peer { key: shown, settings });
-        if let Err(error) = self.publish(table) {
-            tracing::error!(%error, "enrolment");
-            return Reply::Refused(Refusal::NotWritten);
-        }
-        if replaced {
-            self.close(&id, Code::Revoked);
-        }
-        tracing::info!(satellite = %id, key = %fingerprint(shown), "enrolled");
-        Reply::Enrolled { room }
-    }
-
-    fn revoke(&mut self, id: &SatelliteId) -> Result<bool, HubError> {
-        self.reread()?;
-        let mut table = Table::clone(&self.table.borrow());
-        let was = table.remove(id);
-        if was {
-            self.publish(table)?;
-            tracing::info!(satellite = %id, "revoked");
-        }
-        self.close(id, Code::Revoked);
-        self.forget(id);
-        Ok(was)
-    }
-
-    /// Takes changes that somebody made to the file by hand, and closes those that are not on it any more.
-    fn reread(&mut self) -> Result<(), HubError> {
-        let table = Table::read(&self.path)?;
-        let gone: Vec<SatelliteId> = {
-            let before = self.table.borrow();
-            let changed = before.iter().filter(|(id, peer)| table.get(id).is_none_or(|now| now.key != peer.key));
-            changed.map(|(id, _)| id.clone()).collect()
-        };
-        self.table.send_replace(Arc::new(table));
-        for id in gone {
-            self.close(&id, Code::Revoked);
-        }
-        Ok(())
-    }
-
-    fn publish(&mut self, table: Table) -> Result<(), HubError> {
-        table.write(&self.path)?;
-        self.table.send_replace(Arc::new(table));
-        Ok(())
-    }
-
-    fn close(&mut self, id: &SatelliteId, code: Code) {
+    pub(super) fn close(&mut self, id: &SatelliteId, code: Code) {
         if let Some(live) = self.state.satellites.get(id).and_then(|known| known.live.as_ref()) {
             live.connection.close(number(code), code.reason().as_bytes());
         }
         self.drop_arrivals(id, code);
     }
 
-    fn drop_arrivals(&mut self, id: &SatelliteId, code: Code) {
+    pub(super) fn drop_arrivals(&mut self, id: &SatelliteId, code: Code) {
         self.state.arrivals.retain(|(arrived, connection)| {
             if arrived == id {
                 connection.close(number(code), code.reason().as_bytes());
             }
             arrived != id
         });
-    }
-
-    /// Forgets a satellite that is not enrolled any more, unless its connection's task is yet to end.
-    fn forget(&mut self, id: &SatelliteId) {
-        let enrolled = self.table.borrow().get(id).is_some();
-        if enrolled || self.state.satellites.get(id).is_none_or(|known| known.inbox.is_none()) {
-            return;
-        }
-        if let Some(mut inbox) = self.state.satellites.remove(id).and_then(|known| known.inbox) {
-            let cut = inbox.cut_all(Cut::Revoked);
-            self.tell_cut(id, cut);
-        }
-    }
-
-    fn status(&self, id: &SatelliteId, peer: &Peer) -> SatelliteStatus {
-        let known = self.state.satellites.get(id);
-        let connected = known.and_then(|known| known.live.as_ref());
-        let live = connected.map(|connected| connected.live.borrow().clone());
-        let connected = live.as_ref().is_some_and(|live| live.greeting.is_some());
-        let live = live.filter(|live| live.greeting.is_some());
-        let live = live.or_else(|| known.map(|known| known.last.clone())).unwrap_or_default();
-        let (software, echo_cancelled) =
-            live.greeting.map(|greeting| (greeting.software, greeting.echo_cancelled)).unwrap_or_default();
-        SatelliteStatus {
-            id: id.clone(),
-            room: id.0.clone(),
-            connected,
-            software,
-            echo_cancelled,
-            rtt_ms: live.rtt_us.filter(|_| connected).map(|us| us as f32 / 1000.0),
-            clock_offset_us: live.clock_offset_us.filter(|_| connected),
-            key_fingerprint: fingerprint(peer.key).to_string(),
-            last_seen: if connected { Some(self.clock.now()) } else { known.and_then(|known| known.last_seen) },
-            settings: peer.settings,
-        }
     }
 
     /// When the first utterance of a satellite that is away is given up.
@@ -565,34 +347,12 @@ impl Owner {
         }
     }
 
-    fn tell_cut(&mut self, id: &SatelliteId, cut: Vec<Heard>) {
+    pub(super) fn tell_cut(&mut self, id: &SatelliteId, cut: Vec<Heard>) {
         for heard in cut {
             if let Heard::Cut { utterance, cut } = heard {
                 self.state.waiting.push_back(cut_event(id.clone(), utterance, cut));
             }
         }
-    }
-
-    /// The address that goes into codes.
-    fn advertised(&self) -> Result<SocketAddr, HubError> {
-        let failed = |error: std::io::Error| HubError::Listen {
-            listen: self.config.listen,
-            reason: format!(
-                "which of this machine's addresses satellites reach it at is not known ({error}): set `advertise` in [link]"
-            ),
-        };
-        if let Some(advertise) = self.config.advertise {
-            return Ok(advertise);
-        }
-        let bound = self.endpoint.local_addr().map_err(failed)?;
-        if !bound.ip().is_unspecified() {
-            return Ok(bound);
-        }
-        // Nothing is sent: connecting a UDP socket only chooses the source address of the default route.
-        let outward = UdpSocket::bind(("0.0.0.0", 0)).map_err(failed)?;
-        outward.connect(("192.0.2.1", 9)).map_err(failed)?;
-        let ip: IpAddr = outward.local_addr().map_err(failed)?.ip();
-        Ok(SocketAddr::new(ip, bound.port()))
     }
 
     async fn goodbye(&mut self) {
@@ -613,55 +373,4 @@ impl Owner {
         }
         self.state.tasks.shutdown().await;
     }
-}
-
-fn answered<T>(reply: Answer<T>, value: T) {
-    if reply.send(value).is_err() {
-        tracing::debug!("whoever asked the hub has gone");
-    }
-}
-
-async fn handshake(incoming: Incoming, config: quinn::ServerConfig) -> Done {
-    let address = incoming.remote_address();
-    let connecting = match incoming.accept_with(Arc::new(config)) {
-        Ok(connecting) => connecting,
-        Err(error) => {
-            tracing::debug!(%address, %error, "a connection was not taken");
-            return Done::Handshake(None);
-        }
-    };
-    let connection = match tokio::time::timeout(HANDSHAKE_LIMIT, connecting).await {
-        Ok(Ok(connection)) => connection,
-        Ok(Err(error)) => {
-            tracing::info!(%address, %error, "a peer was turned away");
-            return Done::Handshake(None);
-        }
-        Err(_) => return Done::Handshake(None),
-    };
-    let peer = tls::peer(&connection);
-    if peer.is_none() {
-        connection.close(number(Code::Protocol), b"");
-    }
-    Done::Handshake(peer.map(|(purpose, key)| (connection, purpose, key)))
-}
-
-/// Opens the endpoint with the keys that are kept across restarts.
-pub(super) fn endpoint(
-    config: &HubConfig,
-    provider: &Arc<CryptoProvider>,
-    secrets: &Secrets,
-    table: &watch::Receiver<Arc<Table>>,
-) -> Result<(quinn::Endpoint, Arc<quinn::TransportConfig>), HubError> {
-    let failed = |reason: String| HubError::Listen { listen: config.listen, reason };
-    let transport = Arc::new(tune::transport());
-    let crypto =
-        tls::server_config(provider, &secrets.certified, table, false).map_err(|error| failed(error.to_string()))?;
-    let mut server = quinn::ServerConfig::with_crypto(Arc::new(crypto));
-    server.transport_config(transport.clone());
-    let mut quic = quinn::EndpointConfig::new(Arc::new(secrets.reset.clone()));
-    let key = secrets.connection_id;
-    quic.cid_generator(move || Box::new(HashedConnectionIdGenerator::from_key(key)));
-    let socket = UdpSocket::bind(config.listen).map_err(|error| failed(error.to_string()))?;
-    let endpoint = quinn::Endpoint::new(quic, Some(server), socket, Arc::new(quinn::TokioRuntime));
-    Ok((endpoint.map_err(|error| failed(error.to_string()))?, transport))
 }

@@ -1,31 +1,26 @@
 //! The link's owner task: moves bytes between QUIC and [`SatelliteEnd`], which decides.
 
 use std::collections::VecDeque;
-use std::future::{Future, pending};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jarvis_link::answer::{AnswerStream, Piece, Verdict};
 use jarvis_link::frame::{Decoder, encode};
-use jarvis_link::message::{
-    Answer, Generation, MIC_FRAME_BYTES, MicEnd, Opened, SatMicros, ToDaemon, ToSatellite, Utterance,
-};
+use jarvis_link::message::{Generation, MIC_FRAME_BYTES, MicEnd, Opened, SatMicros, ToDaemon, Utterance};
 use jarvis_link::outbox::MicOut;
 use jarvis_link::satellite_end::{Input, Output, SatelliteEnd};
 use jarvis_link::transport::{Code, SERVER_NAME, priority};
-use quinn::{Chunk, Connection, ConnectionError, ReadError, RecvStream, SendStream, VarInt, WriteError};
+use quinn::{Chunk, ConnectionError, ReadError, WriteError};
 use tokio::sync::{Notify, mpsc};
 
 use super::files::Daemon;
+use super::line::{AnswerReader, Happened, Line, Mic, Session, Which, is_refusal, number};
 use super::{AnswerEvent, NetEvent};
 
 /// Events waiting for the session above which nothing more is read off the network: a flooding daemon is held back by flow control.
 const EVENTS_WAITING_MAX: usize = 64;
 /// Bytes of control messages that may wait to be sent; the link is dead if there are more.
 const OUTGOING_BYTES_MAX: usize = 64 * 1024;
-/// Bytes taken off a stream at once.
-const CHUNK_BYTES: usize = 4096;
 /// Shortest sleep: a deadline that cannot be met yet must not spin.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 /// How long the goodbye may take.
@@ -51,55 +46,6 @@ impl Clock {
     pub(super) fn now(self) -> SatMicros {
         SatMicros(u64::try_from(self.zero.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
-}
-
-type Dial = Pin<Box<dyn Future<Output = Result<(Connection, SendStream, RecvStream), ConnectionError>> + Send>>;
-
-enum Line {
-    Down,
-    Dialling(Dial),
-    Up(Box<Session>),
-}
-
-struct Session {
-    connection: Connection,
-    send: SendStream,
-    receive: RecvStream,
-    decoder: Decoder<ToSatellite>,
-    outgoing: VecDeque<u8>,
-    mic: Mic,
-    /// The answer that is heard, and one whose first frame is yet to come.
-    current: Option<AnswerReader>,
-    fresh: Option<AnswerReader>,
-}
-
-enum Mic {
-    Idle,
-    Opening,
-    Open { stream: SendStream, unsent: Vec<u8> },
-}
-
-struct AnswerReader {
-    stream: RecvStream,
-    decoder: Decoder<Answer>,
-    state: AnswerStream,
-}
-
-enum Which {
-    Current,
-    Fresh,
-}
-
-/// What happened on the line.
-enum Happened {
-    Dialled(Result<(Connection, SendStream, RecvStream), ConnectionError>),
-    Closed(ConnectionError),
-    ControlWritten(Result<usize, WriteError>),
-    ControlRead(Result<Option<Chunk>, ReadError>),
-    MicOpened(Result<SendStream, ConnectionError>),
-    MicWritten(Result<usize, WriteError>),
-    AnswerOpened(Result<RecvStream, ConnectionError>),
-    AnswerRead(Which, Result<Option<Chunk>, ReadError>),
 }
 
 pub(super) struct Driver {
@@ -440,86 +386,6 @@ impl Driver {
         if tokio::time::timeout(GOODBYE_LIMIT, self.endpoint.wait_idle()).await.is_err() {
             tracing::debug!("the socket was closed early");
         }
-    }
-}
-
-impl Line {
-    fn closed(&self) -> Option<ConnectionError> {
-        match self {
-            Self::Up(session) => session.connection.close_reason(),
-            Self::Down | Self::Dialling(_) => None,
-        }
-    }
-
-    /// The next thing that happens. Cancel-safe: nothing is lost where it is dropped before it is ready.
-    async fn happened(&mut self, reading: bool) -> Happened {
-        match self {
-            Self::Down => pending().await,
-            Self::Dialling(dial) => Happened::Dialled(dial.await),
-            Self::Up(session) => session.happened(reading).await,
-        }
-    }
-}
-
-impl Session {
-    async fn happened(&mut self, reading: bool) -> Happened {
-        let Self { connection, send, receive, outgoing, mic, current, fresh, .. } = self;
-        let (opening, writing) = match mic {
-            Mic::Idle => (false, None),
-            Mic::Opening => (true, None),
-            Mic::Open { stream, unsent } => (false, (!unsent.is_empty()).then_some((stream, unsent))),
-        };
-        tokio::select! {
-            error = connection.closed() => Happened::Closed(error),
-            written = send.write(outgoing.as_slices().0), if !outgoing.is_empty() => Happened::ControlWritten(written),
-            stream = connection.open_uni(), if opening => Happened::MicOpened(stream),
-            written = write(writing) => Happened::MicWritten(written),
-            read = receive.read_chunk(CHUNK_BYTES, true), if reading => Happened::ControlRead(read),
-            stream = connection.accept_uni(), if reading => Happened::AnswerOpened(stream),
-            read = read(fresh.as_mut()), if reading => Happened::AnswerRead(Which::Fresh, read),
-            read = read(current.as_mut()), if reading => Happened::AnswerRead(Which::Current, read),
-        }
-    }
-}
-
-impl AnswerReader {
-    fn refuse(&mut self) {
-        if self.stream.stop(number(Code::Unwanted)).is_err() {
-            tracing::trace!("the answer's stream is closed already");
-        }
-    }
-}
-
-async fn write(writing: Option<(&mut SendStream, &mut Vec<u8>)>) -> Result<usize, WriteError> {
-    match writing {
-        Some((stream, unsent)) => stream.write(unsent).await,
-        None => pending().await,
-    }
-}
-
-async fn read(reader: Option<&mut AnswerReader>) -> Result<Option<Chunk>, ReadError> {
-    match reader {
-        Some(reader) => reader.stream.read_chunk(CHUNK_BYTES, true).await,
-        None => pending().await,
-    }
-}
-
-fn number(code: Code) -> VarInt {
-    VarInt::from_u32(code as u32)
-}
-
-/// Whether the daemon (or we) will not have it, so that dialling again at once is of no use.
-fn is_refusal(error: &ConnectionError) -> bool {
-    /// TLS alerts travel as these error codes (RFC 9001, 4.8).
-    const CRYPTO_ERRORS: std::ops::RangeInclusive<u64> = 0x100..=0x1ff;
-    match error {
-        ConnectionError::TransportError(error) => CRYPTO_ERRORS.contains(&u64::from(error.code)),
-        ConnectionError::ConnectionClosed(close) => CRYPTO_ERRORS.contains(&u64::from(close.error_code)),
-        ConnectionError::ApplicationClosed(close) => matches!(
-            Code::from_number(close.error_code.into_inner()),
-            Some(Code::Revoked | Code::Version | Code::Flood | Code::Replaced)
-        ),
-        _ => false,
     }
 }
 

@@ -6,6 +6,7 @@
 mod driver;
 mod enrol;
 mod files;
+mod line;
 mod tls;
 mod tune;
 
