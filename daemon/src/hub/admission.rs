@@ -112,7 +112,7 @@ impl Owner {
         }
         if let Some(mut inbox) = self.state.satellites.remove(id).and_then(|known| known.inbox) {
             let cut = inbox.cut_all(Cut::Revoked);
-            self.tell_cut(id, cut);
+            self.tell_ended(id, cut);
         }
     }
 

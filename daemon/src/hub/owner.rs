@@ -22,8 +22,9 @@ use tokio::task::{Id, JoinSet};
 use super::connection::{self, COMMANDS, Live, Remains, ToConnection, number};
 use super::keys::Secrets;
 use super::peers::{Peer, Table};
-use super::translate::cut_event;
-use super::{Clock, EnrolCode, HubConfig, HubError, HubEvent, SatelliteStatus, answer, endpoint, enrolment, tls};
+use super::{
+    Clock, EnrolCode, HubConfig, HubError, HubEvent, SatelliteStatus, answer, endpoint, enrolment, tls, translate,
+};
 
 /// Handshakes at once; further greetings are ignored, and come again.
 const HANDSHAKES_MAX: usize = 32;
@@ -343,16 +344,15 @@ impl Owner {
             }
         }
         for (id, cut) in lost {
-            self.tell_cut(&id, cut);
+            self.tell_ended(&id, cut);
         }
     }
 
-    pub(super) fn tell_cut(&mut self, id: &SatelliteId, cut: Vec<Heard>) {
-        for heard in cut {
-            if let Heard::Cut { utterance, cut } = heard {
-                self.state.waiting.push_back(cut_event(id.clone(), utterance, cut));
-            }
-        }
+    /// Tells of utterances of a satellite that is away; nothing but their end can become of them.
+    pub(super) fn tell_ended(&mut self, id: &SatelliteId, heard: impl IntoIterator<Item = Heard>) {
+        let now = self.clock.now();
+        let events = heard.into_iter().map(|heard| translate::heard(id, heard, |_| now));
+        self.state.waiting.extend(events);
     }
 
     async fn goodbye(&mut self) {

@@ -91,8 +91,12 @@ impl Owner {
 
     /// Settles while the satellite is away; it hears of it when it asks where to go on.
     fn settle_away(&mut self, id: &SatelliteId, utterance: Utterance) -> bool {
-        let known = self.state.satellites.get_mut(id);
-        known.and_then(|known| known.inbox.as_mut()).is_some_and(|inbox| inbox.settle(utterance))
+        let Some(inbox) = self.state.satellites.get_mut(id).and_then(|known| known.inbox.as_mut()) else {
+            return false;
+        };
+        let taken = inbox.settle(utterance);
+        self.tell_ended(id, taken.heard);
+        taken.ack.is_some()
     }
 
     fn open_answer(&mut self, id: &SatelliteId, generation: Generation) -> Result<answer::Opening, HubError> {

@@ -56,7 +56,7 @@ pub(super) fn news(
 }
 
 /// An utterance that broke off, for the turn driver.
-pub(super) fn cut_event(satellite: SatelliteId, utterance: Utterance, cut: InboxCut) -> HubEvent {
+fn cut_event(satellite: SatelliteId, utterance: Utterance, cut: InboxCut) -> HubEvent {
     HubEvent::Ended {
         satellite,
         utterance,

@@ -124,9 +124,7 @@ impl DaemonEnd {
             State::Up { alive } => {
                 alive.heard(now.0);
                 let taken = self.inbox.handle(stream, frame, now);
-                self.outputs
-                    .extend(taken.ack.map(|(utterance, next)| Output::Send(ToSatellite::Ack { utterance, next })));
-                self.outputs.extend(taken.heard.map(Output::Heard));
+                self.take(taken.ack, taken.heard);
                 taken.stop
             }
             State::Greeting { .. } => {
@@ -147,9 +145,8 @@ impl DaemonEnd {
 
     /// The utterance is done with, and the satellite may forget it.
     pub fn settle(&mut self, utterance: Utterance) {
-        if self.inbox.settle(utterance) {
-            self.send(ToSatellite::Ack { utterance, next: SETTLED });
-        }
+        let taken = self.inbox.settle(utterance);
+        self.take(taken.ack, taken.heard);
     }
 
     /// The newest utterance that began: what an answer that begins now is an answer to.
@@ -237,6 +234,13 @@ impl DaemonEnd {
     /// The utterances, for the next connection.
     pub fn into_inbox(self) -> Inbox {
         self.inbox
+    }
+
+    fn take(&mut self, ack: Option<(Utterance, u32)>, heard: Option<Heard>) {
+        if let Some((utterance, next)) = ack {
+            self.send(ToSatellite::Ack { utterance, next });
+        }
+        self.outputs.extend(heard.map(Output::Heard));
     }
 
     fn greeted(&mut self, greeting: Greeting, run: u64, now: DaemonMicros) {

@@ -170,14 +170,17 @@ impl Inbox {
         }
     }
 
-    /// The utterance is done with. False: it is not known.
-    pub fn settle(&mut self, utterance: Utterance) -> bool {
-        match self.entry(utterance) {
-            Some(entry) => {
-                entry.state = State::Settled;
-                true
-            }
-            None => false,
+    /// The utterance is done with: if it is known, that is to be acknowledged, and one that was open has ended.
+    pub fn settle(&mut self, utterance: Utterance) -> Taken {
+        let Some(entry) = self.entry(utterance) else {
+            return Taken::default();
+        };
+        let was_open = entry.state == State::Open;
+        entry.state = State::Settled;
+        Taken {
+            heard: was_open.then_some(Heard::Ended { utterance, reason: MicEnd::Closed }),
+            ack: Some((utterance, SETTLED)),
+            stop: was_open,
         }
     }
 

@@ -268,3 +268,88 @@ impl Kept {
         Some((MicOut::Write(end), Progress::Finishing))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SatMicros = SatMicros(1);
+
+    fn said(outbox: &mut Outbox, utterance: u64, frames: u32) {
+        let utterance = Utterance(utterance);
+        outbox.begin(utterance, Opened::Button, 0, NOW).unwrap();
+        for _ in 0..frames {
+            outbox.frame(utterance, NOW, 0, Box::new([0; MIC_FRAME_BYTES]), NOW).unwrap();
+        }
+        outbox.end(utterance, MicEnd::Released, NOW).unwrap();
+    }
+
+    /// Everything there is to write now, one letter each.
+    fn written(outbox: &mut Outbox, now: SatMicros) -> alloc::string::String {
+        core::iter::from_fn(|| outbox.poll(now))
+            .map(|out| match out {
+                MicOut::Open(_) => '(',
+                MicOut::Write(Mic::Start { .. }) => 's',
+                MicOut::Write(Mic::Frame { .. }) => 'f',
+                MicOut::Write(Mic::End { .. }) => 'e',
+                MicOut::Finish => ')',
+                MicOut::Abandon => '!',
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_resend_waits_for_where_to_go_on_and_not_for_ever() {
+        let mut outbox = Outbox::default();
+        said(&mut outbox, 1, 4);
+        assert_eq!(written(&mut outbox, NOW), "(sffffe)");
+        outbox.lost();
+        assert_eq!(written(&mut outbox, NOW), "(s");
+        outbox.ack(Utterance(1), 3);
+        assert_eq!(written(&mut outbox, NOW), "fe)");
+        outbox.lost();
+        assert_eq!(written(&mut outbox, NOW), "(s");
+        let until = outbox.poll_timeout().unwrap();
+        assert_eq!(written(&mut outbox, until), "ffffe)");
+        outbox.lost();
+        assert_eq!(written(&mut outbox, NOW), "(s");
+        outbox.ack(Utterance(1), 99);
+        assert_eq!(written(&mut outbox, NOW), "ffffe)", "an acknowledgement of what was never sent counts for nothing");
+    }
+
+    #[test]
+    fn what_is_settled_stopped_or_stale_is_not_sent_again() {
+        let mut outbox = Outbox::default();
+        said(&mut outbox, 1, 1);
+        assert_eq!(written(&mut outbox, NOW), "(sfe)");
+        outbox.ack(Utterance(1), SETTLED);
+        assert!(outbox.is_empty());
+        said(&mut outbox, 2, 1);
+        assert_eq!(outbox.poll(NOW), Some(MicOut::Open(Utterance(2))));
+        outbox.stopped();
+        assert!(outbox.is_empty());
+        said(&mut outbox, 3, 1);
+        assert_eq!(outbox.poll(NOW), Some(MicOut::Open(Utterance(3))));
+        assert_eq!(written(&mut outbox, SatMicros(NOW.0 + KEEP_US + 1)), "!");
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn it_stays_within_its_bounds() {
+        let mut outbox = Outbox::default();
+        for utterance in 1..=6 {
+            said(&mut outbox, utterance, 10);
+        }
+        assert_eq!(outbox.len(), KEPT_MAX);
+        said(&mut outbox, 7, FRAMES_MAX);
+        said(&mut outbox, 8, FRAMES_MAX);
+        assert_eq!((outbox.len(), outbox.frames_kept()), (2, FRAMES_KEPT_MAX));
+        let utterance = Utterance(9);
+        outbox.begin(utterance, Opened::Button, 0, NOW).unwrap();
+        let mut frame = || outbox.frame(utterance, NOW, 0, Box::new([0; MIC_FRAME_BYTES]), NOW);
+        assert!((0..FRAMES_MAX).all(|_| frame().is_ok()));
+        assert_eq!(frame(), Err(NotOpen), "one frame too many");
+        assert_eq!(outbox.end(utterance, MicEnd::Closed, NOW), Err(NotOpen), "it has ended as too long");
+        assert_eq!(outbox.begin(utterance, Opened::Button, 0, NOW), Err(NotOpen), "utterances count up");
+    }
+}

@@ -15,7 +15,7 @@ pub const INITIAL_RTT_MS: u64 = 100;
 /// Silence after which QUIC itself gives up, in milliseconds: a backstop behind [`crate::liveness`].
 pub const IDLE_MS: u32 = 10_000;
 /// Bytes a stream may carry that its reader has not taken.
-pub const STREAM_RECEIVE_BYTES: u32 = 256 * 1024;
+pub const STREAM_RECEIVE_BYTES: u32 = 96 * 1024;
 /// Bytes a connection may carry that its reader has not taken.
 pub const CONNECTION_RECEIVE_BYTES: u32 = 512 * 1024;
 /// Bytes that may wait to be sent on a connection.
@@ -24,6 +24,9 @@ pub const SEND_BYTES: u64 = 256 * 1024;
 pub const UNI_STREAMS: u32 = 4;
 /// Bidirectional streams a satellite may have open at once: the control stream, or enrolment's.
 pub const BIDI_STREAMS: u32 = 1;
+
+// Sound that nobody takes must leave room for pings, or the link would be found dead for it.
+const _: () = assert!((UNI_STREAMS + BIDI_STREAMS) * STREAM_RECEIVE_BYTES <= CONNECTION_RECEIVE_BYTES);
 
 /// Stream priorities: higher goes first.
 pub mod priority {

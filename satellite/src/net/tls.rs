@@ -108,3 +108,28 @@ impl ServerCertVerifier for Pinned {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jarvis_link::key::KEY_BYTES;
+
+    use super::*;
+
+    #[test]
+    fn a_pinned_key_is_good_at_any_date_and_no_other_ever_is() {
+        let daemon = PublicKey([5; KEY_BYTES]);
+        let name = ServerName::try_from("anything.example").unwrap();
+        for pin in [Pin::Key(daemon), Pin::Fingerprint(fingerprint(daemon))] {
+            let pinned = Pinned { provider: Arc::new(rustls::crypto::ring::default_provider()), pin };
+            for seconds in [0, 1_800_000_000, u64::from(u32::MAX) * 60] {
+                let now = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+                let judged = |key: &[u8]| pinned.verify_server_cert(&CertificateDer::from(key), &[], &name, &[], now);
+                assert!(judged(&daemon.to_spki()).is_ok());
+                assert!(judged(&PublicKey([6; KEY_BYTES]).to_spki()).is_err());
+                assert!(judged(&[]).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Keys and a verifier that takes any daemon.
+
+use std::sync::Arc;
+
+use jarvis_link::key::PublicKey;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SigningKey};
+use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+
+pub struct Key {
+    pub signing: Arc<dyn SigningKey>,
+    pub public: PublicKey,
+}
+
+impl Key {
+    pub fn from_pkcs8(bytes: &[u8]) -> Self {
+        let signing = rustls::crypto::ring::sign::any_eddsa_type(&PrivatePkcs8KeyDer::from(bytes)).unwrap();
+        let public = PublicKey::from_spki(&signing.public_key().unwrap()).unwrap();
+        Self { signing, public }
+    }
+
+    pub fn new() -> Self {
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        Self::from_pkcs8(&pair.serialize_der())
+    }
+
+    /// Shows `shown`, signs with this one.
+    pub fn showing(&self, shown: PublicKey) -> Arc<CertifiedKey> {
+        Arc::new(CertifiedKey::new(vec![CertificateDer::from(shown.to_spki().to_vec())], self.signing.clone()))
+    }
+}
+
+#[derive(Debug)]
+pub struct Anybody;
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}

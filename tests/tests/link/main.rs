@@ -1,0 +1,11 @@
+//! The link over real QUIC on loopback: both ends as they run in the house, and peers that mean harm.
+
+mod enrolment;
+mod floods;
+mod garbage;
+mod hostile;
+mod house;
+mod keys;
+mod outages;
+mod relay;
+mod speech;
