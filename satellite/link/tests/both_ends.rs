@@ -1,4 +1,5 @@
 //! Both ends against each other on a virtual clock, over a network that breaks off and a daemon that is restarted, by a seed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 mod simulation;
 

@@ -1,4 +1,5 @@
 //! The enrolment code as people carry it.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::net::SocketAddr;
 

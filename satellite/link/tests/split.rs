@@ -1,4 +1,5 @@
 //! Frames: any split of the input gives the same messages; no input panics, and none makes the decoder hold more than its bound.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use jarvis_link::frame::{Decoder, FrameError, Message, PREFIX_BYTES, encode};
 use jarvis_link::message::{

@@ -211,7 +211,8 @@ impl World {
         if !self.mended {
             return;
         }
-        while let Some((_, connection, parcel)) = self.network.pop_front_if(|(at, ..)| *at <= self.now) {
+        while self.network.front().is_some_and(|(at, ..)| *at <= self.now) {
+            let Some((_, connection, parcel)) = self.network.pop_front() else { return };
             if connection == self.connection {
                 self.arrive(parcel);
             }
