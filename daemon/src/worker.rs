@@ -138,12 +138,11 @@ impl Worker {
             if let Some(event) = frames::take(&mut self.received)? {
                 return Ok(event);
             }
-            let mut piece = [0; READ_BYTES];
+            self.received.reserve(READ_BYTES);
             let mut words = [0; 512];
             tokio::select! {
-                read = self.stdout.read(&mut piece) => match read {
-                    Ok(0) | Err(_) => return Err(self.ended().await),
-                    Ok(n) => self.received.extend_from_slice(&piece[..n]),
+                read = self.stdout.read_buf(&mut self.received) => if !matches!(read, Ok(1..)) {
+                    return Err(self.ended().await);
                 },
                 read = read_stderr(&mut self.stderr, &mut words) => match read {
                     0 => self.stderr = None,

@@ -85,7 +85,7 @@ pub struct WakeConfig {
 
 impl Default for WakeConfig {
     fn default() -> Self {
-        Self { built_in: true, learnt: true, threshold: 0.55, sure: 0.65 }
+        Self { built_in: true, learnt: true, threshold: 0.55, sure: 0.7 }
     }
 }
 

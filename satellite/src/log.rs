@@ -1,5 +1,7 @@
 //! Logging: to standard error, where systemd's journal takes it.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 
 /// What is logged unless `JARVIS_LOG` says otherwise.
@@ -12,6 +14,7 @@ pub fn start(filter: Option<&str>) {
     let bad = parsed.is_err();
     let subscriber = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_env_filter(parsed.unwrap_or_else(|_| EnvFilter::new(DEFAULT)))
         .finish();
     if tracing::subscriber::set_global_default(subscriber).is_err() {

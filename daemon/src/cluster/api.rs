@@ -17,16 +17,12 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::NODES_MAX;
 use super::wire::Envelope;
-use super::{ClusterConfig, NodeHealth, SetupError, now, pin};
+use super::{ClusterConfig, Limits, NodeHealth, SetupError, now, pin};
 
-/// A node that has not answered by then is late, and the next one is asked beside it.
-const LATE: Duration = Duration::from_millis(300);
 /// Nodes asked for one answer.
 const ATTEMPTS_MAX: usize = 3;
 /// A node that failed or was late is asked last for so long.
 const SHUNNED: Duration = Duration::from_secs(10);
-/// The longest a connection to a node may take to open.
-const CONNECT_LIMIT: Duration = Duration::from_millis(800);
 /// The longest answer read: `/cluster/resources` of 5,000 guests is 2 MiB.
 const BODY_MAX: usize = 4 << 20;
 /// The longest part of a node's own words that is kept.
@@ -50,6 +46,7 @@ impl ApiError {
 /// The nodes' API.
 pub(super) struct Api {
     endpoints: Vec<Endpoint>,
+    late: Duration,
 }
 
 struct Endpoint {
@@ -68,7 +65,7 @@ struct State {
 }
 
 impl Api {
-    pub(super) fn new(config: &ClusterConfig) -> Result<Self, SetupError> {
+    pub(super) fn new(config: &ClusterConfig, limits: Limits) -> Result<Self, SetupError> {
         if config.nodes.len() > NODES_MAX {
             return Err(SetupError(format!(
                 "[cluster] names {} nodes; at most {NODES_MAX} are asked",
@@ -76,7 +73,7 @@ impl Api {
             )));
         }
         if config.nodes.is_empty() {
-            return Ok(Self { endpoints: Vec::new() });
+            return Ok(Self { endpoints: Vec::new(), late: limits.late });
         }
         let file = config.token_file.as_deref().ok_or_else(|| {
             SetupError("[cluster] names nodes but no token_file; docs/cluster.md says how to make a token".to_owned())
@@ -96,7 +93,7 @@ impl Api {
                     .no_proxy()
                     .redirect(reqwest::redirect::Policy::none())
                     .referer(false)
-                    .connect_timeout(CONNECT_LIMIT)
+                    .connect_timeout(limits.view())
                     .tcp_nodelay(true)
                     .default_headers(headers.clone())
                     .build()
@@ -109,7 +106,7 @@ impl Api {
                 })
             })
             .collect::<Result<_, SetupError>>()?;
-        Ok(Self { endpoints })
+        Ok(Self { endpoints, late: limits.late })
     }
 
     /// The nodes configured, in their order.
@@ -132,7 +129,7 @@ impl Api {
                 latest = Some(endpoint);
                 asked.push(endpoint.get(path, deadline));
             }
-            match timeout(LATE, asked.next()).await {
+            match timeout(self.late, asked.next()).await {
                 Ok(Some(Ok(data))) => return Ok(data),
                 Ok(Some(Err(error))) if error.last_word => return Err(error),
                 Ok(Some(Err(error))) => failures.push(error),
@@ -337,11 +334,12 @@ mod tests {
             }],
             ..ClusterConfig::default()
         };
-        assert!(Api::new(&config).is_err(), "a token is needed");
+        let limits = super::super::Limits::default();
+        assert!(Api::new(&config, limits).is_err(), "a token is needed");
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("token");
         std::fs::write(&file, "jarvis@pve!reader=c0ffee\n").unwrap();
-        let api = Api::new(&ClusterConfig { token_file: Some(file), ..config }).unwrap();
+        let api = Api::new(&ClusterConfig { token_file: Some(file), ..config }, limits).unwrap();
         let cases = [
             (401, "", GapReason::Forbidden),
             (403, "Permission check failed (/, Sys.Audit)", GapReason::Forbidden),

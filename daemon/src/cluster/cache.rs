@@ -11,12 +11,10 @@ use tokio::time::Instant;
 
 /// Answers kept; where more are fresh, all are dropped.
 const ENTRIES_MAX: usize = 512;
-/// A question that took longer than any limit lost everybody who waited for it, and stands still.
-const ABANDONED: Duration = Duration::from_secs(3);
-
 /// Answers by question. Whoever asks while the question is under way waits for the same answer; one who stops waiting stops nobody.
 pub(super) struct Cache<K, V: Clone> {
     entries: Mutex<HashMap<K, Entry<V>>>,
+    abandoned: Duration,
 }
 
 struct Entry<V: Clone> {
@@ -25,15 +23,16 @@ struct Entry<V: Clone> {
 }
 
 impl<V: Clone> Entry<V> {
-    fn is_fresh(&self, now: Instant, fresh_for: impl Fn(&V) -> Duration) -> bool {
-        let limit = self.answer.peek().map_or(ABANDONED, fresh_for);
+    fn is_fresh(&self, now: Instant, abandoned: Duration, fresh_for: impl Fn(&V) -> Duration) -> bool {
+        let limit = self.answer.peek().map_or(abandoned, fresh_for);
         now.saturating_duration_since(self.begun) < limit
     }
 }
 
 impl<K: Eq + Hash, V: Clone> Cache<K, V> {
-    pub(super) fn new() -> Self {
-        Self { entries: Mutex::default() }
+    /// An empty one. A question under way for longer than `abandoned` lost everybody who waited for it, and stands still.
+    pub(super) fn new(abandoned: Duration) -> Self {
+        Self { entries: Mutex::default(), abandoned }
     }
 
     /// The answer to `key`: the kept one while it is younger than `fresh_for` says, else what `ask` brings.
@@ -46,10 +45,10 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
     ) -> V {
         let answer = {
             let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            match entries.get(&key).filter(|entry| entry.is_fresh(now, &fresh_for)) {
+            match entries.get(&key).filter(|entry| entry.is_fresh(now, self.abandoned, &fresh_for)) {
                 Some(entry) => entry.answer.clone(),
                 None => {
-                    entries.retain(|_, entry| entry.is_fresh(now, &fresh_for));
+                    entries.retain(|_, entry| entry.is_fresh(now, self.abandoned, &fresh_for));
                     if entries.len() >= ENTRIES_MAX {
                         entries.clear();
                     }
@@ -71,11 +70,12 @@ mod tests {
 
     use super::*;
 
+    const ABANDONED: Duration = Duration::from_secs(3);
     const FRESH: Duration = Duration::from_secs(5);
 
     #[test]
     fn one_question_serves_all_until_it_is_stale() {
-        let cache = Cache::new();
+        let cache = Cache::new(ABANDONED);
         let asked = Arc::new(AtomicU32::new(0));
         let (answered, answer) = tokio::sync::watch::channel(false);
         let ask = || {
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_question_nobody_waits_for_any_more_is_asked_again() {
-        let cache: Cache<_, u32> = Cache::new();
+        let cache: Cache<_, u32> = Cache::new(ABANDONED);
         let now = Instant::now();
         let never = || std::future::pending().boxed();
         let given_up = cache.get(now, "k", |_| FRESH, never).now_or_never();

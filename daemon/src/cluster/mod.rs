@@ -34,8 +34,8 @@ pub use config::{ClusterConfig, Fingerprint, NodeConfig, SensorsConfig};
 pub const RUN_LIMIT: Duration = Duration::from_millis(1_500);
 /// How long names are fresh, in seconds.
 const NAMES_FRESH_S: i64 = 10;
-/// The longest a turn waits for names; older ones serve then.
-const NAMES_LIMIT: Duration = Duration::from_millis(500);
+/// A node that has not answered by then is late, and the next one is asked beside it.
+const LATE: Duration = Duration::from_millis(300);
 /// The longest a check of one node takes: the API delays its answer to a wrong token by about 3 s.
 const CHECK_LIMIT: Duration = Duration::from_secs(8);
 
@@ -44,6 +44,43 @@ const CHECK_LIMIT: Duration = Duration::from_secs(8);
 pub struct ClusterClient {
     reader: Arc<reads::Reader>,
     last_seen: Arc<Mutex<Option<Cluster>>>,
+}
+
+/// How long the client waits. Tests on a busy machine wait longer than people would.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest a turn waits.
+    pub run: Duration,
+    /// A node that has not answered by then is late, and the next one is asked beside it.
+    pub late: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { run: RUN_LIMIT, late: LATE }
+    }
+}
+
+impl Limits {
+    /// A read is over before the turn stops waiting for it.
+    fn read(self) -> Duration {
+        self.run * 14 / 15
+    }
+
+    /// The cluster's own state, which most reads need first, leaves them time.
+    fn view(self) -> Duration {
+        self.run * 3 / 5
+    }
+
+    /// How much longer other nodes are asked whether they are in the majority.
+    fn majority(self) -> Duration {
+        self.run / 5
+    }
+
+    /// The longest a turn waits for names; older ones serve then.
+    fn names(self) -> Duration {
+        self.run / 3
+    }
 }
 
 /// Why a client cannot be made; each text names the remedy.
@@ -83,9 +120,17 @@ impl ClusterClient {
     /// # Errors
     /// Where a secret cannot be read or a node is described wrongly.
     pub fn new(config: &ClusterConfig) -> Result<Self, SetupError> {
-        let api = api::Api::new(config)?;
+        Self::with_limits(config, Limits::default())
+    }
+
+    /// [`Self::new`] with other limits.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_limits(config: &ClusterConfig, limits: Limits) -> Result<Self, SetupError> {
+        let api = api::Api::new(config, limits)?;
         let sensors = sensors::Sensors::new(config)?;
-        Ok(Self { reader: Arc::new(reads::Reader::new(api, sensors)), last_seen: Arc::default() })
+        Ok(Self { reader: Arc::new(reads::Reader::new(api, sensors, limits)), last_seen: Arc::default() })
     }
 
     /// Runs `reads` side by side within [`RUN_LIMIT`]. What is not known by then is in [`Facts::gaps`].
@@ -100,7 +145,7 @@ impl ClusterClient {
                 reason: GapReason::NodeUnknown,
                 detail: "no answer in time".to_owned(),
             };
-            let fetched = timeout(RUN_LIMIT, self.reader.read(read.clone())).await;
+            let fetched = timeout(self.reader.limits.run, self.reader.read(read.clone())).await;
             let facts =
                 fetched.map_or_else(|_| Facts { gaps: vec![late()], ..Facts::default() }, |facts| (*facts).clone());
             let run = ToolRun {
@@ -132,7 +177,7 @@ impl ClusterClient {
         {
             return known;
         }
-        match timeout(NAMES_LIMIT, self.reader.view()).await {
+        match timeout(self.reader.limits.names(), self.reader.view()).await {
             Ok(Ok(view)) => {
                 self.remember(Some(&view.cluster));
                 Some(view.cluster.clone())

@@ -1,4 +1,6 @@
 //! How each [`Read`] is answered: which paths it asks of which nodes, side by side, and what becomes a gap.
+//!
+//! Length: one function per read, all of one shape.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +18,8 @@ use super::api::{Api, ApiError};
 use super::cache::Cache;
 use super::convert::{self, BackupPlace};
 use super::sensors::Sensors;
-use super::{now, wire};
+use super::{Limits, now, wire};
 
-/// The longest a read takes, so that it is over before [`super::RUN_LIMIT`].
-const READ_LIMIT: Duration = Duration::from_millis(1_400);
-/// Of which the cluster's own state, which most reads need first, gets so much.
-const VIEW_LIMIT: Duration = Duration::from_millis(900);
-/// How much longer other nodes are asked whether they are in the majority.
-const MAJORITY_LIMIT: Duration = Duration::from_millis(300);
 /// How long the cluster's state is fresh.
 const VIEW_FRESH: Duration = Duration::from_secs(5);
 /// How long an answer that lacks something stands, so that a burst of questions does not wait for a dead node each time.
@@ -44,6 +40,7 @@ pub(super) struct View {
 pub(super) struct Reader {
     pub(super) api: Api,
     pub(super) sensors: Option<Sensors>,
+    pub(super) limits: Limits,
     views: Cache<(), ViewResult>,
     answers: Cache<Read, Fetched>,
 }
@@ -64,8 +61,8 @@ fn fresh_for(read: &Read) -> Duration {
 }
 
 impl Reader {
-    pub(super) fn new(api: Api, sensors: Option<Sensors>) -> Self {
-        Self { api, sensors, views: Cache::new(), answers: Cache::new() }
+    pub(super) fn new(api: Api, sensors: Option<Sensors>, limits: Limits) -> Self {
+        Self { api, sensors, limits, views: Cache::new(limits.run * 2), answers: Cache::new(limits.run * 2) }
     }
 
     /// The answer to `read`, kept or asked for.
@@ -89,7 +86,7 @@ impl Reader {
     }
 
     async fn fetch(self: &Arc<Self>, read: &Read) -> Facts {
-        let deadline = Instant::now() + READ_LIMIT;
+        let deadline = Instant::now() + self.limits.read();
         let mut facts = Facts::default();
         let answered = match read {
             Read::Cluster => self.cluster(&mut facts).await,
@@ -124,7 +121,7 @@ impl Reader {
     }
 
     async fn look(&self) -> Result<View, ApiError> {
-        let deadline = Instant::now() + VIEW_LIMIT;
+        let deadline = Instant::now() + self.limits.view();
         let (resources, status) = tokio::join!(
             self.api.get(None, "/cluster/resources", deadline),
             self.api.get(None, "/cluster/status", deadline),
@@ -140,7 +137,7 @@ impl Reader {
 
     /// What a node that has quorum says, where the first one asked had none.
     async fn majority(&self) -> Option<View> {
-        let deadline = Instant::now() + MAJORITY_LIMIT;
+        let deadline = Instant::now() + self.limits.majority();
         let asked = self.api.nodes().map(|node| async move {
             let (resources, status) = tokio::join!(
                 self.api.get_from(node, "/cluster/resources", deadline),
@@ -275,9 +272,34 @@ impl Reader {
                 Err(Unknown { node, error }) => facts.gaps.push(gap(&Read::Backups, node, error)),
             }
         }
+        if heard && found.is_empty() {
+            self.may_see_backups(deadline).await?;
+        }
         found.sort_by_key(|backup| std::cmp::Reverse((backup.taken, backup.vmid)));
         facts.backups = heard.then_some(found);
         Ok(())
+    }
+
+    /// Fails where an empty list of backups only means that the token may not see any: the API leaves those out without a word.
+    async fn may_see_backups(&self, deadline: Instant) -> Answered {
+        let permissions = self.api.get(None, "/access/permissions", deadline).await?;
+        let holds = |below: &str, privileges: &[&str]| {
+            let paths = permissions.as_object().into_iter().flatten();
+            paths.into_iter().any(|(path, held)| {
+                (path == "/" || path == below || path.starts_with(&format!("{below}/")))
+                    && privileges.iter().any(|privilege| held.get(privilege).is_some())
+            })
+        };
+        // Whoever may allocate on a storage sees all that is on it.
+        let sees_all = holds("/storage", &["Datastore.Allocate"]);
+        if sees_all || (holds("/storage", &["Datastore.AllocateSpace"]) && holds("/vms", &["VM.Backup"])) {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            GapReason::Forbidden,
+            "the token may not see backups: it lacks VM.Backup on /vms or Datastore.AllocateSpace on their storage (docs/cluster.md)",
+        )
+        .into())
     }
 
     async fn replication(self: &Arc<Self>, deadline: Instant, facts: &mut Facts) -> Answered {

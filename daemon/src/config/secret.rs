@@ -12,6 +12,9 @@ use crate::speech::EngineConfig;
 pub(super) const REMEDY: &str =
     "start jarvisd by its unit, whose LoadCredential= provides it, or write the absolute path of a file with mode 0600";
 
+/// Where systemd puts credentials.
+const SYSTEMD_CREDENTIALS: &str = "/run/credentials";
+
 /// Permission bits that let somebody else read or change a file.
 const OTHERS: u32 = 0o077;
 
@@ -56,6 +59,11 @@ impl SecretError {
     /// What to do.
     pub fn remedy(&self) -> String {
         match self {
+            Self::Unreadable { path, .. } if path.starts_with(SYSTEMD_CREDENTIALS) => {
+                "systemd gives it to the running unit only: run the doctor as root while jarvisd runs, and see that \
+                 `systemctl cat jarvisd` has its LoadCredential="
+                    .to_owned()
+            }
             Self::Unreadable { path, source } if source.kind() == std::io::ErrorKind::NotFound => {
                 format!("write the secret into {} (mode 0600), or correct the path", path.display())
             }

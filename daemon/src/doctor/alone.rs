@@ -1,6 +1,6 @@
 //! Where no daemon runs: the parts are started for a moment and looked at.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
@@ -12,7 +12,12 @@ use crate::cluster::{ClusterClient, ClusterConfig};
 use crate::config::Config;
 use crate::ear::{Ear, EarConfig, EarStatus};
 use crate::environment::Environment;
+use crate::speech::{Speech, SpeechConfig};
 
+/// What the voice is tried with.
+const TRIAL: &str = "Very good, sir.";
+/// How long it may take for it.
+const VOICE_LIMIT: Duration = Duration::from_secs(15);
 /// How long the ear may take to load its model before the doctor goes on.
 const EAR_LIMIT: Duration = Duration::from_secs(20);
 
@@ -20,8 +25,9 @@ const EAR_LIMIT: Duration = Duration::from_secs(20);
 pub async fn alone(config: &Config, environment: &Environment) -> Vec<Finding> {
     let mut found = files(config, environment);
     found.extend(database(&config.daemon.database()));
-    let (ear, nodes) = tokio::join!(try_ear(&config.ear), try_cluster(&config.cluster));
-    found.push(ear);
+    let (ear, voice, nodes) =
+        tokio::join!(try_ear(&config.ear), try_voice(&config.speech), try_cluster(&config.cluster));
+    found.extend([ear, voice]);
     found.extend(nodes);
     found
 }
@@ -56,6 +62,33 @@ async fn try_ear(config: &EarConfig) -> Finding {
     tokio::select! {
         () = task.run() => Finding::problem("ear", "its task ended", "ask the journal why"),
         changed = timeout(EAR_LIMIT, handle.status_changed()) => ear(&changed.unwrap_or(EarStatus::Starting)),
+    }
+}
+
+async fn try_voice(config: &SpeechConfig) -> Finding {
+    // Without a cache: what was spoken once proves nothing now.
+    let config = SpeechConfig { state_dir: PathBuf::new(), ..config.clone() };
+    let broken = |error: &dyn std::fmt::Display| {
+        Finding::problem("speech", error.to_string(), "install libespeak-ng1 and the worker; see [speech]")
+    };
+    let (speech, task) = match Speech::start(&config).await {
+        Ok(started) => started,
+        Err(error) => return broken(&error),
+    };
+    let speak = async {
+        match speech.speak(TRIAL).await {
+            Ok(mut spoken) => spoken.whole().await.map(|samples| (spoken.engine.clone(), samples.len())),
+            Err(error) => Err(error),
+        }
+    };
+    tokio::select! {
+        () = task.run() => broken(&"the voice's task ended"),
+        spoken = timeout(VOICE_LIMIT, speak) => match spoken {
+            Ok(Ok((engine, samples))) if samples > 0 => Finding::good("speech", format!("{engine} speaks")),
+            Ok(Ok((engine, _))) => broken(&format!("{engine} says nothing")),
+            Ok(Err(error)) => broken(&error),
+            Err(_) => broken(&"no engine spoke in time"),
+        },
     }
 }
 

@@ -22,6 +22,8 @@ pub fn files(config: &Config, environment: &Environment) -> Vec<Finding> {
     found.extend(secrets(config, environment));
     found.extend(nodes(config));
     found.extend(model(config));
+    found.push(worker("ear", config.ear.worker.as_deref(), "jarvis-ear"));
+    found.push(worker("speech", config.speech.worker.as_deref(), "jarvis-voice"));
     found
 }
 
@@ -149,4 +151,14 @@ fn model(config: &Config) -> Vec<Finding> {
         ));
     }
     found
+}
+
+fn worker(part: &str, configured: Option<&Path>, name: &str) -> Finding {
+    let program = crate::worker::program(configured, name);
+    let shown = program.display();
+    let executable = fs::metadata(&program).is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0);
+    if executable {
+        return Finding::good(part, format!("worker {shown}"));
+    }
+    Finding::problem(part, format!("{shown} is no program"), format!("install it there, or name it in [{part}] worker"))
 }

@@ -19,9 +19,10 @@ pub async fn live(house: &House) -> Vec<Finding> {
         ear(&status.ear),
     ];
     found.extend(status.speech.iter().flat_map(voice));
-    found.extend(status.degraded.iter().map(|d| {
+    // The ear was told above already.
+    found.extend(status.degraded.iter().filter(|d| d.part != "ear").map(|d| {
         let instead = d.fallback.as_ref().map(|f| format!(" (instead: {f})")).unwrap_or_default();
-        Finding::problem(&d.part, format!("degraded{instead}"), d.reason.clone())
+        Finding::problem(&d.part, format!("{}{instead}", d.reason), "`journalctl -u jarvisd` tells more of it")
     }));
     found.extend(satellites(&status.satellites));
     found.extend(house.cluster.check().await.iter().flat_map(|n| node(n, house.config.cluster.sensors.is_some())));
@@ -47,7 +48,7 @@ pub(super) fn ear(status: &EarStatus) -> Finding {
         EarStatus::Ready { model, .. } => Finding::good("ear", format!("hears with {model}")),
         EarStatus::Starting => Finding::note("ear", "the worker is being started", "ask again in a moment"),
         EarStatus::Broken { reason } => {
-            Finding::problem("ear", reason.clone(), "typed turns (`jarvisctl ask`) work meanwhile")
+            Finding::problem("ear", reason.clone(), "mend that; typed turns (`jarvisctl ask`) work meanwhile")
         }
     }
 }

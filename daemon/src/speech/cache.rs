@@ -3,6 +3,8 @@
 //! An entry is one file: a header, a hash, the samples. It is written beside its place and renamed, and its hash is checked on every
 //! read, so a crash or a full disk can only cost entries, never play noise. What is not ours in the folder is left alone. Whatever goes
 //! wrong here is told in [`CacheStatus`], and the sentence is spoken all the same.
+//!
+//! Length: the cache and the tests of every way its files can be damaged.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};

@@ -170,7 +170,9 @@ fn header(bytes: &[u8], asked: Asked) -> Result<Header, SpeechError> {
         return wrong(&format!("it sends {name}, which was not asked for: does it know response_format?"));
     }
     let text = bytes.iter().take(16).all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
-    if text && bytes.len() >= 16 && bytes.starts_with(b"<") || bytes.starts_with(b"{\"") {
+    // Raw samples may begin like a page; a WAV that was asked for can't.
+    let page = bytes.starts_with(b"<") && (matches!(asked, Asked::Wav) || (text && bytes.len() >= 16));
+    if page || bytes.starts_with(b"{\"") {
         return wrong("it sends text instead of sound: is the URL right?");
     }
     match asked {
@@ -335,7 +337,7 @@ mod tests {
             (b"<!DOCTYPE html><html>", "text"),
             (b"{\"error\":\"no such voice\"}", "text"),
             (b"\0\0\0\0\0\0\0\0", "no WAV"),
-            (b"RIFF\0\0\0\0AVI fmt ", "no WAVE"),
+            (b"RIFF\0\0\0\0AVI fmt ", "no WAV"),
             (b"RIFF\0\0\0\0WAVEdata\0\0\0\0\0\0", "without a format"),
             (&coded(85, 16), "coding 85"),
             (&many, "999 channels"),

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use super::{StoreError, migrate};
 
 /// How long SQLite waits for another program's lock before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
+/// Mode of the database: words of people are in it.
+const PRIVATE: u32 = 0o600;
 /// Pages in the log before it is folded into the database: 4 MB, so that a commit's tail stays short.
 const CHECKPOINT_PAGES: u32 = 1000;
 
@@ -52,8 +55,14 @@ fn own(path: &Path) -> Result<File, StoreError> {
         let path = lock.clone();
         move |source| StoreError::File { doing, path, source }
     };
-    let mut file =
-        File::options().create(true).truncate(false).read(true).write(true).open(&lock).map_err(fail("cannot open"))?;
+    let mut file = File::options()
+        .mode(PRIVATE)
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&lock)
+        .map_err(fail("cannot open"))?;
     match file.try_lock() {
         Ok(()) => {
             file.set_len(0).map_err(fail("cannot write"))?;
@@ -73,6 +82,12 @@ fn own(path: &Path) -> Result<File, StoreError> {
 }
 
 fn try_open(path: &Path) -> Result<Connection, StoreError> {
+    // SQLite gives its log the database's mode, which is ours to choose only if we make the file.
+    File::options().mode(PRIVATE).create(true).append(true).open(path).map_err(|source| StoreError::File {
+        doing: "cannot open",
+        path: path.to_owned(),
+        source,
+    })?;
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,

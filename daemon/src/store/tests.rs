@@ -279,3 +279,16 @@ async fn commits_are_synchronised_and_foreign_keys_hold() {
         store.run(|tx| Ok(tx.query_row("pragma journal_mode", [], |row| row.get::<_, String>(0))?)).await.unwrap();
     assert_eq!(mode, "wal");
 }
+
+#[tokio::test]
+async fn nobody_else_can_read_the_database() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let store = home.store();
+    whole_turn(&store, T0).await;
+    for file in std::fs::read_dir(home.folder.path()).unwrap() {
+        let file = file.unwrap();
+        let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", file.path());
+    }
+}

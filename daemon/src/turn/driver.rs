@@ -1,4 +1,6 @@
 //! One turn's task: carries out what [`jarvis_core::turn::Turn`] decides, and tells it what came of it.
+//!
+//! Length: the one place where effects of the core become calls; splitting it would hide their order.
 
 mod effects;
 

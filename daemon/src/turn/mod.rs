@@ -1,7 +1,7 @@
 //! Turns: from a satellite's microphone, or the owner's keyboard, to an answer.
 //!
 //! [`Turns`] is the one owner of what is known of each room. It hands what the hub tells to the task of the turn it belongs to, and
-//! takes the record of each turn that ends. All decisions are [`jarvis_core::turn`]'s; a [`driver`] only carries them out.
+//! takes the record of each turn that ends. All decisions are [`jarvis_core::turn`]'s; a `driver` only carries them out.
 
 mod answer;
 mod driver;

@@ -2,6 +2,8 @@
 //!
 //! [`Session`] decides and does nothing; its [`Effect`]s are carried out by [`drive`]'s outlet. The same decisions are driven by devices and
 //! network, and by tests with frames and a clock of their own.
+//!
+//! Length: one state machine; its states and its transitions are read together.
 
 pub mod drive;
 mod house;
@@ -90,10 +92,10 @@ enum Link {
     Down { since: SatMicros },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Microphone {
     Works,
-    Lost,
+    Lost { reason: String },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +202,8 @@ impl Session {
                     }
                 }
                 self.take(settings);
+                // What was told while nobody listened is told again.
+                self.tell_of_microphone();
             }
             NetEvent::Down { .. } => {
                 if self.link == Link::Up {
@@ -348,7 +352,7 @@ impl Session {
     }
 
     fn open(&mut self, opened: Opened, preroll: usize, now: SatMicros) {
-        if self.microphone == Microphone::Lost {
+        if self.microphone != Microphone::Works {
             return;
         }
         if let Link::Down { since } = self.link {
@@ -418,13 +422,19 @@ impl Session {
 
     /// The microphone went away.
     pub fn microphone_lost(&mut self, reason: String) {
-        self.microphone = Microphone::Lost;
         self.preroll.clear();
         if let Phase::Streaming { utterance, .. } = self.phase {
             self.effects.push_back(Effect::End(utterance, MicEnd::MicLost));
             self.phase = Phase::Waiting;
         }
-        self.trouble(format!("microphone lost: {reason}"));
+        self.microphone = Microphone::Lost { reason };
+        self.tell_of_microphone();
+    }
+
+    fn tell_of_microphone(&mut self) {
+        if let Microphone::Lost { reason } = &self.microphone {
+            self.trouble(format!("microphone lost: {reason}"));
+        }
     }
 
     /// The microphone works again.
@@ -442,7 +452,7 @@ impl Session {
             Phase::Streaming { .. } | Phase::Opening | Phase::FollowUp { .. } => return Mood::Listening,
             Phase::Idle | Phase::Waiting => {}
         }
-        if self.link != Link::Up || self.microphone == Microphone::Lost {
+        if self.link != Link::Up || self.microphone != Microphone::Works {
             return Mood::Trouble;
         }
         if self.speaking {

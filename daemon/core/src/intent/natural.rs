@@ -20,7 +20,7 @@ pub(super) fn natural(grammar: &Grammar, theirs: &Names, names: &Names, each: us
                 let ways = names.spoken(sort);
                 let thing = dice.pick(&ways)?;
                 let name = dice.pick(thing)?;
-                Some([&words[..start], &[name.clone()], &words[end..]].concat().join(" "))
+                Some([&words[..start], std::slice::from_ref(name), &words[end..]].concat().join(" "))
             });
             all.push(other.unwrap_or_else(|| example.text.clone()));
         }

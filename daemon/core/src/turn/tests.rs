@@ -1,7 +1,9 @@
 //! Turns on a virtual clock: a scripted person, ear and house around the state machine.
+//!
+//! Length: one scene plays every situation of a turn; apart, each file would repeat it.
 
 use super::*;
-use crate::endpoint::{COMPLETE_MS, NO_SPEECH_MS, OPEN_MS, REOPEN_MS, UNKNOWN_MS, UTTERANCE_MAX_MS};
+use crate::endpoint::{COMPLETE_MS, NO_SPEECH_MS, OPEN_MS, REOPEN_MS, SHORT_WORD_MS, UNKNOWN_MS, UTTERANCE_MAX_MS};
 
 /// What somebody says: words that the ear shows when they end, with what they mean up to there.
 #[derive(Debug, Clone)]
@@ -171,7 +173,7 @@ impl Scene {
 }
 
 #[test]
-fn a_whole_request_ends_after_300_ms_and_the_answer_follows_at_once() {
+fn a_whole_request_ends_early_and_the_answer_follows_at_once() {
     let mut scene = Scene::woken();
     scene.say(&[Words("how hot is node two", Meaning::Complete, 1400), Pause(400)]);
     let speech_end = WAKE + 1400;
@@ -189,7 +191,9 @@ fn a_whole_request_ends_after_300_ms_and_the_answer_follows_at_once() {
 
 #[test]
 fn what_may_or_may_not_be_whole_gets_700_ms_and_a_beginning_1600() {
-    for (meaning, wait) in [(Meaning::Unknown, UNKNOWN_MS), (Meaning::Open, OPEN_MS), (Meaning::ShortWord, 220)] {
+    for (meaning, wait) in
+        [(Meaning::Unknown, UNKNOWN_MS), (Meaning::Open, OPEN_MS), (Meaning::ShortWord, SHORT_WORD_MS)]
+    {
         let mut scene = Scene::woken();
         scene.say(&[Words("some words", meaning, 600), Pause(wait - 20)]);
         assert!(scene.commits().is_empty(), "{meaning:?} cut short");

@@ -110,7 +110,8 @@ enum Command {
 /// Runs the command.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let environment = Environment::read();
+    let mut environment = Environment::read();
+    environment.credentials.get_or_insert_with(|| UNIT_CREDENTIALS.into());
     let control = Control { arguments: &arguments, environment: &environment };
     match control.run() {
         Ok(code) => code,
@@ -164,9 +165,7 @@ impl Control<'_> {
     }
 
     fn config(&self) -> Result<Config, ConfigError> {
-        let mut environment = self.environment.clone();
-        environment.credentials.get_or_insert_with(|| UNIT_CREDENTIALS.into());
-        Config::load(&self.arguments.config, &environment)
+        Config::load(&self.arguments.config, self.environment)
     }
 
     fn ask(&self, request: &Request) -> Result<Value, Trouble> {

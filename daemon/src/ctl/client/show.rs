@@ -118,7 +118,7 @@ fn turn(t: &PastTurn) -> String {
         (None, false, "said") => "(words to say)".to_owned(),
         (None, false, _) => "(nothing was heard)".to_owned(),
     };
-    let place = t.satellite.as_deref().unwrap_or(&t.room);
+    let place = t.satellite.as_deref().unwrap_or(&t.source);
     let mut out = String::new();
     add(&mut out, format_args!("#{:<5} {}  {}  {asked}", t.turn_id, clock(t.started_ms), safe(place)));
     if let Some(reply) = &t.reply {

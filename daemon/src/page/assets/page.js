@@ -47,23 +47,24 @@ function keyed(list, items, keyOf, make, fill) {
   for (const node of known.values()) node.remove();
 }
 
-let drawn = 0;
+let drawn = -FLUSH_MS;
 let waiting = null;
 
+/** Draws at once where nothing was drawn lately, else once for all that changes until then. */
 function changed() {
   if (waiting !== null) return;
-  const wait = Math.max(0, drawn + FLUSH_MS - performance.now());
-  waiting = setTimeout(() => {
-    waiting = null;
-    drawn = performance.now();
-    draw();
-  }, wait);
+  const wait = drawn + FLUSH_MS - performance.now();
+  if (wait <= 0) draw();
+  else waiting = setTimeout(draw, wait);
 }
 
 function draw() {
+  waiting = null;
+  drawn = performance.now();
   drawLive();
   drawPast();
   if (state.status) {
+    mark(document.body, "known", "");
     drawNotices();
     drawSatellites();
     drawNodes();
