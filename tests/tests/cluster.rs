@@ -8,7 +8,7 @@ use jarvis_core::gate::{Cleared, Gate};
 use jarvis_core::ids::{NodeName, Vmid};
 use jarvis_core::tool::{Facts, GapReason, Read};
 use jarvis_tests::pve::{Fault, Options, Simulator, State};
-use jarvisd::cluster::{ClusterClient, ClusterConfig, Fingerprint, RUN_LIMIT};
+use jarvisd::cluster::{ClusterClient, ClusterConfig, Fingerprint, Limits, RUN_LIMIT};
 use jarvisd::event::ToolRun;
 use serde::Deserialize;
 
@@ -27,8 +27,18 @@ fn config(simulator: &Simulator) -> ClusterConfig {
     toml::from_str::<File>(&simulator.toml().unwrap()).unwrap().cluster
 }
 
-fn client(simulator: &Simulator) -> ClusterClient {
+/// A client with so much patience that the machine's other work decides nothing.
+fn patient(config: &ClusterConfig) -> ClusterClient {
+    ClusterClient::with_limits(config, Limits { run: FAR_TOO_LONG / 2, ..Limits::default() }).unwrap()
+}
+
+/// A client as people have it, for questions that are not answered.
+fn hurried(simulator: &Simulator) -> ClusterClient {
     ClusterClient::new(&config(simulator)).unwrap()
+}
+
+fn client(simulator: &Simulator) -> ClusterClient {
+    patient(&config(simulator))
 }
 
 async fn without_sensors(seed: u64) -> Simulator {
@@ -152,7 +162,7 @@ async fn a_dead_node_is_unknown_and_named() {
     let before = facts(&client, Read::Temperatures { nodes: Vec::new() }).await;
     assert_eq!(before.gaps, []);
     simulator.kill("pve3").await.unwrap();
-    let client = ClusterClient::new(&config(&simulator)).unwrap();
+    let client = patient(&config(&simulator));
     let vmid = running_on(&simulator.state(), "pve3");
     let reads = [
         Read::Cluster,
@@ -183,7 +193,7 @@ async fn a_dead_node_is_unknown_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_died_unnoticed_is_not_waited_for() {
     let mut simulator = without_sensors(13).await;
-    let client = client(&simulator);
+    let client = hurried(&simulator);
     simulator.silence("pve2").await.unwrap();
     let facts = facts(&client, Read::NodeStatus { node: "pve2".into() }).await;
     assert_eq!(facts.node_status, None);
@@ -220,7 +230,7 @@ async fn the_first_node_may_be_dead_hang_be_slow_or_talk_nonsense() {
     assert_eq!(health[0].answers, Some(false));
     assert!(health[0].trouble.as_ref().unwrap().contains("pve1"));
     simulator.revive("pve1").await.unwrap();
-    let client = ClusterClient::new(&config(&simulator)).unwrap();
+    let client = patient(&config(&simulator));
     assert_eq!(facts(&client, Read::Cluster).await.gaps, []);
 }
 
@@ -235,7 +245,7 @@ async fn nodes_that_all_hang_or_talk_nonsense_leave_a_gap_and_names_stay_known()
         [(Fault::Hangs, GapReason::NodeUnknown), (Fault::Garbage, GapReason::Failed), (Fault::Huge, GapReason::Failed)]
     {
         all(fault);
-        let client = client(&simulator);
+        let client = if fault == Fault::Hangs { hurried(&simulator) } else { client(&simulator) };
         let (facts, tools) = run(&client, &[Read::Cluster, Read::Version, Read::Tasks]).await;
         assert_eq!((&facts.cluster, &facts.version, &facts.tasks), (&None, &None, &None));
         assert!(facts.gaps.iter().all(|gap| gap.reason == reason), "{fault:?} {:?}", facts.gaps);
@@ -267,10 +277,24 @@ async fn a_wrong_token_is_refused_and_one_without_rights_sees_nothing_rather_tha
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn backups_left_out_for_want_of_rights_are_not_taken_for_none() {
+    let simulator = without_sensors(25).await;
+    std::fs::write(simulator.token_file(), format!("{}\n", simulator.token_without_backups())).unwrap();
+    let (facts, _) = run(&client(&simulator), &[Read::Backups, Read::Cluster]).await;
+    assert_eq!((&facts.backups, facts.gaps[0].reason), (&None, GapReason::Forbidden));
+    assert!(facts.gaps[0].detail.contains("VM.Backup"), "{}", facts.gaps[0].detail);
+    assert!(facts.cluster.is_some());
+    std::fs::write(simulator.token_file(), format!("{}\n", simulator.token())).unwrap();
+    simulator.change(|state| state.backups.clear());
+    let (facts, _) = run(&client(&simulator), &[Read::Backups]).await;
+    assert_eq!((facts.backups, facts.gaps), (Some(Vec::new()), Vec::new()), "there really are none");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_that_comes_late_is_not_waited_for() {
     let simulator = without_sensors(18).await;
     std::fs::write(simulator.token_file(), "jarvis@pve!reader=wrong\n").unwrap();
-    let facts = facts(&client(&simulator), Read::Cluster).await;
+    let facts = facts(&hurried(&simulator), Read::Cluster).await;
     assert_eq!((facts.cluster, facts.gaps.len()), (None, 1));
 }
 
@@ -281,13 +305,13 @@ async fn another_certificate_than_the_pinned_one_is_never_spoken_to() {
     for node in &mut config.nodes {
         node.fingerprint = Fingerprint([7; 32]);
     }
-    let client = ClusterClient::new(&config).unwrap();
+    let client = patient(&config);
     let facts = facts(&client, Read::Cluster).await;
     assert_eq!((&facts.cluster, facts.gaps[0].reason), (&None, GapReason::Failed));
     let shown = &simulator.access()[0].fingerprint;
     assert!(facts.gaps[0].detail.contains(shown), "the remedy names the fingerprint: {}", facts.gaps[0].detail);
     config.nodes[2].fingerprint = Fingerprint::parse(&simulator.access()[2].fingerprint).unwrap();
-    let client = ClusterClient::new(&config).unwrap();
+    let client = patient(&config);
     let facts = client.run(cleared(&[Read::Version])).await.0;
     assert_eq!(facts.version.as_deref(), Some("9.2.11"), "the one node that is known answers for all");
 }
@@ -335,7 +359,7 @@ async fn a_wrong_host_key_a_refused_key_and_a_missing_one_leave_the_others_their
     let (other, truth) = (config.nodes[1].ssh_host_key.clone(), simulator.state());
     config.nodes[0].ssh_host_key = other;
     config.nodes[2].ssh_host_key = None;
-    let client = ClusterClient::new(&config).unwrap();
+    let client = patient(&config);
     let facts = facts(&client, Read::Temperatures { nodes: Vec::new() }).await;
     let celsius: Vec<_> = facts.temperatures.as_ref().unwrap().iter().map(|(_, celsius)| *celsius).collect();
     assert_eq!(celsius, [None, Some(truth.nodes[1].celsius), None, Some(truth.nodes[3].celsius)]);
@@ -343,7 +367,7 @@ async fn a_wrong_host_key_a_refused_key_and_a_missing_one_leave_the_others_their
     assert_eq!(reasons(&facts, "pve3"), [GapReason::NotConfigured]);
     let stranger = jarvis_tests::sshd::KeyPair::make(simulator.token_file().parent().unwrap(), "stranger").unwrap();
     config.sensors.as_mut().unwrap().key_file = stranger.private;
-    let client = ClusterClient::new(&config).unwrap();
+    let client = patient(&config);
     let refused = client.run(cleared(&[Read::Temperatures { nodes: vec!["pve2".into()] }])).await.0;
     assert_eq!(reasons(&refused, "pve2"), [GapReason::Forbidden]);
 }

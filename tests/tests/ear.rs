@@ -1,4 +1,5 @@
 //! The ear with its real worker, real library and real model: what it hears, and what becomes of a turn whose worker dies or hangs.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -11,6 +11,9 @@ use jarvis_tests::process::{programs, wait_for};
 use jarvis_tests::sound;
 use jarvisd::event::EventKind;
 
+/// One house at a time: two would take the processor from each other and sound would break up.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
@@ -44,6 +47,7 @@ fn kill_ear(house: &House) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spoken_requests_are_answered_and_the_answers_are_heard() {
+    let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let say = |voice: &str, text: &str| Request::Spoken { voice: voice.into(), text: text.into() };
     let demo = Demo {
@@ -72,6 +76,7 @@ async fn spoken_requests_are_answered_and_the_answers_are_heard() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ear_killed_in_mid_utterance_costs_one_turn() {
+    let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), 5)).await.unwrap();
     let request = spoken("en-gb", "hey jarvis, how much memory is the database using");
@@ -103,6 +108,7 @@ async fn an_ear_killed_in_mid_utterance_costs_one_turn() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_node_is_unknown_and_a_killed_daemon_comes_back() {
+    let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), 6)).await.unwrap();
     let expected = house.cluster.expected("node.temperature", &[("node", "pve2")]);
@@ -115,11 +121,8 @@ async fn a_dead_node_is_unknown_and_a_killed_daemon_comes_back() {
     let typed = house.ctl_json(&["ask", "how hot is node three"]).unwrap();
     let took = started.elapsed();
     let reply = typed["reply"].as_str().unwrap_or_default().to_owned();
-    assert!(reply.contains("pve2"), "it names the node: {typed}");
-    assert!(
-        !expected.iter().any(|figure| reply.contains(&format!("{figure} degrees"))),
-        "nothing old is said: {reply}"
-    );
+    assert!(reply.contains("pve3"), "it names the node: {typed}");
+    assert!(!reply.chars().any(|c| c.is_ascii_digit() && c != '3'), "no figure is made up: {reply}");
     eprintln!("a dead node's answer took {} ms: {reply}", took.as_millis());
     house.cluster.revive("pve3").await.unwrap();
 
@@ -135,6 +138,7 @@ async fn a_dead_node_is_unknown_and_a_killed_daemon_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn talk_without_the_wake_word_opens_nothing() {
+    let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), 8)).await.unwrap();
     let mut talk = Vec::new();

@@ -1,4 +1,6 @@
 //! The voice as the turn uses it: real worker, real server, real disk, and what goes wrong with each.
+//!
+//! Length: one fake server and every way it can misbehave.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::fs;

@@ -1,4 +1,6 @@
 //! What the API answers: the state in the shape of Proxmox VE 9.2's own answers.
+//!
+//! Length: one function per method of the API that the simulator serves.
 
 use jarvis_core::cluster::GuestKind;
 use serde_json::{Value, json};
@@ -24,8 +26,25 @@ pub struct Request<'a> {
     pub slots: Vec<&'a str>,
     /// The query.
     pub query: Vec<(String, String)>,
-    /// Whether the token may see more than lists of nothing.
-    pub may_audit: bool,
+    /// What the token may.
+    pub rights: Rights,
+}
+
+/// What a token may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rights {
+    /// Nothing: lists are empty and the rest is forbidden.
+    None,
+    /// Sys.Audit, VM.Audit, Datastore.Audit on everything: all but backups, which are left out of lists.
+    Audit,
+    /// VM.Backup and Datastore.AllocateSpace besides.
+    AuditAndBackups,
+}
+
+impl Request<'_> {
+    fn may_audit(&self) -> bool {
+        self.rights >= Rights::Audit
+    }
 }
 
 /// An answer before it is bytes: `data`, or status and message.
@@ -40,6 +59,7 @@ pub const METHODS: &[Method] = &[
     Method { template: "/cluster/backup", parameters: &[], answer: backup_jobs },
     Method { template: "/cluster/backup-info/not-backed-up", parameters: &[], answer: not_backed_up },
     Method { template: "/cluster/ha/status/current", parameters: &[], answer: ha_status },
+    Method { template: "/access/permissions", parameters: &["path", "userid"], answer: permissions },
     Method { template: "/nodes", parameters: &[], answer: nodes },
     Method { template: "/nodes/{node}/status", parameters: &[], answer: node_status },
     Method { template: "/nodes/{node}/replication", parameters: &["guest"], answer: replication },
@@ -80,7 +100,7 @@ impl Method {
 }
 
 fn audit(request: &Request<'_>, path: &str, privilege: &str) -> Result<(), (u16, String)> {
-    match request.may_audit {
+    match request.may_audit() {
         true => Ok(()),
         false => Err((403, format!("Permission check failed ({path}, {privilege})\n"))),
     }
@@ -88,6 +108,18 @@ fn audit(request: &Request<'_>, path: &str, privilege: &str) -> Result<(), (u16,
 
 fn version(state: &State, _: &Request<'_>) -> Reply {
     Ok(json!({"repoid": "14a22df3", "version": state.version, "release": "9.2"}))
+}
+
+fn permissions(_: &State, request: &Request<'_>) -> Reply {
+    let privileges = match request.rights {
+        Rights::None => return Ok(json!({})),
+        Rights::Audit => json!({"Datastore.Audit": 1, "Sys.Audit": 1, "VM.Audit": 1}),
+        Rights::AuditAndBackups => {
+            json!({"Datastore.Audit": 1, "Sys.Audit": 1, "VM.Audit": 1, "VM.Backup": 1, "Datastore.AllocateSpace": 1})
+        }
+    };
+    let paths = ["/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms"];
+    Ok(paths.into_iter().map(|path| (path.to_owned(), privileges.clone())).collect::<serde_json::Map<_, _>>().into())
 }
 
 fn cluster_status(state: &State, request: &Request<'_>) -> Reply {
@@ -109,7 +141,7 @@ fn cluster_resources(state: &State, request: &Request<'_>) -> Reply {
     let kind = request.query.iter().find(|(name, _)| name == "type").map(|(_, value)| value.as_str());
     let wants = |of: &str| kind.is_none_or(|kind| kind == of);
     let mut entries = Vec::new();
-    if wants("vm") && request.may_audit {
+    if wants("vm") && request.may_audit() {
         entries.extend(state.guests.iter().map(|guest| guest_resource(state, guest, request.now)));
     }
     if wants("node") {
@@ -120,7 +152,7 @@ fn cluster_resources(state: &State, request: &Request<'_>) -> Reply {
             entry
         }));
     }
-    if wants("storage") && request.may_audit {
+    if wants("storage") && request.may_audit() {
         for storage in &state.storages {
             let on = match &storage.node {
                 Some(node) => vec![node.clone()],
@@ -135,7 +167,7 @@ fn cluster_resources(state: &State, request: &Request<'_>) -> Reply {
             }));
         }
     }
-    if wants("sdn") && request.may_audit {
+    if wants("sdn") && request.may_audit() {
         entries.extend(state.nodes.iter().map(|node| {
             json!({
                 "type": "network", "network-type": "zone", "network": "localnetwork", "status": "ok", "node": node.name,
@@ -172,7 +204,7 @@ fn guest_resource(state: &State, guest: &Guest, now: i64) -> Value {
 fn node_entry(node: &Node, request: &Request<'_>, extra: &str, value: Value) -> Value {
     let status = if node.alive { "online" } else { "offline" };
     let mut entry = json!({"type": "node", "id": format!("node/{}", node.name), "node": node.name, "status": status});
-    if !request.may_audit {
+    if !request.may_audit() {
         return entry;
     }
     entry["level"] = json!("");
@@ -198,7 +230,7 @@ fn nodes(state: &State, request: &Request<'_>) -> Reply {
 }
 
 fn cluster_tasks(state: &State, request: &Request<'_>) -> Reply {
-    if !request.may_audit {
+    if !request.may_audit() {
         return Ok(json!([]));
     }
     let entry = |task: &super::state::Task| {
@@ -307,7 +339,7 @@ fn node_status(state: &State, request: &Request<'_>) -> Reply {
 }
 
 fn replication(state: &State, request: &Request<'_>) -> Reply {
-    if !request.may_audit {
+    if !request.may_audit() {
         return Ok(json!([]));
     }
     let of_node = state.replication.iter().filter(|job| job.source == request.slots[0]);
@@ -334,7 +366,11 @@ fn content(state: &State, request: &Request<'_>) -> Reply {
         return Err((500, format!("storage '{storage}' does not exist\n")));
     };
     let wanted = request.query.iter().find(|(name, _)| name == "content").map(|(_, value)| value.as_str());
-    if found.name != "vault" || wanted.is_some_and(|wanted| wanted != "backup") {
+    // The list is filtered, not refused.
+    if request.rights < Rights::AuditAndBackups
+        || found.name != "vault"
+        || wanted.is_some_and(|wanted| wanted != "backup")
+    {
         return Ok(json!([]));
     }
     let entry = |backup: &super::state::Backup| {

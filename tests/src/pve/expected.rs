@@ -2,10 +2,12 @@
 //!
 //! A question has one right answer and several ways to say it: a share or an amount, rounded or not, in binary or decimal units. Each
 //! string returned is one acceptable figure, name or word; an answer that holds none of them is wrong.
+//!
+//! Length: one function per kind of request.
 
 use jarvis_core::cluster::GuestKind;
 
-use super::state::{Guest, Node, State, Storage};
+use super::state::{Guest, Node, State, Storage, Task};
 use crate::judge::forms;
 
 const DAY: i64 = 86_400;
@@ -65,6 +67,8 @@ fn rounded(value: f64) -> Vec<String> {
     let whole = format!("{value:.0}");
     match tenths.strip_suffix(".0") {
         Some(_) => vec![whole],
+        // A half may be rounded either way.
+        None if tenths.ends_with(".5") => vec![format!("{:.0}", value.floor()), format!("{:.0}", value.ceil()), tenths],
         None => vec![whole, tenths],
     }
 }
@@ -99,9 +103,6 @@ fn usage((used, total): (u64, u64)) -> Vec<String> {
 fn since(now: i64, then: i64) -> Vec<String> {
     let days = (now - then) / DAY;
     let mut figures = vec![number(days)];
-    if days >= 14 {
-        figures.push(number(days / 7));
-    }
     if days == 0 {
         figures.push(number((now - then) / 3600));
     }
@@ -126,7 +127,7 @@ fn of_node(state: &State, now: i64, kind: &str, node: &Node) -> Vec<String> {
         "node.status" => words(&["up", "online", "running"]),
         "node.load" => {
             let mut figures = vec![number(node.cpu_percent)];
-            figures.extend(node.load.iter().map(|load| format!("{load:.1}")));
+            figures.extend(node.load.iter().flat_map(|load| rounded(*load)));
             figures
         }
         "node.memory" => usage(node.memory),
@@ -281,7 +282,9 @@ fn of_history(state: &State, now: i64, kind: &str) -> Vec<String> {
     match kind {
         "tasks.recent" => objects(&state.tasks.iter().take(3).collect::<Vec<_>>()),
         "tasks.running" => {
-            let running = tasks(&|task| task.ended.is_none());
+            // A dead node's tasks are nobody's to tell.
+            let alive = |task: &Task| state.node(&task.node).is_some_and(|node| node.alive);
+            let running = tasks(&|task| task.ended.is_none() && alive(task));
             let mut figures = objects(&running);
             figures.push(number(running.len()));
             if running.is_empty() {
@@ -348,7 +351,17 @@ fn problems(state: &State, now: i64) -> Vec<String> {
     if !state.quorate() {
         found.push("quorum".to_owned());
     }
-    if found.is_empty() {
+    if state.replication.iter().any(|job| job.failures > 0) {
+        found.push("replication".to_owned());
+    }
+    // A storage between 85 and 90 percent and a guest without a backup job are worth a word, and no problem yet.
+    let grave = state.nodes.iter().any(|node| !node.alive)
+        || state.storages.iter().any(|storage| share(storage) > 90.0)
+        || state.ha.iter().any(|(_, bad)| *bad)
+        || state.replication.iter().any(|job| job.failures > 0)
+        || failed > 0
+        || !state.quorate();
+    if !grave {
         found.extend(words(&FINE));
     }
     found

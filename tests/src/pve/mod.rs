@@ -68,6 +68,7 @@ pub(crate) struct Shared {
     faults: Mutex<Vec<Fault>>,
     names: Vec<String>,
     token: String,
+    token_without_backups: String,
     token_without_rights: String,
     options: Options,
 }
@@ -136,6 +137,7 @@ impl Simulator {
             names: state.nodes.iter().map(|node| node.name.clone()).collect(),
             faults: Mutex::new(vec![Fault::None; state.nodes.len()]),
             token: format!("jarvis@pve!reader={}", secret()),
+            token_without_backups: format!("jarvis@pve!auditor={}", secret()),
             token_without_rights: format!("jarvis@pve!empty={}", secret()),
             state: Mutex::new(state),
             options,
@@ -190,6 +192,11 @@ impl Simulator {
     /// The token that may read everything.
     pub fn token(&self) -> &str {
         &self.shared.token
+    }
+
+    /// A token that may read everything but backups.
+    pub fn token_without_backups(&self) -> &str {
+        &self.shared.token_without_backups
     }
 
     /// A token that exists and has no rights.

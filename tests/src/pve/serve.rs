@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::answers::{self, Request};
+use super::answers::{self, Request, Rights};
 use super::{Fault, Shared};
 
 /// How long a question to a node that hangs stays open.
@@ -76,9 +76,10 @@ async fn respond<B>(request: HttpRequest<B>, node: usize, shared: &Shared) -> Re
         return Ok(response);
     }
     let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let may_audit = match token.and_then(|token| token.strip_prefix("PVEAPIToken=")) {
-        Some(token) if token == shared.token => true,
-        Some(token) if token == shared.token_without_rights => false,
+    let rights = match token.and_then(|token| token.strip_prefix("PVEAPIToken=")) {
+        Some(token) if token == shared.token => Rights::AuditAndBackups,
+        Some(token) if token == shared.token_without_backups => Rights::Audit,
+        Some(token) if token == shared.token_without_rights => Rights::None,
         Some(_) => {
             tokio::time::sleep(shared.options.refusal_delay).await;
             return Ok(bare(401, "invalid token value!"));
@@ -121,7 +122,7 @@ async fn respond<B>(request: HttpRequest<B>, node: usize, shared: &Shared) -> Re
     let answer = {
         let state = shared.state();
         let name = state.nodes[answering].name.clone();
-        let request = Request { node: &name, now: super::now(), slots, query, may_audit };
+        let request = Request { node: &name, now: super::now(), slots, query, rights };
         method.answer(&state, &request)
     };
     Ok(match answer {

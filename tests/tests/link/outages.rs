@@ -2,14 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use jarvis_link::message::{Generation, MicEnd};
-use jarvis_satellite::net::NetEvent;
+use jarvis_link::message::MicEnd;
 use jarvisd::hub::{Cut, EndReason, HubEvent};
 
 use crate::house::{Daemon, Room, house, kitchen, loopback};
 use crate::relay::Relay;
-
-const RESTARTS: usize = 20;
 
 async fn house_behind_relay() -> (tempfile::TempDir, Daemon, Relay, Room) {
     let state = tempfile::tempdir().unwrap();
@@ -92,34 +89,6 @@ async fn a_satellite_restarted_in_the_middle_of_an_utterance_ends_it() {
     let next = again.open(3);
     again.close(next);
     assert_eq!(daemon.utterance().await, (next, vec![0, 1, 2], EndReason::Mic(MicEnd::Closed)));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_daemon_killed_and_started_again_twenty_times_gets_every_utterance_whole() {
-    let (state, mut daemon, mut room) = house().await;
-    let listen = daemon.address();
-    let mut slowest = Duration::ZERO;
-    for _ in 0..RESTARTS {
-        let utterance = room.open(30);
-        daemon.event_where(|event| matches!(event, HubEvent::Frame { seq: 29, .. })).await;
-        daemon.kill().await;
-        room.say(utterance, 30..60);
-        daemon = Daemon::start(state.path(), listen, None).await;
-        let back = Instant::now();
-        let down = room.event_where(|event| matches!(event, NetEvent::Down { .. })).await;
-        // Not the satellite's patience, but the new daemon's reset (by the key it kept) told it.
-        assert!(format!("{down:?}").contains("reset by peer"), "{down:?}");
-        room.up().await;
-        slowest = slowest.max(back.elapsed());
-        room.close(utterance);
-        let (heard, frames, reason) = daemon.utterance().await;
-        assert_eq!((heard, reason), (utterance, EndReason::Mic(MicEnd::Closed)));
-        assert_eq!(frames, (0..60).collect::<Vec<i16>>());
-        // Answered: the next run of the daemon is not asked it again.
-        let writer = daemon.hub.answer(&kitchen(), Generation(1), 16_000).await.unwrap();
-        writer.finish().await.unwrap();
-    }
-    println!("slowest return after {RESTARTS} kills: {} ms", slowest.as_millis());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

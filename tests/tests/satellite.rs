@@ -1,0 +1,417 @@
+//! The satellite as its own process, against a real hub: in the simulated room where loudspeaker and microphone matter, on files elsewhere.
+//!
+//! Length: one satellite and one kind of house serve all of these tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use jarvis_core::ids::SatelliteId;
+use jarvis_link::message::{MicEnd, ToSatellite, Utterance};
+use jarvis_tests::process::{Process, programs};
+use jarvis_tests::room::{Room, RoomConfig};
+use jarvis_tests::sound;
+use jarvisd::hub::{EndReason, Hub, HubConfig, HubEvent, Opening, PlaybackNews};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// One house at a time: two would take the processor from each other and sound would break up.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Everything that is waited for comes long before this.
+const DEADLINE: Duration = Duration::from_secs(40);
+/// A voice that is not among the wake word's references.
+const VOICE: &str = "en-gb";
+
+/// A hub, a relay that counts what the satellite sends, and the satellite.
+struct House {
+    dir: tempfile::TempDir,
+    hub: Hub,
+    events: mpsc::Receiver<HubEvent>,
+    tasks: JoinSet<()>,
+    sent: Arc<AtomicU64>,
+    satellite: Option<Process>,
+}
+
+/// What was sent in one utterance.
+#[derive(Debug, Default)]
+struct Heard {
+    score: f32,
+    preroll: usize,
+    samples: Vec<i16>,
+    end: Option<EndReason>,
+    troubles: Vec<String>,
+}
+
+impl House {
+    async fn build(audio: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let relay = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let config = HubConfig {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            advertise: Some(relay.local_addr().unwrap()),
+            volume_percent: 100,
+            state_dir: dir.path().join("daemon"),
+        };
+        let (sender, events) = mpsc::channel(4096);
+        let (hub, task) = Hub::start(config, sender).await.unwrap();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move { task.run().await.unwrap() });
+        let sent = Arc::new(AtomicU64::new(0));
+        tasks.spawn(carry(relay, hub.local_addr(), Arc::clone(&sent)));
+        let state = dir.path().join("satellite");
+        let text = format!(
+            "state_dir = {state:?}\n[audio]\n{audio}\n[led]\nbackend = \"file\"\npath = {:?}\n[control]\nsocket = {:?}\n",
+            dir.path().join("led"),
+            dir.path().join("control.sock"),
+        );
+        std::fs::write(dir.path().join("satellite.toml"), text).unwrap();
+        let house = Self { dir, hub, events, tasks, sent, satellite: None };
+        let code = house.hub.enrol("kitchen").await.unwrap().code;
+        let mut enrol = house.command();
+        let enrolled = tokio::task::spawn_blocking(move || enrol.args(["enrol", &code]).output().unwrap());
+        let enrolled = enrolled.await.unwrap();
+        assert!(enrolled.status.success(), "{}", String::from_utf8_lossy(&enrolled.stderr));
+        house
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(program());
+        command.arg("--config").arg(self.path("satellite.toml")).env("JARVIS_LOG", "info");
+        command
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    async fn start(&mut self, pulse_server: Option<String>) {
+        let mut command = self.command();
+        command.env("PULSE_SERVER", pulse_server.unwrap_or_else(|| "unix:/nowhere".to_owned()));
+        self.satellite = Some(Process::start("jarvis-satellite", &mut command, &self.path("log")).unwrap());
+        self.wait(|event| matches!(event, HubEvent::Connected { .. }).then_some(())).await;
+    }
+
+    async fn wait<T>(&mut self, mut wanted: impl FnMut(&HubEvent) -> Option<T>) -> T {
+        let found = tokio::time::timeout(DEADLINE, async {
+            while let Some(event) = self.events.recv().await {
+                if let Some(found) = wanted(&event) {
+                    return Some(found);
+                }
+            }
+            None
+        });
+        match found.await {
+            Ok(Some(found)) => found,
+            _ => panic!("it never came; the satellite's log:\n{}", self.log()),
+        }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// Follows the next utterance to its end, closing it when `enough`.
+    async fn utterance(&mut self, mut enough: impl FnMut(&Heard) -> bool) -> Heard {
+        let mut heard = Heard::default();
+        let mut which = None;
+        let mut closed = false;
+        let until = Instant::now() + DEADLINE;
+        while heard.end.is_none() {
+            let event = tokio::time::timeout_at(until.into(), self.events.recv()).await;
+            let Ok(Some(event)) = event else {
+                panic!("the utterance never ended; the satellite's log:\n{}", self.log());
+            };
+            match event {
+                HubEvent::Opened { utterance, opened, preroll_frames, .. } => {
+                    which = Some(utterance);
+                    heard.preroll = usize::from(preroll_frames);
+                    if let Opening::Wake { score, .. } = opened {
+                        heard.score = score;
+                    }
+                }
+                HubEvent::Frame { samples, seq, .. } => {
+                    assert_eq!(seq as usize, heard.samples.len() / 320, "frames come whole and in order");
+                    heard.samples.extend(samples);
+                }
+                HubEvent::Ended { reason, .. } => heard.end = Some(reason),
+                HubEvent::Trouble { text, .. } => heard.troubles.push(text),
+                _ => {}
+            }
+            if let Some(utterance) = which
+                && !closed
+                && enough(&heard)
+            {
+                closed = true;
+                self.close(utterance).await;
+            }
+        }
+        if let Some(utterance) = which {
+            self.hub.settle(&kitchen(), utterance).await.unwrap();
+        }
+        heard
+    }
+
+    async fn close(&self, utterance: Utterance) {
+        self.hub.send(&kitchen(), ToSatellite::CloseMic { utterance, silent: false }).await.unwrap();
+    }
+
+    async fn end(mut self) {
+        if let Some(mut satellite) = self.satellite.take() {
+            let status = tokio::task::spawn_blocking(move || satellite.stop().unwrap()).await.unwrap();
+            assert!(status.success(), "{status}: {}", self.log());
+        }
+        self.tasks.shutdown().await;
+    }
+}
+
+fn kitchen() -> SatelliteId {
+    SatelliteId::from("kitchen")
+}
+
+fn program() -> PathBuf {
+    programs().unwrap().join("jarvis-satellite")
+}
+
+/// Carries datagrams between one satellite and the hub, counting the satellite's bytes.
+async fn carry(relay: tokio::net::UdpSocket, hub: SocketAddr, sent: Arc<AtomicU64>) {
+    let mut satellite = None;
+    let mut datagram = vec![0; 65_536];
+    while let Ok((length, from)) = relay.recv_from(&mut datagram).await {
+        let to = if from == hub {
+            satellite
+        } else {
+            satellite = Some(from);
+            sent.fetch_add(length as u64, Ordering::Relaxed);
+            Some(hub)
+        };
+        if let Some(to) = to {
+            // A lost datagram is the network's right.
+            let _lost = relay.send_to(&datagram[..length], to).await.is_err();
+        }
+    }
+}
+
+fn write_wav(path: &Path, samples: &[i16], rate_hz: u32) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: rate_hz,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut file = hound::WavWriter::create(path, spec).unwrap();
+    for &sample in samples {
+        file.write_sample(sample).unwrap();
+    }
+    file.finalize().unwrap();
+}
+
+/// How well `said` is found in `heard` where it fits best, 0.0 to 1.0.
+fn found(said: &[i16], heard: &[i16]) -> f64 {
+    let energy = |samples: &[i16]| samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>();
+    let own = energy(said).sqrt();
+    (0..heard.len().saturating_sub(said.len()))
+        .map(|at| {
+            let part = &heard[at..at + said.len()];
+            let product: f64 = said.iter().zip(part).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            product / (own * energy(part).sqrt() + 1.0)
+        })
+        .fold(0.0, f64::max)
+}
+
+fn pulse(dir: &str) -> String {
+    format!("backend = \"pulse\"\nmicrophone = \"mic\"\nloudspeaker = \"speaker\"\n{dir}")
+}
+
+fn room(dir: &Path, echo_db: Option<f64>) -> Room {
+    Room::open(dir, &RoomConfig { echo_db, seed: 7 }).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_in_one_breath_arrives_whole_and_the_answer_is_heard() {
+    let _alone = ALONE.lock().await;
+    let mut house = House::build(&pulse("")).await;
+    let air = room(&house.path("").join("."), Some(-10.0));
+    house.start(Some(air.pulse_server())).await;
+    tokio::time::sleep(Duration::from_millis(5_000)).await;
+    let said = sound::espeak(VOICE, "hey jarvis, how hot is node two").unwrap();
+    let length = said.len();
+    air.say(&said).unwrap();
+    let heard = house.utterance(|heard| heard.samples.len() > heard.preroll * 320 + length + 8_000).await;
+    assert_eq!(heard.end, Some(EndReason::Mic(MicEnd::Closed)));
+    assert!(heard.score >= 0.55 && heard.preroll >= 75, "score {}, pre-roll {}", heard.score, heard.preroll);
+    let trimmed = sound::trim(&said);
+    let first_second = found(&trimmed[..16_000.min(trimmed.len())], &heard.samples);
+    assert!(first_second > 0.9, "the wake word and the first word are found with {first_second:.2}");
+    let from = air.now().unwrap();
+    let mut answer = house.hub.answer(&kitchen(), jarvis_link::message::Generation(1), 22_050).await.unwrap();
+    let tone: Vec<i16> = (0..22_050)
+        .map(|n| ((f64::from(n) * 500.0 * std::f64::consts::TAU / 22_050.0).sin() * 8_000.0) as i16)
+        .collect();
+    answer.sentence(0).await.unwrap();
+    answer.pcm(&tone).await.unwrap();
+    answer.finish().await.unwrap();
+    let mut started = None;
+    let done = house
+        .wait(|event| match event {
+            HubEvent::Playback { news: PlaybackNews::Started { at }, .. } => {
+                started = Some(at.0);
+                None
+            }
+            HubEvent::Playback { news: PlaybackNews::Done { at, underruns, cut }, .. } => {
+                Some((at.0, *underruns, *cut))
+            }
+            _ => None,
+        })
+        .await;
+    let lasted = done.0 - started.unwrap();
+    assert!((950_000..1_050_000).contains(&lasted), "a second lasted {lasted} us");
+    assert!(!done.2, "{done:?}");
+    let recording = air.recording(from).unwrap();
+    let first = sound::first_audible(&recording.heard).unwrap();
+    let last = sound::last_audible(&recording.heard).unwrap();
+    let ms = (last - first) / 16;
+    assert!((970..1_030).contains(&ms), "{ms} ms were heard with {} underruns", done.1);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_wake_word_does_not_leave_the_room() {
+    let _alone = ALONE.lock().await;
+    let mut noise = sound::noise(2 * 16_000, 2_000.0, 5);
+    let chord = (0..3 * 16_000).map(|n| {
+        let t = f64::from(n) / 16_000.0;
+        let beat = (t * 2.0).fract();
+        let sum: f64 = [220.0, 277.2, 329.6, 880.0].iter().map(|hz| (t * hz * std::f64::consts::TAU).sin()).sum();
+        (sum * 2_000.0 * (1.0 - beat)) as i16
+    });
+    noise.extend(chord);
+    for text in ["what's for dinner tonight", "turn the television down please", "he carves the turkey"] {
+        noise.extend(sound::espeak("en-us", text).unwrap());
+        noise.extend(sound::noise(4_000, 10.0, 6));
+    }
+    let seconds = noise.len() as u64 / 16_000;
+    let mut house = House::build("backend = \"wav\"").await;
+    let (said, heard) = (house.path("said.wav"), house.path("heard.wav"));
+    // A rate that is not the house's, so that resampling is part of it.
+    let mut resampler = jarvis_satellite::audio::resample::Resampler::new(16_000, 44_100).unwrap();
+    let mut at_44100 = Vec::new();
+    resampler.push(&noise, &mut at_44100);
+    write_wav(&said, &at_44100, 44_100);
+    let config = std::fs::read_to_string(house.path("satellite.toml")).unwrap();
+    let with_files = config
+        .replace("backend = \"wav\"", &format!("backend = \"wav\"\nmicrophone = {said:?}\nloudspeaker = {heard:?}"));
+    std::fs::write(house.path("satellite.toml"), with_files).unwrap();
+    house.start(None).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = house.sent.load(Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let rate = (house.sent.load(Ordering::Relaxed) - before) / seconds;
+    // Pings take a few hundred bytes a second; the microphone would take 32,000.
+    assert!(rate < 2_000, "{rate} bytes a second left the room");
+    while let Ok(event) = house.events.try_recv() {
+        assert!(
+            !matches!(event, HubEvent::Opened { .. } | HubEvent::Frame { .. }),
+            "{event:?}; the satellite's log:\n{}",
+            house.log()
+        );
+    }
+    let sound = hound::WavReader::open(&heard).unwrap().into_samples::<i16>();
+    assert!(sound.map_while(Result::ok).all(|s| s == 0), "and it kept quiet");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_go_in_mid_utterance_end_it_and_are_told() {
+    let _alone = ALONE.lock().await;
+    let mut house = House::build(&pulse("")).await;
+    let mut air = room(&house.path("").join("."), None);
+    house.start(Some(air.pulse_server())).await;
+    air.say(&sound::espeak(VOICE, "hey jarvis, how hot is node two").unwrap()).unwrap();
+    let mut unplugged = false;
+    let heard = house
+        .utterance(|heard| {
+            if !unplugged && !heard.samples.is_empty() {
+                unplugged = true;
+                air.unplug().unwrap();
+            }
+            false
+        })
+        .await;
+    assert_eq!(heard.end, Some(EndReason::Mic(MicEnd::MicLost)));
+    let mut troubles = heard.troubles;
+    while !troubles.iter().any(|text| text.contains("microphone")) {
+        let text = house
+            .wait(|event| match event {
+                HubEvent::Trouble { text, .. } => Some(text.clone()),
+                _ => None,
+            })
+            .await;
+        troubles.push(text);
+    }
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_microphone_it_stays_connected_and_says_so() {
+    let _alone = ALONE.lock().await;
+    let mut house = House::build(&pulse("")).await;
+    house.start(None).await;
+    let text = house
+        .wait(|event| match event {
+            HubEvent::Trouble { text, .. } if text.contains("microphone") => Some(text.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(text.contains("PulseAudio can't be reached"), "{text}");
+    let led = std::fs::read_to_string(house.path("led")).unwrap();
+    assert_eq!(led, "trouble\n");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_device_name_lists_what_there_is() {
+    let _alone = ALONE.lock().await;
+    let house = House::build("backend = \"pulse\"\nmicrophone = \"nothing\"").await;
+    let air = room(&house.path("").join("."), None);
+    let mut check = house.command();
+    check.arg("--check").env("PULSE_SERVER", air.pulse_server());
+    let output = tokio::task::spawn_blocking(move || check.output().unwrap()).await.unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(told.contains("no microphone \"nothing\"") && told.contains("mic"), "{told}");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_daemon_a_call_is_answered_by_the_satellite_itself() {
+    let _alone = ALONE.lock().await;
+    let mut house = House::build(&pulse("")).await;
+    let air = room(&house.path("").join("."), None);
+    house.start(Some(air.pulse_server())).await;
+    house.hub.clone().shutdown().await;
+    let led = house.path("led");
+    jarvis_tests::process::wait_for("the LED to show trouble", DEADLINE, || {
+        Ok(std::fs::read_to_string(&led)?.contains("trouble").then_some(()))
+    })
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let from = air.now().unwrap();
+    assert!(sound::first_audible(&air.recording(0).unwrap().heard).is_none(), "silent until somebody speaks");
+    air.say(&sound::espeak(VOICE, "hey jarvis").unwrap()).unwrap();
+    let recording = jarvis_tests::process::wait_for("the local message", DEADLINE, || {
+        let recording = air.recording(from)?;
+        Ok(sound::first_audible(&recording.heard).map(|_| recording))
+    })
+    .unwrap();
+    let said = sound::last_audible(&recording.said).unwrap();
+    let told = sound::first_audible(&recording.heard).unwrap();
+    let ms = (told as i64 - said as i64) / 16;
+    println!("local sound {ms} ms after the wake word's end");
+    assert!(ms <= 500, "{ms} ms");
+    house.satellite.as_mut().unwrap().stop().unwrap();
+}
