@@ -17,8 +17,8 @@ setup: ## install what is missing, and say what
 build: setup
 	@$(CARGO) build --workspace --bins
 
-# SAY="hey jarvis, ..." VOICE=en-gb-x-rp | WAV=file.wav | SCRIPT=file | STAY=1 | SEED=n | ECHO=db | MIC=1
-demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO= MIC=1)
+# SAY="hey jarvis, ..." VOICE=en-gb-x-rp | WAV=file.wav | SCRIPT=file | STAY=1 | SEED=n | ECHO=db
+demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO=)
 	@target/debug/jarvis-demo
 
 test: ## every test, then the rules of the house
