@@ -67,8 +67,6 @@ fn rounded(value: f64) -> Vec<String> {
     let whole = format!("{value:.0}");
     match tenths.strip_suffix(".0") {
         Some(_) => vec![whole],
-        // A half may be rounded either way.
-        None if tenths.ends_with(".5") => vec![format!("{:.0}", value.floor()), format!("{:.0}", value.ceil()), tenths],
         None => vec![whole, tenths],
     }
 }
@@ -216,7 +214,10 @@ fn of_cluster(state: &State, now: i64, kind: &str) -> Vec<String> {
         "cluster.load" => {
             let cores: u64 = alive.iter().map(|node| node.cores).sum();
             let busy: u64 = alive.iter().map(|node| node.cores * node.cpu_percent).sum();
-            rounded(busy as f64 / cores.max(1) as f64)
+            // A half may be rounded either way.
+            let mut figures = rounded(busy as f64 / cores.max(1) as f64);
+            figures.push(number(busy / cores.max(1)));
+            figures
         }
         "cluster.memory" => {
             let (used, total) = alive.iter().fold((0, 0), |(u, t), node| (u + node.memory.0, t + node.memory.1));
