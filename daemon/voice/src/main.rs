@@ -6,7 +6,7 @@
 
 //! `jarvis-voice`: espeak-ng in a process of its own, for its licence and for its crashes.
 //!
-//! It speaks frames of `jarvis-worker` on its standard input and output: [`VoiceRequest`] in, [`VoiceEvent`] out. Sound goes out while
+//! It speaks frames of `jarvis-worker` on its standard input and output: `VoiceRequest` in, [`VoiceEvent`] out. Sound goes out while
 //! the sentence is still being made; a cancel is seen between two pieces of sound.
 
 mod espeak;

@@ -1,6 +1,6 @@
 //! A simulated four-node Proxmox VE cluster over HTTPS, with each node's sensors behind a real sshd.
 //!
-//! [`Simulator::start`] draws a cluster from a seed ([`state`]) and serves it ([`serve`]) with answers shaped like a real cluster's
+//! [`Simulator::start`] draws a cluster from a seed ([`state`]) and serves it (`serve`) with answers shaped like a real cluster's
 //! ([`answers`]); [`expected`] computes from the same state, without Jarvis's code, what a right answer holds.
 
 pub mod answers;
