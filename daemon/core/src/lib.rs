@@ -10,6 +10,7 @@ pub mod gate;
 pub mod ids;
 pub mod intent;
 pub mod marks;
+pub mod mind;
 pub mod names;
 pub mod numbers;
 pub mod sentences;

@@ -252,7 +252,7 @@ fn over_an_audible_answer_voice_alone_does_not_reopen_but_words_do() {
     echo.words("hey jarvis how is the cluster [unk]", Meaning::Unknown);
     echo.pass(3000, 5);
     assert_eq!(echo.commits(), ["how is the cluster"]);
-    assert_eq!(echo.at(|e| matches!(e, Effect::Withdraw(_))), []);
+    assert_eq!(echo.at(|e| matches!(e, Effect::Withdraw(_))), Vec::<u64>::new());
     let mut person = scene();
     person.pass(300, 250);
     assert!(!person.held, "the ear must listen");
@@ -330,7 +330,7 @@ fn a_veto_ends_the_turn_silently_before_anything_is_understood() {
     scene.words("the charter is", Meaning::Unknown);
     scene.pass(1000, 250);
     assert_eq!(scene.ending(), Some(Ending::FalseWake));
-    assert_eq!(scene.at(|e| matches!(e, Effect::Commit(..))), []);
+    assert_eq!(scene.at(|e| matches!(e, Effect::Commit(..))), Vec::<u64>::new());
     assert_eq!(scene.at(|e| *e == Effect::CloseMic { silent: true }).len(), 1);
 }
 
