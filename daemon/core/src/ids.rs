@@ -1,13 +1,67 @@
 //! Names and units as types of their own, so that a VMID is never mistaken for a percentage.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// A guest's number, 100 to 999,999,999 (Proxmox VE API schema, `pve-vmid`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Vmid(pub u32);
+
+impl Vmid {
+    /// Whether it is a number that a guest can have; the text says which those are.
+    pub fn check(&self) -> Result<(), String> {
+        if (100..=999_999_999).contains(&self.0) {
+            return Ok(());
+        }
+        Err(format!("{} is no guest's number: those go from 100 to 999999999", self.0))
+    }
+}
+
+impl JsonSchema for Vmid {
+    fn schema_name() -> Cow<'static, str> {
+        "Vmid".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 100, "maximum": 999_999_999})
+    }
+}
+
+/// Longest name of a node (a host name's label).
+const NODE_NAME_MAX: usize = 63;
+
+impl NodeName {
+    /// Whether a node can be called so (a host name's label); the text names the remedy.
+    pub fn check(&self) -> Result<(), String> {
+        let plain = self.0.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if plain && !self.0.starts_with('-') && (1..=NODE_NAME_MAX).contains(&self.0.len()) {
+            return Ok(());
+        }
+        Err("that is no node's name: give letters, digits and - only".to_owned())
+    }
+}
+
+impl JsonSchema for NodeName {
+    fn schema_name() -> Cow<'static, str> {
+        "NodeName".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": NODE_NAME_MAX})
+    }
+}
 
 impl fmt::Display for Vmid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,3 +146,26 @@ impl Millis {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixSeconds(pub i64);
+
+/// Milliseconds since 1970-01-01 UTC, where a second is too coarse: approvals and the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WallMillis(pub i64);
+
+impl WallMillis {
+    /// The moment `ms` milliseconds later.
+    pub fn plus(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+}
+
+/// An approval, asked for or given. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ApprovalId(pub i64);
+
+impl fmt::Display for ApprovalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

@@ -4,6 +4,9 @@
 //! as arguments, decisions go out as values. So the same code runs in production, on a seeded virtual clock, and under a fuzzer.
 
 pub mod answer;
+pub mod approval;
+pub mod audit;
+pub mod challenge;
 pub mod cluster;
 pub mod endpoint;
 pub mod gate;
@@ -16,6 +19,7 @@ pub mod numbers;
 pub mod sentences;
 pub mod speakable;
 pub mod tool;
+pub mod tools;
 
 #[cfg(test)]
 mod sample;

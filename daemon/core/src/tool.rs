@@ -173,8 +173,12 @@ pub struct GuestConfig {
     pub memory: Option<u64>,
     /// Started with its node.
     pub on_boot: Option<bool>,
-    /// Protected against removal.
+    /// Protected against removal; `None` where the configuration does not say, which the API means as not.
     pub protection: Option<bool>,
+    /// Digest of the configuration: another one means that it was changed.
+    pub digest: Option<String>,
+    /// When it was created; the API keeps it for VMs alone.
+    pub created: Option<UnixSeconds>,
 }
 
 /// A snapshot.

@@ -236,7 +236,15 @@ pub(super) fn guest_config(vmid: Vmid, wire: wire::GuestConfig) -> GuestConfig {
         memory: mib.and_then(|mib: u64| mib.checked_mul(1 << 20)),
         on_boot: Some(wire.onboot.unwrap_or(false)),
         protection: Some(wire.protection.unwrap_or(false)),
+        digest: wire.digest,
+        created: wire.meta.as_deref().and_then(created),
     }
+}
+
+/// When a VM was created, from its `meta`: `creation-qemu=10.0.2,ctime=1763000000`.
+fn created(meta: &str) -> Option<UnixSeconds> {
+    let value = meta.split(',').find_map(|part| part.trim().strip_prefix("ctime="))?;
+    value.parse().ok().map(UnixSeconds)
 }
 
 pub(super) fn snapshots(wire: Vec<wire::SnapshotEntry>) -> Vec<Snapshot> {

@@ -166,6 +166,8 @@ wire!(
         memory: "text" String,
         onboot: "truth" bool,
         protection: "truth" bool,
+        digest: "text" String,
+        meta: "text" String,
     }
 );
 

@@ -43,6 +43,8 @@ fn facts() -> Facts {
             memory: Some(8 * sample::GIB),
             on_boot: None,
             protection: None,
+            digest: None,
+            created: None,
         }),
         snapshots: Some(vec![Snapshot { name: "before-update".to_owned(), taken: Some(at(7200)) }]),
         tasks: Some(vec![

@@ -51,9 +51,25 @@
 //! assert_eq!(cleared.into_args(), Read::Cluster);
 //! ```
 
+mod decide;
+mod policy;
+mod redeem;
+mod situation;
+pub mod situations;
+mod table;
+
+#[cfg(test)]
+mod matrix;
+
 use std::fmt;
 
 use crate::tool::{Read, Tier};
+
+pub use decide::{Ask, Asker, Decision, Origin, Power, Refusal, Voice, Work};
+pub use policy::{Leave, Own, Place, Policy, Raise, Rights};
+pub use redeem::{NotRedeemed, Redemption};
+pub use situation::{Identity, Situation};
+pub use table::{Case, cases, matrix, table};
 
 /// Arguments that the gate judged and let pass. Good for one run.
 #[must_use = "cleared arguments are there to be run"]
@@ -108,11 +124,11 @@ impl Judged for Read {
     }
 }
 
-/// Why the gate refused.
+/// Why the gate refused a read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Nothing but GREEN reads is cleared: there is no way yet to approve more.
-    #[error("{tool} is {tier:?}: only reads run without approval, and approvals are not offered yet; do it by hand")]
+    /// Nothing but GREEN reads is cleared without live state: all else goes through [`Gate::decide`].
+    #[error("{tool} is {tier:?}: only reads run without a question")]
     NeedsApproval {
         /// The tool's name.
         tool: &'static str,
@@ -121,7 +137,7 @@ pub enum Refused {
     },
 }
 
-/// The gate. Its judgement will need live state and policy; reads need neither.
+/// The gate. A read is cleared by [`Gate::clear`]; every call of a tool is judged by [`Gate::decide`], on live state and policy.
 #[derive(Debug, Default)]
 pub struct Gate(());
 

@@ -1,0 +1,175 @@
+//! Where an approval stands, and who may move it on.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CHANGED_MIND_MS, Row, Seal, SealKey, WRONG_WORDS_MAX};
+use crate::ids::WallMillis;
+use crate::tool::Tier;
+
+/// A second channel: something a person reaches who is let in, and a voice does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// The status page.
+    Page,
+    /// `jarvisctl`.
+    Ctl,
+}
+
+/// Who says yes, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Approver {
+    /// A voice in a room.
+    Voice {
+        /// Which.
+        room: String,
+    },
+    /// Somebody at a second channel.
+    Second {
+        /// Which.
+        channel: Channel,
+        /// The seal of the question that was shown there.
+        seal: Seal,
+        /// The words that were spoken, where the question has some.
+        words: Option<String>,
+    },
+}
+
+impl Approver {
+    /// In a word, for the log: `voice in study`, `page`, `jarvisctl`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Voice { room } => format!("voice in {room}"),
+            Self::Second { channel: Channel::Page, .. } => "page".to_owned(),
+            Self::Second { channel: Channel::Ctl, .. } => "jarvisctl".to_owned(),
+        }
+    }
+}
+
+/// Where an approval stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// Asked, not answered.
+    Pending,
+    /// Somebody said yes.
+    Approved {
+        /// Who.
+        by: String,
+        /// Not before then does it run: a mind may still be changed.
+        clears: WallMillis,
+    },
+    /// Somebody said no, or the words were wrong too often.
+    Denied,
+    /// It was taken back.
+    Cancelled,
+    /// Nobody answered in time.
+    Expired,
+    /// It was consumed; the effect was begun or was about to be.
+    Started,
+    /// It was done, and seen to be done.
+    Done,
+    /// It failed.
+    Failed,
+    /// Nobody knows what became of it; it is looked for in the node's task list.
+    Unknown,
+}
+
+impl Stage {
+    /// As it is stored and shown.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Approved { .. } => "approved",
+            Self::Denied => "denied",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+            Self::Started => "started",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether it can still be answered or taken back.
+    pub fn is_open(&self) -> bool {
+        matches!(self, Self::Pending | Self::Approved { .. })
+    }
+}
+
+/// Why a "yes" does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotApproved {
+    /// It is not open any more.
+    #[error("that question is not open any more")]
+    NotPending,
+    /// Its time is over.
+    #[error("that question is too old; ask again")]
+    Expired,
+    /// The row is not as it was when it was asked.
+    #[error("what was stored is not what was asked for; nothing will be done")]
+    Altered,
+    /// What was shown is not what is stored.
+    #[error("that is not the question that was shown; look again")]
+    OtherQuestion,
+    /// A voice is not enough for it.
+    #[error("a voice is not enough for this; confirm it on the page or with jarvisctl")]
+    VoiceNotEnough,
+    /// It was asked in another room.
+    #[error("that was asked in another room")]
+    OtherRoom,
+    /// The words are not those that were spoken.
+    #[error("those are not the words; {left} tries are left")]
+    WrongWords {
+        /// Before the question is void.
+        left: u8,
+    },
+}
+
+impl Row {
+    /// What a "yes" makes of it. On [`NotApproved::WrongWords`] the caller counts the try.
+    ///
+    /// # Errors
+    /// Where the yes does not count; the row stays as it is.
+    pub fn approve(&self, by: &Approver, key: &SealKey, now: WallMillis) -> Result<Stage, NotApproved> {
+        if self.stage != Stage::Pending {
+            return Err(NotApproved::NotPending);
+        }
+        if !self.is_sealed_by(key) {
+            return Err(NotApproved::Altered);
+        }
+        if now >= self.bound.expires {
+            return Err(NotApproved::Expired);
+        }
+        let clears = match by {
+            Approver::Voice { room } => {
+                if !self.bound.by_voice || self.bound.tier > Tier::Yellow {
+                    return Err(NotApproved::VoiceNotEnough);
+                }
+                if self.bound.room.as_ref() != Some(room) {
+                    return Err(NotApproved::OtherRoom);
+                }
+                now.plus(CHANGED_MIND_MS)
+            }
+            Approver::Second { seal, words, .. } => {
+                if *seal != self.seal {
+                    return Err(NotApproved::OtherQuestion);
+                }
+                let given = words.as_deref().map(plain);
+                if let Some(wanted) = &self.bound.challenge
+                    && given.as_deref() != Some(plain(wanted).as_str())
+                {
+                    let left = WRONG_WORDS_MAX.saturating_sub(self.wrong_words.saturating_add(1));
+                    return Err(NotApproved::WrongWords { left });
+                }
+                now
+            }
+        };
+        Ok(Stage::Approved { by: by.name(), clears })
+    }
+}
+
+/// Words as they are compared: lower case, one space between.
+fn plain(words: &str) -> String {
+    words.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,69 @@
+//! The reviewed matrix and the published table are what the gate says today.
+
+use std::path::Path;
+
+use super::table::{Case, cases, matrix, table};
+use crate::tool::Tier;
+
+fn file(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_gate_judges_as_it_was_reviewed() {
+    let (reviewed, now) = (file("tests/tiers.tsv"), matrix());
+    let differs: Vec<String> = reviewed
+        .lines()
+        .zip(now.lines())
+        .filter(|(a, b)| a != b)
+        .map(|(a, b)| format!("reviewed: {a}\n     now: {b}"))
+        .collect();
+    assert!(
+        differs.is_empty() && reviewed.lines().count() == now.lines().count(),
+        "the tiers changed ({} lines, {} reviewed). `cargo run -p jarvis-core --example tiers matrix` writes \
+         daemon/core/tests/tiers.tsv; review the difference.\n{}",
+        now.lines().count(),
+        reviewed.lines().count(),
+        differs.join("\n")
+    );
+    assert!(now.lines().count() >= 400, "{} cases", now.lines().count());
+}
+
+#[test]
+fn the_published_table_is_the_gates() {
+    let doc = file("../../docs/safety.md");
+    assert!(
+        doc.contains(&table()),
+        "docs/safety.md does not hold the table; `cargo run -p jarvis-core --example tiers table` prints it"
+    );
+}
+
+#[test]
+fn what_must_hold_holds_in_every_case() {
+    for case in cases() {
+        let Case { tool, tier, outcome, situation, args } = &case;
+        let own = args.contains(r#""vmid":100"#);
+        let read = tool.starts_with("read_") || *tool == "memory_about";
+        if read {
+            assert_eq!((*tier, outcome.as_str()), (Tier::Green, "runs"), "{case:?}");
+        } else {
+            // The kill switch stops everything that changes something, whoever asks.
+            assert!(*situation != "kill switch set" || outcome != "runs", "{case:?}");
+        }
+        if own && !read && !["own place unknown", "elsewhere"].contains(situation) {
+            assert_eq!(*tier, Tier::Black, "Jarvis's own guest: {case:?}");
+        }
+        if *tier == Tier::Black {
+            assert!(outcome.starts_with("refused"), "{case:?}");
+        }
+        if *tier == Tier::Red {
+            assert!(outcome == "asks with a challenge" || outcome.starts_with("refused"), "{case:?}");
+        }
+        if *tier == Tier::Yellow {
+            assert!(outcome != "runs" || *situation == "standing leave", "YELLOW ran unasked: {case:?}");
+        }
+        let destroys = ["guest_stop", "snapshot_delete", "snapshot_rollback"].contains(tool);
+        assert!(!destroys || *tier >= Tier::Red, "{case:?}");
+    }
+}

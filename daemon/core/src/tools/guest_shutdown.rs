@@ -1,0 +1,70 @@
+//! `guest_shutdown`: shuts a guest down gracefully.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Call, Effect, Example, GuestStart, Inverse, Kind, Method, Reason, Ruling, Summary, Target, Tool, Wanted, guest,
+};
+use crate::cluster::GuestState;
+use crate::gate::Situation;
+use crate::ids::Vmid;
+use crate::tool::{Read, Tier};
+
+/// Longest it may take, in seconds.
+const LIMIT_S: u32 = 200;
+
+/// Arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GuestShutdown {
+    /// The guest's number.
+    pub vmid: Vmid,
+}
+
+impl Tool for GuestShutdown {
+    const NAME: &'static str = "guest_shutdown";
+    const VERSION: u16 = 1;
+    const ABOUT: &'static str =
+        "Shuts a guest down gracefully: its system is asked to stop and given time. Prefer this to guest_stop.";
+    const KIND: Kind = Kind::Change;
+    const EXAMPLES: &'static [Example] = &[
+        Example { args: r#"{"vmid":104}"#, situation: "running guest", tier: Tier::Yellow },
+        Example { args: r#"{"vmid":104}"#, situation: "protected guest", tier: Tier::Red },
+        Example { args: r#"{"vmid":104}"#, situation: "ha guest", tier: Tier::Red },
+        Example { args: r#"{"vmid":100}"#, situation: "running guest", tier: Tier::Black },
+    ];
+
+    fn check(&self) -> Result<(), String> {
+        self.vmid.check()
+    }
+
+    fn needs(&self) -> Vec<Read> {
+        guest::needs(self.vmid)
+    }
+
+    fn target(&self) -> Target {
+        Target::Guest(self.vmid)
+    }
+
+    fn tier(&self, situation: &Situation<'_>) -> Ruling {
+        guest::judged(Ruling::new(Tier::Yellow, Reason::BriefInterruption), self.vmid, situation)
+    }
+
+    fn summary(&self, situation: &Situation<'_>) -> Summary {
+        guest::summary("shut down", self.vmid, "It will be gone until it is started again.", situation)
+    }
+
+    fn effect(&self, situation: &Situation<'_>) -> Result<Effect, String> {
+        let guest = guest::reachable(self.vmid, situation)?;
+        if guest.state == GuestState::Stopped {
+            return Err(format!("{} is stopped already", guest::label(self.vmid, situation)));
+        }
+        Ok(guest::change(guest, Method::Post, "status/shutdown", Wanted::State(GuestState::Stopped), LIMIT_S))
+    }
+
+    fn inverse(&self, _situation: &Situation<'_>) -> Inverse {
+        Call::of(GuestStart { vmid: self.vmid })
+            .map_or(Inverse::Never("the guest has no number"), |call| Inverse::Call(Box::new(call)))
+    }
+}

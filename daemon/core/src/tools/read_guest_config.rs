@@ -1,0 +1,54 @@
+//! `read_guest_config`: what a guest was given: cores, memory, start on boot, protection.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Effect, Example, Inverse, Kind, Reason, Ruling, Summary, Target, Tool, read};
+use crate::gate::Situation;
+use crate::ids::Vmid;
+use crate::tool::{Read, Tier};
+
+/// Arguments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadGuestConfig {
+    /// The guest's number.
+    pub vmid: Vmid,
+}
+
+impl Tool for ReadGuestConfig {
+    const NAME: &'static str = "read_guest_config";
+    const VERSION: u16 = 1;
+    const ABOUT: &'static str = "What a guest was given: cores, memory, start on boot, protection.";
+    const KIND: Kind = Kind::Read;
+    const EXAMPLES: &'static [Example] =
+        &[Example { args: r#"{"vmid":104}"#, situation: "running guest", tier: Tier::Green }];
+
+    fn check(&self) -> Result<(), String> {
+        self.vmid.check()
+    }
+
+    fn needs(&self) -> Vec<Read> {
+        Vec::new()
+    }
+
+    fn target(&self) -> Target {
+        Target::Guest(self.vmid)
+    }
+
+    fn tier(&self, _situation: &Situation<'_>) -> Ruling {
+        Ruling::new(Tier::Green, Reason::ReadOnly)
+    }
+
+    fn summary(&self, situation: &Situation<'_>) -> Summary {
+        read::summary("look at a guest's configuration", &super::guest::label(self.vmid, situation))
+    }
+
+    fn effect(&self, _situation: &Situation<'_>) -> Result<Effect, String> {
+        Ok(Effect::Read(Read::GuestConfig { vmid: self.vmid }))
+    }
+
+    fn inverse(&self, _situation: &Situation<'_>) -> Inverse {
+        Inverse::Never(read::NOTHING_CHANGED)
+    }
+}

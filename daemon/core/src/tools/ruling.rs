@@ -1,0 +1,118 @@
+//! A judgement with its reasons.
+
+use serde::Serialize;
+
+use crate::tool::Tier;
+
+/// Why a call is of its tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It only looks.
+    ReadOnly,
+    /// It can be taken back.
+    Reversible,
+    /// It interrupts one guest gracefully and briefly.
+    BriefInterruption,
+    /// It pulls the plug.
+    Forced,
+    /// It destroys something.
+    Destroys,
+    /// The guest is protected, by its own configuration or by policy.
+    Protected,
+    /// High availability watches over the guest.
+    HaManaged,
+    /// The node would run out of memory.
+    MemoryShort,
+    /// The storage beneath is nearly full.
+    StorageShort,
+    /// Something that decides about it is not known.
+    NotKnown,
+    /// It is the machine Jarvis runs on.
+    OwnGuest,
+    /// Jarvis's own storage depends on it.
+    OwnStorage,
+    /// The quorum depends on it, and has no margin left.
+    LastMargin,
+    /// A model proposed it after it had read what strangers may have written.
+    Tainted,
+    /// It came from another program.
+    Outside,
+    /// The owner's policy raised it.
+    Policy,
+}
+
+impl Reason {
+    /// In words that follow "because".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ReadOnly => "it only looks",
+            Self::Reversible => "it can be undone",
+            Self::BriefInterruption => "it interrupts a guest briefly",
+            Self::Forced => "it pulls the plug",
+            Self::Destroys => "it destroys something",
+            Self::Protected => "the guest is protected",
+            Self::HaManaged => "the guest is under high availability",
+            Self::MemoryShort => "the node would run short of memory",
+            Self::StorageShort => "the storage is nearly full",
+            Self::NotKnown => "not everything about it is known",
+            Self::OwnGuest => "it is the machine I run on",
+            Self::OwnStorage => "my own storage depends on it",
+            Self::LastMargin => "the quorum has no margin left",
+            Self::Tainted => "a model asked for it after reading untrusted text",
+            Self::Outside => "another program asked for it",
+            Self::Policy => "your policy says so",
+        }
+    }
+}
+
+/// A tier, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Ruling {
+    /// The tier.
+    pub tier: Tier,
+    /// Why, the weightiest first.
+    pub reasons: Vec<Reason>,
+}
+
+impl Ruling {
+    /// Of one reason.
+    pub fn new(tier: Tier, reason: Reason) -> Self {
+        Self { tier, reasons: vec![reason] }
+    }
+
+    /// Raised to `tier` if that is higher; the reason is kept either way.
+    pub fn raised(mut self, tier: Tier, reason: Reason) -> Self {
+        if self.reasons.contains(&reason) {
+            self.tier = self.tier.max(tier);
+            return self;
+        }
+        if tier > self.tier {
+            self.tier = tier;
+            self.reasons.insert(0, reason);
+        } else {
+            self.reasons.push(reason);
+        }
+        self
+    }
+
+    /// Raised where `when` holds.
+    pub fn raised_if(self, when: bool, tier: Tier, reason: Reason) -> Self {
+        if when { self.raised(tier, reason) } else { self }
+    }
+
+    /// Up by one tier.
+    pub fn one_up(self, reason: Reason) -> Self {
+        let tier = match self.tier {
+            Tier::Green => Tier::Yellow,
+            Tier::Yellow => Tier::Red,
+            Tier::Red | Tier::Black => Tier::Black,
+        };
+        self.raised(tier, reason)
+    }
+
+    /// The weightiest reason in words.
+    pub fn because(&self) -> &'static str {
+        self.reasons.first().map_or("", |reason| reason.words())
+    }
+}
