@@ -11,6 +11,7 @@ use crate::bench::intents::frozen;
 use crate::fleet;
 use crate::house::{Asked, House, HouseConfig, library, model};
 use crate::judge::{self, Judge};
+use crate::pve::expected::Figure;
 use crate::room::RoomConfig;
 use crate::sound::RATE_HZ;
 use jarvisd::event::TurnRecord;
@@ -49,8 +50,8 @@ pub struct Entry {
     heard_ms: Heard,
     /// What was said into the room.
     request: String,
-    /// Figures of which one must be heard, from the simulator's state; empty where the request has none.
-    wanted: Vec<String>,
+    /// Figures that must be heard, each in one of its ways, from the simulator's state; empty where the request has none.
+    wanted: Vec<Figure>,
     /// What the second recogniser heard of the answer.
     heard: [String; 2],
     /// Why this turn is no success; `None` if it is one.
@@ -150,8 +151,8 @@ fn turn(house: &mut House, judge: &mut Judge, script: &Script, request: &Request
     })
 }
 
-/// Figures of which an answer must hold one, from the simulator's state.
-fn expected(house: &House, intent: &Intent) -> Vec<String> {
+/// Figures that an answer must hold, from the simulator's state.
+fn expected(house: &House, intent: &Intent) -> Vec<Figure> {
     let slots = &intent.slots;
     let guest = slots.guest.map(|g| g.to_string());
     let given = [
@@ -172,7 +173,7 @@ fn hear(judge: &mut Judge, script: &Script, asked: &Asked) -> Result<[String; 2]
 }
 
 /// Why a turn is no success.
-fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[String], heard: &[String; 2]) -> Option<String> {
+fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[Figure], heard: &[String; 2]) -> Option<String> {
     let Some(turn) = &asked.turn else { return Some("nobody woke".into()) };
     if let Some(error) = &turn.error {
         return Some(format!("the turn failed: {error}"));
@@ -188,8 +189,10 @@ fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[String], heard: &[Stri
     if !route.reason.starts_with(&intent.kind) {
         return Some(format!("taken for {} instead of {}", route.reason, intent.kind));
     }
-    if !wanted.is_empty() && !wanted.iter().any(|figure| heard.iter().any(|heard| judge::holds(heard, figure))) {
-        return Some(format!("the answer should hold {}, heard {heard:?}", wanted.join(" or ")));
+    let lacking: Vec<String> =
+        wanted.iter().filter(|figure| !figure.is_in(heard)).map(|figure| format!("({figure})")).collect();
+    if !lacking.is_empty() {
+        return Some(format!("the answer should hold {}, heard {heard:?}", lacking.join(" and ")));
     }
     None
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use jarvisd::event::{Event, EventKind};
 
 use crate::house::Asked;
+use crate::pve::expected::Figure;
 
 /// Prints the events of one turn, with seconds since the request began.
 pub struct Teller {
@@ -58,7 +59,7 @@ impl Teller {
     }
 
     /// What was measured from outside, and the verdict.
-    pub fn close(&self, asked: &Asked, wanted: &[String], heard: &[String; 2], miss: Option<&str>) {
+    pub fn close(&self, asked: &Asked, wanted: &[Figure], heard: &[String; 2], miss: Option<&str>) {
         if let Some(first) = asked.first_audio_ms {
             self.line(
                 "measured",
@@ -68,8 +69,10 @@ impl Teller {
         for heard in heard {
             self.line("heard", &format!("\"{heard}\""));
         }
-        let wanted =
-            if wanted.is_empty() { "no figure to check".to_owned() } else { format!("wanted {}", wanted.join(" or ")) };
+        let wanted = match wanted {
+            [] => "no figure to check".to_owned(),
+            all => format!("wanted {}", all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")),
+        };
         self.line(if miss.is_none() { "right" } else { "WRONG" }, &miss.map_or(wanted, str::to_owned));
     }
 }

@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 pub use state::State;
 
 use crate::sshd::{KeyPair, Sshd};
+use expected::Figure;
 use serve::Identity;
 
 /// What a node does wrong.
@@ -224,8 +225,8 @@ impl Simulator {
         change(&mut self.shared.state());
     }
 
-    /// What a right answer to a request holds, one of these: see [`expected::expected`].
-    pub fn expected(&self, kind: &str, slots: &[(&str, &str)]) -> Vec<String> {
+    /// What a right answer to a request holds, all of it: see [`expected::expected`].
+    pub fn expected(&self, kind: &str, slots: &[(&str, &str)]) -> Vec<Figure> {
         expected::expected(&self.shared.state(), now(), kind, slots)
     }
 
