@@ -138,11 +138,13 @@ impl Drop for Sshd {
     }
 }
 
+/// `SHLVL`: bash reads ~/.bashrc where it is started by sshd as the outermost shell, and what whoever runs the tests has in there
+/// (a second of it, with some) is no part of a node.
 fn configuration(address: SocketAddr, host_key: &KeyPair, authorized: &Path, answer: &Path) -> String {
     format!(
         "Port {}\nListenAddress {}\nHostKey {}\nAuthorizedKeysFile {}\nForceCommand /bin/cat {}\n\
          PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-         PermitRootLogin prohibit-password\nAllowTcpForwarding no\nX11Forwarding no\nMaxStartups 100\nLogLevel ERROR\n",
+         PermitRootLogin prohibit-password\nAllowTcpForwarding no\nX11Forwarding no\nMaxStartups 100\nSetEnv SHLVL=1\nLogLevel ERROR\n",
         address.port(),
         address.ip(),
         host_key.private.display(),
