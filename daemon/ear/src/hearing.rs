@@ -12,7 +12,7 @@ const RATE: u32 = 16_000;
 /// Most samples handed over in one call (100 ms), so that no call is long because its sound was.
 const CALL_SAMPLES: usize = 1_600;
 /// A partial is repeated after so much sound (milliseconds) even where the text is the same: whoever waits for words learns that none came.
-const REPEAT_MS: u32 = 100;
+const REPEAT_MS: u32 = 40;
 /// What a phrase of a grammar may hold: the crate puts it between quotation marks without escaping anything.
 const GRAMMAR_MARKS: [char; 5] = [' ', '\'', '-', '[', ']'];
 

