@@ -56,19 +56,30 @@ impl Earcon {
 }
 
 fn speak(wav: &[u8], rate_hz: u32, samples: &mut Vec<i16>) -> Result<(), BadRate> {
-    let Ok(reader) = hound::WavReader::new(wav) else {
+    let Some((rate, words)) = recorded(wav) else {
         return Err(BadRate(0));
     };
-    let mut resampler = Resampler::new(reader.spec().sample_rate, rate_hz)?;
-    let words: Vec<i16> = reader.into_samples::<i16>().map_while(Result::ok).collect();
+    let mut resampler = Resampler::new(rate, rate_hz)?;
     resampler.push(&words, samples);
     resampler.finish(samples);
     Ok(())
 }
 
+/// Rate and samples of a WAV file.
+fn recorded(wav: &[u8]) -> Option<(u32, Vec<i16>)> {
+    let reader = hound::WavReader::new(wav).ok()?;
+    let rate = reader.spec().sample_rate;
+    Some((rate, reader.into_samples::<i16>().map_while(Result::ok).collect()))
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// Speech for other tests: its rate and its samples.
+    pub(in crate::sound) fn spoken() -> (u32, Vec<i16>) {
+        recorded(AWAY).unwrap()
+    }
 
     #[test]
     fn they_are_soft_short_and_begin_and_end_in_silence() {
