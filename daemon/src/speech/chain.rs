@@ -22,8 +22,8 @@ const PIECE_MAX: usize = 2048;
 /// Louder than this is no silence (-60 dB of full scale).
 const AUDIBLE: u16 = 32;
 
-/// Silence kept before the first audible sample, in samples: 20 ms.
-const LEAD_IN: usize = RATE_HZ as usize / 50;
+/// Silence kept before the first audible sample, in samples: 5 ms, so that nothing clicks and nobody waits for it.
+const LEAD_IN: usize = RATE_HZ as usize / 200;
 
 /// Silence between a sentence that broke off and its new beginning, in samples: 200 ms.
 const BEFORE_AGAIN: usize = RATE_HZ as usize / 5;

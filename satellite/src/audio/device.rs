@@ -17,6 +17,8 @@ use crate::clock::Clock;
 
 /// Callbacks a second: the default of the hosts is seconds of delay.
 const PERIODS_PER_S: u32 = 50;
+/// Likewise where a sound server plays, which has the hardware's buffer behind its own: what is said waits 15 ms less.
+const SERVED_PERIODS_PER_S: u32 = 100;
 /// A sound server that hangs must not hang the satellite.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Rates in the order in which they are liked, where none is configured.
@@ -124,7 +126,11 @@ impl Host {
                 Which::Loudspeaker => device.default_output_config().map(|config| config.sample_rate()),
             };
             let rate = if rate_hz == 0 { native.map_err(|e| unusable(e.to_string()))? } else { rate_hz };
-            (config(rate, 1), SampleFormat::I16)
+            let periods = match which {
+                Which::Microphone => PERIODS_PER_S,
+                Which::Loudspeaker => SERVED_PERIODS_PER_S,
+            };
+            (config(rate, 1, periods), SampleFormat::I16)
         } else {
             let offered = match which {
                 Which::Microphone => device.supported_input_configs().map(Vec::from_iter),
@@ -147,8 +153,8 @@ impl Host {
     }
 }
 
-fn config(sample_rate: u32, channels: u16) -> StreamConfig {
-    StreamConfig { channels, sample_rate, buffer_size: BufferSize::Fixed((sample_rate / PERIODS_PER_S).max(1)) }
+fn config(sample_rate: u32, channels: u16, periods_per_s: u32) -> StreamConfig {
+    StreamConfig { channels, sample_rate, buffer_size: BufferSize::Fixed((sample_rate / periods_per_s).max(1)) }
 }
 
 fn what(which: Which) -> &'static str {
@@ -186,7 +192,7 @@ fn choose(offered: &[SupportedStreamConfigRange], rate_hz: u32) -> Option<(Strea
                 }
                 let rank = (nth, range.channels(), liked);
                 if best.as_ref().is_none_or(|(now, ..)| rank < *now) {
-                    best = Some((rank, config(rate, range.channels()), format));
+                    best = Some((rank, config(rate, range.channels(), PERIODS_PER_S), format));
                 }
             }
         }
