@@ -82,6 +82,18 @@ impl Store {
         .await
     }
 
+    /// The tools that ran and what is going to be said, in one commit: nothing is shown between them.
+    pub async fn answered(&self, turn: TurnId, tools: Vec<ToolRow>, reply: &str) -> Result<(), StoreError> {
+        let reply = reply.to_owned();
+        self.run(move |tx| {
+            for tool in &tools {
+                write::tool(tx, turn, tool)?;
+            }
+            write::set(tx, turn, "reply", &reply)
+        })
+        .await
+    }
+
     /// A tool ran.
     pub async fn tool(&self, turn: TurnId, tool: ToolRow) -> Result<(), StoreError> {
         self.run(move |tx| write::tool(tx, turn, &tool)).await

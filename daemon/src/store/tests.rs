@@ -40,10 +40,8 @@ async fn whole_turn(store: &Store, started_ms: i64) -> TurnId {
     store.transcript(turn, "how hot is node two").await.unwrap();
     store.route(turn, "intent", "node.temperature").await.unwrap();
     let args = json!({"nodes": ["pve2"]});
-    store
-        .tool(turn, ToolRow { name: "temperatures".into(), args, tier: Tier::Green, outcome: "ok".into(), ms: 12 })
-        .await
-        .unwrap();
+    let tool = ToolRow { name: "temperatures".into(), args, tier: Tier::Green, outcome: "ok".into(), ms: 12 };
+    store.answered(turn, vec![tool], "It is 61 degrees, sir.").await.unwrap();
     store.sentence(turn, 0, "It is 61 degrees, sir.").await.unwrap();
     store.sentence(turn, 0, "I meant 62.").await.unwrap();
     store.reply(turn, "I meant 62.").await.unwrap();

@@ -42,6 +42,7 @@ pub(super) enum Step {
     Tool(ToolRow),
     Sentence(u16, String),
     Reply(String),
+    Answered(Vec<ToolRow>, String),
     Marks(Vec<(String, i64)>),
     Finish(Option<String>),
 }
@@ -71,25 +72,27 @@ fn turn(seed: u64, random: &mut Seeded) -> Vec<Step> {
     }
     steps.push(Step::Transcript(random.words()));
     steps.push(Step::Route("intent", random.words()));
-    for _ in 0..random.below(3) {
-        let args = json!({"nodes": [random.words()]});
-        let ms = random.below(5000);
-        steps.push(Step::Tool(ToolRow {
-            name: "temperatures".into(),
-            args,
-            tier: Tier::Green,
-            outcome: "ok".into(),
-            ms,
-        }));
+    let tools: Vec<ToolRow> = (0..random.below(3)).map(|_| tool(random)).collect();
+    let reply = random.words();
+    // Half of them as one answer, half piece by piece.
+    if random.below(2) == 0 {
+        steps.push(Step::Answered(tools, reply));
+    } else {
+        steps.extend(tools.into_iter().map(Step::Tool));
+        steps.push(Step::Reply(reply));
     }
     for place in 0..1 + random.below(3) {
         steps.push(Step::Sentence(place as u16, random.words()));
     }
-    steps.push(Step::Reply(random.words()));
     let mark = |name: &str, random: &mut Seeded| (name.to_owned(), random.below(9000) as i64);
     steps.push(Step::Marks(vec![mark("played", random), mark("wake", random)]));
     steps.push(Step::Finish((random.below(4) == 0).then(|| random.words())));
     steps
+}
+
+fn tool(random: &mut Seeded) -> ToolRow {
+    let args = json!({"nodes": [random.words()]});
+    ToolRow { name: "temperatures".into(), args, tier: Tier::Green, outcome: "ok".into(), ms: random.below(5000) }
 }
 
 /// The turns of a life after `count` steps, as [`comparable`] leaves them, oldest first.
@@ -139,6 +142,10 @@ fn apply(turn: &mut TurnRow, step: Step) {
         Step::Tool(tool) => turn.tools.push(tool),
         Step::Sentence(place, text) => turn.sentences.push(SentenceRow { place, text }),
         Step::Reply(text) => turn.reply = Some(text),
+        Step::Answered(tools, text) => {
+            turn.tools.extend(tools);
+            turn.reply = Some(text);
+        }
         Step::Marks(marks) => turn.marks = marks,
         Step::Finish(error) => turn.error = error,
     }

@@ -61,6 +61,7 @@ async fn one(store: &Store, turn: TurnId, step: Step) -> Result<TurnId, StoreErr
         Step::Tool(tool) => store.tool(turn, tool).await,
         Step::Sentence(place, text) => store.sentence(turn, place, &text).await,
         Step::Reply(text) => store.reply(turn, &text).await,
+        Step::Answered(tools, text) => store.answered(turn, tools, &text).await,
         Step::Marks(marks) => store.marks(turn, marks).await,
         Step::Finish(error) => store.finish(turn, error.as_deref()).await,
     }?;
