@@ -10,11 +10,15 @@ use crate::ids::Millis;
 
 /// A voice judgement (0 to 255) from here on counts as voice.
 pub const VOICE_MIN: u8 = 128;
-/// Silence after a whole request, from the last frame that the detector calls voice. The satellite's detector (earshot) holds on for
-/// about 90 ms after the last audible sample (measured over 24 clips: median 98 ms), so that 300 ms of true silence are waited for.
-pub const COMPLETE_MS: u64 = 210;
+/// Silence after a whole request to which nothing can be added, from the last frame that holds voice (the satellite's detector lets
+/// go of it with its sound). The recogniser has shown nine words of ten within 230 ms of their end.
+pub const COMPLETE_MS: u64 = 280;
+/// Silence after a whole request that is also the beginning of another one. With the window that follows, in which its answer is not
+/// begun, somebody who pauses for up to 1.2 s ("how is the cluster ... on node two") is heard out, and the end is still decided
+/// within 700 ms.
+pub const EXTENDABLE_MS: u64 = 650;
 /// Silence after "yes", "no", "stop".
-pub const SHORT_WORD_MS: u64 = 150;
+pub const SHORT_WORD_MS: u64 = 220;
 /// Silence after words that may or may not be whole.
 pub const UNKNOWN_MS: u64 = 700;
 /// Silence after the beginning of a request.
@@ -33,14 +37,19 @@ pub const STEADY_MS: u64 = 2500;
 pub const STALL_MS: u64 = 10_000;
 /// A recogniser shows a word this long after it was said, at most.
 const PARTIAL_LAG_MS: u64 = 500;
-/// Words take account of a voice once the recogniser has heard this much of the silence after it.
-const PARTIAL_TAIL_MS: u64 = 100;
+/// Words take account of a voice once the recogniser has heard this much of the silence after it: its network looks ahead, and it
+/// works on pieces of 60 ms.
+const PARTIAL_TAIL_MS: u64 = 200;
 /// A recogniser that is behind is waited for so long; what it shows until then may lack the last words.
 const BEHIND_MAX_MS: u64 = 4000;
 /// Frames looked back upon to tell voice from a click.
 const RECENT_FRAMES: u32 = 10;
 /// Of the last five frames, so many reopen a turn while nothing is audible.
 const REOPEN_QUIET_FRAMES: u32 = 4;
+/// Of this many last ones...
+const STIRRING_OF: u32 = 3;
+/// ... so many keep a window open at its end, while nothing is audible: somebody may be beginning.
+const STIRRING_FRAMES: u32 = 2;
 /// Of the last ten, so many make it listen more closely while its own answer is audible.
 const REOPEN_AUDIBLE_FRAMES: u32 = 8;
 
@@ -54,6 +63,8 @@ pub enum Meaning {
     ShortWord,
     /// A whole request.
     Complete,
+    /// A whole request that is the beginning of another one as well.
+    Extendable,
     /// The beginning of one.
     Open,
     /// Cannot tell.
@@ -66,6 +77,7 @@ impl Meaning {
             Self::Nothing => None,
             Self::ShortWord => Some(SHORT_WORD_MS),
             Self::Complete => Some(COMPLETE_MS),
+            Self::Extendable => Some(EXTENDABLE_MS),
             Self::Unknown => Some(UNKNOWN_MS),
             Self::Open => Some(OPEN_MS),
         }
@@ -104,6 +116,8 @@ pub enum Decision {
     End {
         /// Capture time of the last voice.
         speech_end: Millis,
+        /// Capture time at which the silence asked for was over; what is later was waited for words.
+        due: Millis,
     },
     /// Somebody may be going on over the answer: let the recogniser hear what was held back since the end.
     Listen,
@@ -210,6 +224,16 @@ impl Endpointer {
         matches!(self.state, State::Window { .. })
     }
 
+    /// How far the sound that it knows of reaches.
+    pub fn captured(&self) -> Millis {
+        self.captured
+    }
+
+    /// Whether what was asked may yet become something else, so that nothing should be heard before the end stands.
+    pub fn may_go_on(&self) -> bool {
+        self.in_window() && self.meaning == Meaning::Extendable
+    }
+
     fn frame(&mut self, captured: Millis, voice: u8, now: Millis) {
         self.frame_seen = now;
         self.captured = self.captured.max(captured);
@@ -230,7 +254,7 @@ impl Endpointer {
         match self.state {
             State::Hearing | State::Window { listening: false, .. } => true,
             State::Window { listening: true, .. } => {
-                matches!(meaning, Meaning::Complete | Meaning::Open | Meaning::ShortWord)
+                matches!(meaning, Meaning::Complete | Meaning::Extendable | Meaning::Open | Meaning::ShortWord)
             }
             State::Closed => false,
         }
@@ -272,10 +296,10 @@ impl Endpointer {
         match self.meaning.silence_ms() {
             None if length >= NO_SPEECH_MS && silence >= UNKNOWN_MS => self.close(Decision::NoSpeech),
             None => {}
-            Some(wait) => {
-                let wait = if stale { wait.max(BEHIND_MAX_MS) } else { wait };
+            Some(asked) => {
+                let wait = if stale { asked.max(BEHIND_MAX_MS) } else { asked };
                 if silence >= wait || (steady && self.meaning != Meaning::Open) {
-                    return self.end(silence < wait);
+                    return self.end(silence < wait, self.captured.min(self.speech_end().plus(asked)));
                 }
             }
         }
@@ -284,7 +308,7 @@ impl Endpointer {
         }
     }
 
-    fn end(&mut self, over_voice: bool) {
+    fn end(&mut self, over_voice: bool, due: Millis) {
         // A voice that brought no word the last time it reopened the turn, or in the midst of which it ended, is a noise.
         let fruitless = self.reopened.is_some_and(|at| self.changed <= at);
         self.state = State::Window {
@@ -296,7 +320,7 @@ impl Endpointer {
         // Voice from before the end must not reopen it.
         self.voiced = 0;
         let speech_end = self.speech_end();
-        self.decisions.push_back(Decision::End { speech_end });
+        self.decisions.push_back(Decision::End { speech_end, due });
     }
 
     fn judge_window(&mut self) {
@@ -310,7 +334,8 @@ impl Endpointer {
             self.decisions.push_back(Decision::Listen);
         }
         let noise = recent(RECENT_FRAMES) >= RECENT_FRAMES / 2;
-        if self.captured >= at_most || (self.captured >= until && !noise) {
+        let stirring = !wary && recent(STIRRING_OF) >= STIRRING_FRAMES;
+        if self.captured >= at_most || (self.captured >= until && !noise && !stirring) {
             self.close(Decision::Close);
         }
     }
@@ -329,7 +354,7 @@ impl Endpointer {
             if self.meaning == Meaning::Nothing {
                 return self.close(Decision::NoSpeech);
             }
-            self.end(false);
+            self.end(false, self.captured);
         }
         self.close(Decision::Close);
     }

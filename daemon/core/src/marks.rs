@@ -13,6 +13,8 @@ pub enum Mark {
     FirstFrame,
     /// Capture of the last frame that held speech.
     SpeechEnd,
+    /// Capture of the sound with which the silence asked for was over: from here to [`Mark::FirstAudio`] is Jarvis's own time.
+    EndDue,
     /// The end of speech was decided.
     EndDecided,
     /// The final transcript was committed.
@@ -29,7 +31,7 @@ pub enum Mark {
 /// goes through again ([`Marks::move_to`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Marks {
-    at: [Option<Millis>; 8],
+    at: [Option<Millis>; 9],
 }
 
 impl Marks {
@@ -61,6 +63,7 @@ impl Marks {
             wake: of(Mark::Wake),
             first_frame: of(Mark::FirstFrame),
             speech_end: of(Mark::SpeechEnd),
+            end_due: of(Mark::EndDue),
             end_decided: of(Mark::EndDecided),
             transcript: of(Mark::Transcript),
             first_sentence: of(Mark::FirstSentence),
@@ -79,6 +82,9 @@ pub struct MarksMs {
     pub first_frame: Option<i64>,
     /// See [`Mark::SpeechEnd`].
     pub speech_end: Option<i64>,
+    /// See [`Mark::EndDue`].
+    #[serde(default)]
+    pub end_due: Option<i64>,
     /// See [`Mark::EndDecided`].
     pub end_decided: Option<i64>,
     /// See [`Mark::Transcript`].

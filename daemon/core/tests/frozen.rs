@@ -159,7 +159,7 @@ fn frozen_requests_are_whole() {
         let start = Instant::now();
         let whole = grammar.complete(&request.text, &names);
         took.push(start.elapsed());
-        if whole != Completeness::Complete {
+        if !matches!(whole, Completeness::Complete | Completeness::Extendable) {
             missed += 1;
             println!("not whole: \"{}\" is {whole:?}", request.text);
         }

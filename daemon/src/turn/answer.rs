@@ -3,7 +3,7 @@
 use jarvis_core::answer::{self, Asker, Reply, Trouble};
 use jarvis_core::gate::Gate;
 use jarvis_core::ids::{TurnId, UnixSeconds};
-use jarvis_core::intent::Understood;
+use jarvis_core::intent::{Intent, Understood};
 use jarvis_core::names::Names;
 use jarvis_core::tool::Facts;
 use jarvis_core::turn::{Attempt, Input, Outcome};
@@ -88,11 +88,16 @@ impl Job {
         let names = self.parts.names.first().await;
         let asking = Asking::new(&self.parts, &self.room, self.before.clone(), self.turn).await;
         let asker = asking.asker(&names);
+        let mut tools = Vec::new();
         let (reply, outcome) = match self.parts.grammar.understand(&self.asked, &names) {
             Understood::Intent { intent, score, pattern } => {
                 self.tell(News::Input(Input::Understood(self.attempt))).await;
-                self.route(RouteKind::Intent, format!("{}, score {score:.2}: {pattern}", intent.kind)).await?;
-                let facts = self.read(&intent).await?;
+                let reason = format!("{}, score {score:.2}: {pattern}", intent.kind);
+                // Who answers is committed before anything is shown of the answer; the reads need not wait for it.
+                let (routed, (facts, ran)) =
+                    tokio::join!(self.route(RouteKind::Intent, reason), read(&self.parts, &intent));
+                routed?;
+                tools = ran;
                 let reply = answer::answer(&intent, &facts, &asker);
                 let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
                 (reply, outcome)
@@ -107,7 +112,10 @@ impl Job {
                 (answer::not_understood(&heard, &asker), Outcome::NotUnderstood)
             }
         };
-        self.parts.store.reply(self.turn, &reply.speech).await?;
+        self.parts.store.answered(self.turn, tools.iter().map(row).collect(), &reply.speech).await?;
+        for tool in tools {
+            self.tell(News::Tool { attempt: self.attempt, tool }).await;
+        }
         self.tell(News::Reply { attempt: self.attempt, reply }).await;
         Ok(outcome)
     }
@@ -119,43 +127,56 @@ impl Job {
         Ok(())
     }
 
-    async fn read(&self, intent: &jarvis_core::intent::Intent) -> Result<Facts, Failed> {
-        let gate = Gate::new();
-        let mut cleared = Vec::new();
-        let mut refused = Vec::new();
-        for read in answer::reads(intent) {
-            let (name, tier) = (read.name(), read.tier());
-            match gate.clear(read) {
-                Ok(read) => cleared.push(read),
-                Err(refusal) => refused.push(ToolRun {
-                    name: name.to_owned(),
-                    args: serde_json::Value::Null,
-                    tier,
-                    outcome: refusal.to_string(),
-                    ms: 0,
-                }),
-            }
-        }
-        let (facts, ran) =
-            if cleared.is_empty() { (Facts::default(), Vec::new()) } else { self.parts.cluster.run(cleared).await };
-        for tool in refused.into_iter().chain(ran) {
-            let row = ToolRow {
-                name: tool.name.clone(),
-                args: tool.args.clone(),
-                tier: tool.tier,
-                outcome: tool.outcome.clone(),
-                ms: tool.ms,
-            };
-            self.parts.store.tool(self.turn, row).await?;
-            self.tell(News::Tool { attempt: self.attempt, tool }).await;
-        }
-        Ok(facts)
-    }
-
     async fn tell(&self, news: News) {
         if self.news.send(news).await.is_err() {
             tracing::debug!(turn = %self.turn, "the turn ended before its answer was made");
         }
+    }
+}
+
+/// Begins the reads of a request that is whole so far. What they bring is kept by the cluster's client for some seconds, so that it
+/// is there when the end of speech is decided; nothing is shown or written down for it.
+pub(super) async fn foresee(parts: Parts, asked: String) {
+    let names = parts.names.now();
+    if let Understood::Intent { intent, .. } = parts.grammar.understand(&asked, &names) {
+        let (_, ran) = read(&parts, &intent).await;
+        tracing::trace!(reads = ran.len(), "read ahead");
+    }
+}
+
+/// Clears the reads of a request and runs them.
+async fn read(parts: &Parts, intent: &Intent) -> (Facts, Vec<ToolRun>) {
+    let gate = Gate::new();
+    let mut cleared = Vec::new();
+    let mut tools = Vec::new();
+    for read in answer::reads(intent) {
+        let (name, tier) = (read.name(), read.tier());
+        match gate.clear(read) {
+            Ok(read) => cleared.push(read),
+            Err(refusal) => tools.push(ToolRun {
+                name: name.to_owned(),
+                args: serde_json::Value::Null,
+                tier,
+                outcome: refusal.to_string(),
+                ms: 0,
+            }),
+        }
+    }
+    if cleared.is_empty() {
+        return (Facts::default(), tools);
+    }
+    let (facts, ran) = parts.cluster.run(cleared).await;
+    tools.extend(ran);
+    (facts, tools)
+}
+
+fn row(tool: &ToolRun) -> ToolRow {
+    ToolRow {
+        name: tool.name.clone(),
+        args: tool.args.clone(),
+        tier: tool.tier,
+        outcome: tool.outcome.clone(),
+        ms: tool.ms,
     }
 }
 

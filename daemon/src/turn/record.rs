@@ -113,11 +113,13 @@ impl Recording {
 
 /// Marks by name, as the store takes them.
 fn marks(ms: &MarksMs) -> Vec<(String, i64)> {
-    let MarksMs { wake, first_frame, speech_end, end_decided, transcript, first_sentence, first_audio, played } = *ms;
+    let MarksMs { wake, first_frame, speech_end, end_due, end_decided, .. } = *ms;
+    let MarksMs { transcript, first_sentence, first_audio, played, .. } = *ms;
     let all = [
         ("wake", wake),
         ("first_frame", first_frame),
         ("speech_end", speech_end),
+        ("end_due", end_due),
         ("end_decided", end_decided),
         ("transcript", transcript),
         ("first_sentence", first_sentence),

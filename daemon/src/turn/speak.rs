@@ -86,20 +86,26 @@ impl Job {
             let sentences = sentences(&text);
             let mut ahead = None;
             for (n, sentence) in sentences.iter().enumerate() {
-                self.commit(index, sentence, uncommitted).await?;
-                if let Some(satellite) = &self.satellite {
-                    let sound = match ahead.take() {
+                let Some(satellite) = &self.satellite else {
+                    self.commit(index, sentence, uncommitted).await?;
+                    index += 1;
+                    continue;
+                };
+                // It is made while it is committed, and handed over only then.
+                let made = ahead.take();
+                let (committed, sound) = tokio::join!(self.commit(index, sentence, uncommitted), async {
+                    match made {
                         Some(sound) => sound,
                         None => self.sound(sentence).await,
-                    }?;
-                    // The next sentence is made while this one is handed over, at the pace at which it is heard.
-                    let (handed_over, next) =
-                        tokio::join!(self.hand_over(satellite, &mut writer, index, sound), async {
-                            Some(self.sound(sentences.get(n + 1)?).await)
-                        },);
-                    samples += handed_over?;
-                    ahead = next;
-                }
+                    }
+                });
+                committed?;
+                // The next sentence is made while this one is handed over, at the pace at which it is heard.
+                let (handed_over, next) = tokio::join!(self.hand_over(satellite, &mut writer, index, sound?), async {
+                    Some(self.sound(sentences.get(n + 1)?).await)
+                },);
+                samples += handed_over?;
+                ahead = next;
                 index += 1;
             }
             if last {

@@ -217,6 +217,11 @@ impl Machine {
         self.needs.iter().all(|need| need.is_met(input))
     }
 
+    /// Whether nothing but a name can be missing.
+    pub(super) fn lacks_a_name_at_most(&self, input: &Input<'_>) -> bool {
+        self.slot.is_some() && self.needs.iter().all(|need| matches!(need, Need::Slot(_)) || need.is_met(input))
+    }
+
     /// Whether it has a use for the token at a place, beyond skipping it.
     pub(super) fn wants(&self, input: &Input<'_>, at: usize) -> bool {
         let Some(token) = input.tokens.get(at) else {

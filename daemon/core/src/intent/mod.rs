@@ -83,6 +83,9 @@ pub enum Understood {
 pub enum Completeness {
     /// A whole request.
     Complete,
+    /// A whole request that is also the beginning of a longer one, which asks for something else: "how is the cluster" and
+    /// "how is the cluster on node two".
+    Extendable,
     /// The beginning of requests, or it hangs on a preposition or an article: more is to come.
     Open,
     /// Cannot tell.

@@ -33,7 +33,7 @@ enum Binding {
 /// A pattern that takes the whole text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hit {
-    pattern: usize,
+    pub(super) pattern: usize,
     pub(super) way: Way,
 }
 

@@ -18,8 +18,9 @@ pub(super) enum Answering {
     Committing { until: Millis },
     /// The answer is being made.
     Asking { until: Millis, filler: Filler },
-    /// Nothing was understood, and that is said only once nobody goes on speaking.
-    Waiting,
+    /// There is something to say, and it is said only once it is sure that nobody goes on speaking: to what was not understood, or to
+    /// what may yet become another request.
+    Waiting { speech: Speech },
     /// The answer is being handed to the satellite, and played meanwhile.
     Speaking { speech: Speech, until: Millis },
     /// All was handed over; the loudspeaker still sounds.
@@ -44,7 +45,7 @@ pub(super) enum Filler {
 impl Answering {
     pub(super) fn deadline(&self) -> Option<Millis> {
         match *self {
-            Self::Nothing | Self::Waiting | Self::Over => None,
+            Self::Nothing | Self::Waiting { .. } | Self::Over => None,
             Self::Asking { until, filler: Filler::DueAt(due) } => Some(until.min(due)),
             Self::Committing { until }
             | Self::Asking { until, .. }
@@ -138,25 +139,28 @@ impl Turn {
 
     fn answered(&mut self, outcome: Outcome, now: Millis) {
         match outcome {
+            Outcome::Reply if self.may_go_on() => self.answering = Answering::Waiting { speech: Speech::Reply },
             Outcome::Reply => self.speak(Speech::Reply, now),
             Outcome::Quiet => self.finish(Ending::Quiet),
             Outcome::Failed(trouble) => self.sorry(trouble, now),
             Outcome::NotUnderstood => {
-                self.answering = Answering::Waiting;
+                self.answering = Answering::Waiting { speech: Speech::NotUnderstood };
                 self.speak_what_waits(now);
             }
         }
     }
 
-    /// What was not understood is answered once it is sure that nobody goes on, and only if Jarvis was spoken to.
+    fn may_go_on(&self) -> bool {
+        matches!(&self.hearing, Hearing::Open(endpointer) if endpointer.may_go_on())
+    }
+
+    /// What waits is said once it is sure that nobody goes on; what was not understood only if Jarvis was spoken to.
     pub(super) fn speak_what_waits(&mut self, now: Millis) {
-        if self.answering != Answering::Waiting || !matches!(self.hearing, Hearing::Closed) {
-            return;
-        }
-        if self.addressed() {
-            self.speak(Speech::NotUnderstood, now);
-        } else {
+        let (Answering::Waiting { speech }, Hearing::Closed) = (self.answering, &self.hearing) else { return };
+        if speech == Speech::NotUnderstood && !self.addressed() {
             self.false_wake();
+        } else {
+            self.speak(speech, now);
         }
     }
 
@@ -238,7 +242,7 @@ impl Turn {
                     Speech::Sorry(trouble) => Some(trouble),
                     Speech::Reply | Speech::Filler | Speech::NotUnderstood => None,
                 })),
-                Answering::Nothing | Answering::Waiting | Answering::Over => {}
+                Answering::Nothing | Answering::Waiting { .. } | Answering::Over => {}
             },
             _ => {}
         }

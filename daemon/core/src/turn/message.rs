@@ -149,6 +149,8 @@ pub enum Effect {
     Show(Showing),
     /// The request as heard so far, for the page.
     Partial(String),
+    /// The words so far are a whole request: begin its reads, so that they are there when its end is decided. Nothing is shown for it.
+    Foresee(String),
     /// Commit the transcript, then tell [`Input::Committed`].
     Commit(Attempt, String),
     /// Understand the request, run its reads, make the answer; then tell [`Input::Answered`].

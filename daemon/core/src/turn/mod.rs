@@ -12,6 +12,8 @@ mod message;
 mod wake;
 
 #[cfg(test)]
+mod pauses;
+#[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,8 @@ pub const SPEECH_MAX_MS: u64 = 20_000;
 pub const PLAYBACK_SLACK_MS: u64 = 5000;
 /// A satellite that is away may come back for its answer within this.
 pub const LINK_GRACE_MS: u64 = 10_000;
+/// Whole requests among the partials of one turn whose reads are begun ahead.
+pub const FORESEEN_MAX: u8 = 6;
 /// No turn is longer, whatever happens.
 pub const TURN_MAX_MS: u64 = 180_000;
 
@@ -74,6 +78,7 @@ pub struct Turn {
     link: Link,
     attempt: Attempt,
     asked: String,
+    foreseen: u8,
     heard: Millis,
     marks: Marks,
     ends_by: Millis,
@@ -99,6 +104,7 @@ impl Turn {
             link: Link::Up,
             attempt: Attempt::default(),
             asked: String::new(),
+            foreseen: 0,
             heard: at,
             marks,
             ends_by: now.plus(TURN_MAX_MS),
@@ -230,6 +236,10 @@ impl Turn {
         if changed {
             self.asked = asked.to_owned();
             self.effects.push_back(Effect::Partial(asked.to_owned()));
+            if matches!(meaning, Meaning::Complete | Meaning::Extendable) && self.foreseen < FORESEEN_MAX {
+                self.foreseen += 1;
+                self.effects.push_back(Effect::Foresee(asked.to_owned()));
+            }
         }
         self.endpoint(endpoint::Input::Words { meaning, heard, changed }, now);
     }
@@ -249,8 +259,9 @@ impl Turn {
         while let Hearing::Open(endpointer) = &mut self.hearing {
             let Some(decision) = endpointer.poll_output() else { return };
             match decision {
-                Decision::End { speech_end } => {
+                Decision::End { speech_end, due } => {
                     self.marks.move_to(Mark::SpeechEnd, speech_end);
+                    self.marks.move_to(Mark::EndDue, due);
                     self.marks.move_to(Mark::EndDecided, now);
                     self.effects.push_back(Effect::HoldEar);
                     self.commit(now);
@@ -258,6 +269,9 @@ impl Turn {
                 Decision::Listen => self.effects.push_back(Effect::ResumeEar),
                 Decision::Reopen => self.reopen(),
                 Decision::Close => {
+                    if self.answering == (Answering::Waiting { speech: Speech::Reply }) {
+                        self.marks.move_to(Mark::EndDue, endpointer.captured());
+                    }
                     self.close_mic(false);
                     self.effects.push_back(Effect::FinishEar);
                     self.hearing = Hearing::Finishing { until: now.plus(FINAL_MAX_MS) };
@@ -274,8 +288,9 @@ impl Turn {
 
     fn reopen(&mut self) {
         self.withdraw();
-        self.marks.clear(Mark::SpeechEnd);
-        self.marks.clear(Mark::EndDecided);
+        for mark in [Mark::SpeechEnd, Mark::EndDue, Mark::EndDecided] {
+            self.marks.clear(mark);
+        }
         self.effects.push_back(Effect::ResumeEar);
         self.effects.push_back(Effect::Show(Showing::Listening));
     }

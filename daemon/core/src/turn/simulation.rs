@@ -103,7 +103,7 @@ impl World {
             ("hey jarvis", Meaning::Nothing),
             ("hey jarvis how hot is", Meaning::Open),
             ("hey jarvis how hot is node two", Meaning::Complete),
-            ("hey jarvis how is the cluster", Meaning::Complete),
+            ("hey jarvis how is the cluster", Meaning::Extendable),
             ("a jar of this", Meaning::Unknown),
             ("hey jarvis stop", Meaning::ShortWord),
             ("hey jarvis sing me a song", Meaning::Unknown),
@@ -165,7 +165,7 @@ impl World {
             Effect::Speak(_, Speech::Filler) => {}
             Effect::Speak(attempt, _) => self.speak(attempt),
             Effect::Withdraw(_) | Effect::Hush(_) => {}
-            Effect::Show(_) | Effect::Partial(_) | Effect::Forget | Effect::Finish(_) => {}
+            Effect::Show(_) | Effect::Partial(_) | Effect::Foresee(_) | Effect::Forget | Effect::Finish(_) => {}
         }
     }
 

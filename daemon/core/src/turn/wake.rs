@@ -89,6 +89,7 @@ pub fn meaning(request: &str, grammar: &Grammar, names: &Names) -> Meaning {
     }
     match grammar.complete(request, names) {
         Completeness::Complete => Meaning::Complete,
+        Completeness::Extendable => Meaning::Extendable,
         Completeness::Open => Meaning::Open,
         Completeness::Unknown => Meaning::Unknown,
     }

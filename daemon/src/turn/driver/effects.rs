@@ -43,6 +43,9 @@ impl Running {
                     self.parts.bus.tell(EventKind::Partial { turn: self.id, text });
                 }
             }
+            Effect::Foresee(asked) => {
+                self.jobs.spawn(answering::foresee(self.parts.clone(), asked));
+            }
             Effect::Commit(attempt, text) => self.commit(attempt, text),
             Effect::Answer(attempt) => self.answer(attempt),
             Effect::Speak(attempt, speech) => self.speak(attempt, speech).await,
