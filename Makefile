@@ -6,7 +6,7 @@ CARGO ?= cargo
 export JARVIS_LIBVOSK_DIR ?= $(CURDIR)/target/native
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench lint deny fuzz doc clean
+.PHONY: help setup build demo test bench llama lint deny fuzz doc clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -29,6 +29,10 @@ test: ## every test, then the rules of the house
 
 bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
 	@target/debug/jarvis-bench $(if $(ONLY),--only $(ONLY))
+
+llama: ## a real llama-server with a scripted model: it thinks, calls a tool and answers
+	@tests/llama/setup.sh
+	@$(CARGO) test -p jarvis-tests --test minds llama -- --nocapture
 
 lint: ## rustfmt, clippy, rustdoc, the bare target
 	@$(CARGO) fmt --all --check

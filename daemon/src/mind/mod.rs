@@ -1,7 +1,14 @@
 //! Models: who can be asked, and how an answer streams back.
 //!
-//! A provider turns an [`Ask`] into its own protocol and what comes back into [`Delta`]s; everything that needs no network is decided
-//! in [`jarvis_core::mind`].
+//! A provider is a file beside this one and a line in [`config`]'s table. It turns an [`Ask`] into its own protocol and what comes back
+//! into [`Delta`]s; everything that needs no network is decided in [`jarvis_core::mind`]. [`Answering`] carries one question to its end:
+//! retries, interruptions by the provider, a conversation that is too long.
+
+mod answering;
+mod claude;
+pub mod config;
+mod http;
+mod openai;
 
 use std::sync::Arc;
 
@@ -10,6 +17,11 @@ use futures_util::stream::BoxStream;
 use jarvis_core::mind::error::ProviderError;
 use jarvis_core::mind::message::{Ask, Delta, ModelId};
 use jarvis_core::mind::models::Discovered;
+
+pub use answering::{Answering, Event};
+pub use claude::ClaudeConfig;
+pub use config::{MindsConfig, ProviderConfig};
+pub use openai::OpenAiConfig;
 
 /// An answer as it streams. It ends after [`Delta::Stop`] or after an error. Dropping it closes the connection: the provider stops, and
 /// so does the bill.
@@ -67,3 +79,6 @@ pub struct SetupError {
     /// What to do.
     pub remedy: String,
 }
+
+#[cfg(test)]
+mod tests;

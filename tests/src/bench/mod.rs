@@ -14,6 +14,7 @@ pub mod intents;
 pub mod latency;
 pub mod peer;
 pub mod store;
+pub mod window;
 
 /// What a bench may use.
 #[derive(Debug, Clone)]
@@ -110,6 +111,7 @@ struct Group {
 const BENCHES: &[Group] = &[
     Group { part: "v4", run: ear::run },
     Group { part: "m1", run: intents::run },
+    Group { part: "m3", run: window::run },
     Group { part: "store", run: store::run },
     Group { part: "v18", run: latency::run },
     Group { part: "a7", run: idle::run },
