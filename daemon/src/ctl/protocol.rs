@@ -50,8 +50,46 @@ pub enum Request {
         /// What.
         what: ModelQuestion,
     },
+    /// What was told and is kept.
+    Memory {
+        /// What.
+        what: MemoryQuestion,
+    },
     /// Findings that only the running daemon can have.
     Doctor {},
+}
+
+/// What can be asked of the memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum MemoryQuestion {
+    /// The newest, newest first.
+    List {
+        /// How many.
+        limit: u32,
+        /// Superseded ones as well.
+        all: bool,
+    },
+    /// What answers a question.
+    About {
+        /// The question.
+        text: String,
+    },
+    /// Forgets one, and what it had made obsolete.
+    Forget {
+        /// Its number.
+        id: u64,
+    },
+    /// Lines of an export.
+    Export {
+        /// After this number; 0 for the beginning.
+        after: u64,
+    },
+    /// Takes lines of an export.
+    Import {
+        /// At most [`crate::memory::LINES_MAX`].
+        lines: Vec<String>,
+    },
 }
 
 /// What can be asked of the ear's model.

@@ -20,6 +20,7 @@ use crate::event::{Listener, Told};
 use crate::status::House;
 
 mod answers;
+mod memory;
 
 /// Clients at once; the next one is told to try again.
 const MAX_CLIENTS: usize = 16;

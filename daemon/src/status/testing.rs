@@ -14,6 +14,7 @@ use crate::ctl::Typed;
 use crate::ear::Ear;
 use crate::event::Bus;
 use crate::hub::Hub;
+use crate::memory::Memories;
 use crate::store::Store;
 
 /// A house below `folder`, and where its typed turns arrive.
@@ -33,8 +34,11 @@ pub(crate) async fn quiet_house(folder: &Path) -> (House, mpsc::Receiver<Typed>)
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.unwrap();
     tokio::spawn(ear_task.run());
     let (store, _) = Store::open(&config.daemon.database()).unwrap();
+    let (memory, keeper) = Memories::start(store.clone(), |_| None);
+    tokio::spawn(keeper.run());
     let cluster = ClusterClient::new(&config.cluster).unwrap();
     let (typed, requests) = mpsc::channel(4);
     let config = Arc::new(config);
-    (House { config, hub, store, bus, board, ear, speech: None, cluster, typed, started: Instant::now() }, requests)
+    let started = Instant::now();
+    (House { config, hub, store, memory, bus, board, ear, speech: None, cluster, typed, started }, requests)
 }

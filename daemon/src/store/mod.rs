@@ -170,7 +170,13 @@ impl Store {
         self.thread.close().await
     }
 
-    async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
+    /// Folds the log into the database, so that what was deleted is not in the log any more either.
+    pub(crate) async fn fold_log(&self) -> Result<(), StoreError> {
+        self.thread.fold_log().await
+    }
+
+    /// Runs `work` in a transaction of its own on the store's thread; resolves after the COMMIT, and an error rolls everything back.
+    pub(crate) async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,

@@ -86,3 +86,72 @@ create table events (
   detail text not null
 ) strict;
 create index events_by_time on events (at_ms);
+
+-- What Jarvis was told and keeps. A fact is never rewritten: a newer one about the same attribute closes it (to_ms, superseded_by). It is
+-- current at a moment if from_ms <= moment, and moment < to_ms and < expires_ms where those are set.
+create table memories (
+  -- Never used twice, not even after something was forgotten.
+  id integer primary key autoincrement,
+  -- Hours, weeks, or until superseded.
+  lifetime text not null check (lifetime in ('working', 'episodic', 'lasting')),
+  -- What it is about: the node's or storage's name, the guest's VMID, or a topic in lower case.
+  subject_kind text not null check (subject_kind in ('node', 'guest', 'storage', 'topic')),
+  subject text not null,
+  -- How the subject was called when it was told.
+  label text not null,
+  -- Which attribute of the subject it gives (address, place, name, ...), and its value; both null where nothing can contradict it.
+  attribute text,
+  -- The sentence, as it was told, secrets taken out.
+  text text not null,
+  value text,
+  -- Whether the attribute has one value at a time.
+  single integer not null check (single in (0, 1)),
+  -- Other things of the cluster that the text names: JSON.
+  mentions text not null,
+  -- Words for the index beside the text: one per thing that is named and one for the attribute.
+  keys text not null,
+  -- Where it comes from. None of these gives authority.
+  source text not null check (source in ('said', 'by_rule', 'by_model', 'imported')),
+  -- Whether untrusted text had a part in it: marked wherever it is recalled.
+  tainted integer not null check (tainted in (0, 1)),
+  importance integer not null check (importance between 1 and 5),
+  -- Where it was told, and in which turn (turns go earlier than memories, so this is no reference).
+  room text not null,
+  turn_id integer,
+  told_ms integer not null,
+  -- Validity: from this millisecond on, until before that one.
+  from_ms integer not null,
+  to_ms integer,
+  superseded_by integer references memories (id) on delete set null,
+  -- From this millisecond on it is not recalled; a sweep deletes it some time after.
+  expires_ms integer,
+  -- Written in batches: the last minute's uses may be missing after a crash.
+  uses integer not null default 0,
+  last_used_ms integer,
+  check (to_ms is not null or superseded_by is null),
+  check ((attribute is null) = (value is null)),
+  check ((lifetime = 'lasting') = (expires_ms is null))
+) strict;
+create index memories_by_subject on memories (subject_kind, subject, attribute);
+create index memories_by_expiry on memories (expires_ms) where expires_ms is not null;
+create index memories_by_successor on memories (superseded_by) where superseded_by is not null;
+
+-- The words of memories, stemmed. It holds no text of its own, and what is deleted leaves its pages at once (secure-delete), so that
+-- what was forgotten cannot be found in the file.
+create virtual table memory_words using fts5 (
+  text,
+  keys,
+  content = 'memories',
+  content_rowid = 'id',
+  tokenize = 'porter unicode61 remove_diacritics 2'
+);
+insert into memory_words (memory_words, rank) values ('secure-delete', 1);
+create trigger memories_indexed after insert on memories begin
+  insert into memory_words (rowid, text, keys) values (new.id, new.text, new.keys);
+end;
+create trigger memories_unindexed after delete on memories begin
+  insert into memory_words (memory_words, rowid, text, keys) values ('delete', old.id, old.text, old.keys);
+end;
+create trigger memories_never_rewritten before update of text, value, keys, subject, attribute on memories begin
+  select raise(abort, 'a memory is superseded, never rewritten');
+end;

@@ -7,9 +7,10 @@ use jarvis_core::intent::{Intent, Understood};
 use jarvis_core::names::Names;
 use jarvis_core::tool::Facts;
 use jarvis_core::turn::{Attempt, Input, Outcome};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::driver::News;
+use super::remember::{self, Recollection, Step};
 use super::{Before, Parts};
 use crate::event::{Route, RouteKind, ToolRun, UnixMillis};
 use crate::store::{StoreError, ToolRow};
@@ -22,6 +23,10 @@ pub(super) struct Job {
     pub(super) room: String,
     pub(super) before: Before,
     pub(super) asked: String,
+    /// Whether Jarvis is sure to have been spoken to.
+    pub(super) addressed: bool,
+    /// True once nobody goes on speaking: before that nothing may be changed.
+    pub(super) heard_out: watch::Receiver<bool>,
     pub(super) news: mpsc::Sender<News>,
 }
 
@@ -93,6 +98,11 @@ impl Job {
             Understood::Intent { intent, score, pattern } => {
                 self.tell(News::Input(Input::Understood(self.attempt))).await;
                 let reason = format!("{}, score {score:.2}: {pattern}", intent.kind);
+                if remember::is_asked(&intent) {
+                    self.route(RouteKind::Intent, reason).await?;
+                    let memory = Recollection::new(&self.parts, &names, &asker).await?;
+                    return self.remembered(memory.step(&intent, &asker).await?, &asker).await;
+                }
                 // Who answers is committed before anything is shown of the answer; the reads need not wait for it.
                 let (routed, (facts, ran)) =
                     tokio::join!(self.route(RouteKind::Intent, reason), read(&self.parts, &intent));
@@ -108,6 +118,13 @@ impl Job {
                 (Reply { speech: question, ..Reply::default() }, Outcome::Reply)
             }
             Understood::Nothing { heard } => {
+                if self.addressed
+                    && let Some(write) = Recollection::new(&self.parts, &names, &asker).await?.stated(&self.asked)
+                {
+                    self.tell(News::Input(Input::Understood(self.attempt))).await;
+                    self.route(RouteKind::Intent, "memory.remember, by a statement".to_owned()).await?;
+                    return self.remembered(Step::Write(write), &asker).await;
+                }
                 self.route(RouteKind::NotUnderstood, "no request that I know".to_owned()).await?;
                 (answer::not_understood(&heard, &asker), Outcome::NotUnderstood)
             }
@@ -120,10 +137,41 @@ impl Job {
         Ok(outcome)
     }
 
+    /// What the memory brings to a request: an answer made of memories, or something to be written, which waits until nobody goes on
+    /// speaking. The turn takes this job away where somebody does.
+    async fn remembered(&self, step: Step, asker: &Asker<'_>) -> Result<Outcome, Failed> {
+        let reply = match step {
+            Step::Answer { reply, of } => {
+                self.tell(News::Recalled { attempt: self.attempt, ids: of }).await;
+                reply
+            }
+            Step::Write(write) => {
+                if self.heard_out.clone().wait_for(|out| *out).await.is_err() {
+                    // The turn is over, and this job with it.
+                    std::future::pending::<()>().await;
+                }
+                let (reply, tool) = write.perform(&self.parts, self.turn, &self.room, asker).await?;
+                self.ran(vec![tool]).await?;
+                reply
+            }
+        };
+        self.parts.store.reply(self.turn, &reply.speech).await?;
+        self.tell(News::Reply { attempt: self.attempt, reply }).await;
+        Ok(Outcome::Reply)
+    }
+
     async fn route(&self, kind: RouteKind, reason: String) -> Result<(), Failed> {
         let route = Route { kind, reason };
         self.parts.store.route(self.turn, route.kind.as_str(), &route.reason).await?;
         self.tell(News::Route { attempt: self.attempt, route }).await;
+        Ok(())
+    }
+
+    async fn ran(&self, tools: Vec<ToolRun>) -> Result<(), Failed> {
+        for tool in tools {
+            self.parts.store.tool(self.turn, row(&tool)).await?;
+            self.tell(News::Tool { attempt: self.attempt, tool }).await;
+        }
         Ok(())
     }
 

@@ -12,10 +12,11 @@ use jarvis_core::answer::{Act, Reply, Trouble};
 use jarvis_core::endpoint::Meaning;
 use jarvis_core::ids::{SatelliteId, TurnId};
 use jarvis_core::intent::Understood;
+use jarvis_core::memory::{MemoryId, UnixMillis};
 use jarvis_core::names::Names;
 use jarvis_core::turn::{self as core, Attempt, Ending, Input, Opening, Outcome, Turn, WakeCheck};
 use jarvis_link::message::{DaemonMicros, Generation, Settings, Utterance};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 
 use super::answer::unix_ms;
@@ -57,6 +58,7 @@ pub(super) enum News {
     Route { attempt: Attempt, route: Route },
     Tool { attempt: Attempt, tool: ToolRun },
     Reply { attempt: Attempt, reply: Reply },
+    Recalled { attempt: Attempt, ids: Vec<MemoryId> },
     Broken { part: &'static str, reason: String },
 }
 
@@ -140,7 +142,11 @@ struct Running {
     tell: mpsc::Sender<News>,
     speaker: Option<Speaker>,
     reply: String,
+    /// Memories that the answer is made of: they count as used once it was given.
+    recalled: Vec<MemoryId>,
     shown: bool,
+    /// Told once nobody can go on speaking.
+    heard_out: watch::Sender<bool>,
     recording: Recording,
     ending: Option<Ending>,
 }
@@ -192,7 +198,9 @@ impl Running {
             tell,
             speaker: None,
             reply,
+            recalled: Vec::new(),
             shown: false,
+            heard_out: watch::Sender::new(false),
             ending: None,
         };
         if let Some(reason) = broken {
@@ -211,6 +219,10 @@ impl Running {
         loop {
             while let Some(effect) = self.turn.poll_output() {
                 self.carry_out(effect).await;
+            }
+            // After the effects: an attempt that was withdrawn must not hear of it.
+            if self.turn.is_heard_out() {
+                self.heard_out.send_replace(true);
             }
             if let Some(ending) = self.ending {
                 return ending;
@@ -337,7 +349,9 @@ impl Running {
                 self.parts.bus.tell(EventKind::Tool { turn: self.id, tool });
             }
             News::Reply { attempt, reply } if attempt == now => self.replied(reply).await,
-            News::Route { .. } | News::Tool { .. } | News::Reply { .. } => {}
+            News::Recalled { attempt, ids } if attempt == now => self.recalled = ids,
+            News::Route { .. } | News::Tool { .. } | News::Reply { .. } | News::Held { .. } | News::Recalled { .. } => {
+            }
             News::Broken { part, reason } => self.broken(part, reason),
         }
     }
@@ -431,6 +445,9 @@ impl Running {
             && let Err(error) = self.parts.hub.settle(satellite, utterance).await
         {
             tracing::debug!(turn = self.id.0, "{error}");
+        }
+        if ending == Ending::Answered {
+            self.parts.memory.touch(std::mem::take(&mut self.recalled), UnixMillis(unix_ms()));
         }
         self.recording.close(&self.turn, ending);
         self.recording.commit(&self.parts, ending).await;

@@ -8,6 +8,7 @@ mod driver;
 mod hearing;
 mod parts;
 mod record;
+mod remember;
 mod speak;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,7 @@ use crate::cluster::ClusterClient;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::Hub;
+use crate::memory::Memories;
 use crate::speech::Speech;
 use crate::store::Store;
 
@@ -37,6 +38,8 @@ pub struct Parts {
     pub lexicon: Option<Arc<HashSet<String>>>,
     /// The database.
     pub store: Store,
+    /// What was told and is kept.
+    pub memory: Memories,
     /// The cluster.
     pub cluster: ClusterClient,
     /// Text to speech; `None` where no engine could be set up.

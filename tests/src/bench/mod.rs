@@ -12,6 +12,7 @@ pub mod ear;
 pub mod idle;
 pub mod intents;
 pub mod latency;
+pub mod memory;
 pub mod peer;
 pub mod store;
 pub mod window;
@@ -57,6 +58,8 @@ pub enum Goal {
     AtLeast(f64),
     /// At most this many times the peer's figure.
     OfPeer(f64),
+    /// More than the peer's figure.
+    AbovePeer,
 }
 
 impl Serialize for Goal {
@@ -72,6 +75,7 @@ impl std::fmt::Display for Goal {
             Self::AtLeast(limit) => write!(f, ">= {limit}"),
             Self::OfPeer(1.0) => write!(f, "<= peer"),
             Self::OfPeer(share) => write!(f, "<= {share} x peer"),
+            Self::AbovePeer => write!(f, "> peer"),
         }
     }
 }
@@ -95,6 +99,11 @@ impl Row {
             Goal::AtMost(limit) => self.figure - limit,
             Goal::AtLeast(limit) => limit - self.figure,
             Goal::OfPeer(share) => self.figure - share * self.peer.unwrap_or(0.0),
+            // As much as the peer is not more than the peer.
+            Goal::AbovePeer => match self.peer {
+                Some(peer) if self.figure > peer => return None,
+                peer => return Some(peer.unwrap_or(f64::NAN) - self.figure),
+            },
         };
         (over > 0.0 || over.is_nan()).then_some(over)
     }
@@ -113,6 +122,7 @@ const BENCHES: &[Group] = &[
     Group { part: "m1", run: intents::run },
     Group { part: "m3", run: window::run },
     Group { part: "store", run: store::run },
+    Group { part: "m8", run: memory::run },
     Group { part: "v18", run: latency::run },
     Group { part: "a7", run: idle::run },
     Group { part: "build", run: build::run },
@@ -202,6 +212,10 @@ mod tests {
         assert_eq!(row(2.0, Goal::OfPeer(1.0)).beside(2.0).missed_by(), None);
         assert_eq!(row(2.0, Goal::OfPeer(0.25)).beside(4.0).missed_by(), Some(1.0));
         assert!(row(2.0, Goal::OfPeer(1.0)).missed_by().is_some(), "a peer that was not measured meets nothing");
+        assert_eq!(row(0.9, Goal::AbovePeer).beside(0.8).missed_by(), None);
+        assert_eq!(row(0.75, Goal::AbovePeer).beside(0.75).missed_by(), Some(0.0));
+        assert_eq!(row(0.5, Goal::AbovePeer).beside(0.75).missed_by(), Some(0.25));
+        assert!(row(0.9, Goal::AbovePeer).missed_by().is_some());
         assert!(row(f64::NAN, Goal::AtMost(1.0)).missed_by().is_some());
     }
 

@@ -102,7 +102,7 @@ pub(super) fn ago(now: UnixSeconds, then: UnixSeconds) -> String {
 
 /// A moment in local time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Local {
+pub(crate) struct Local {
     /// Days since 1970-01-01, local.
     days: i64,
     /// Seconds of the day.
@@ -110,7 +110,7 @@ pub(super) struct Local {
 }
 
 impl Local {
-    pub(super) fn new(at: UnixSeconds, offset_s: i32) -> Self {
+    pub(crate) fn new(at: UnixSeconds, offset_s: i32) -> Self {
         let local = at.0.saturating_add(i64::from(offset_s));
         Self { days: local.div_euclid(DAY_S), seconds: local.rem_euclid(DAY_S) }
     }
@@ -147,6 +147,28 @@ impl Local {
         let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         (year, usize::try_from(month).unwrap_or(1), day)
+    }
+
+    /// "2026-11-23".
+    pub(crate) fn date(self) -> String {
+        let (year, month, day) = self.civil();
+        format!("{year:04}-{month:02}-{day:02}")
+    }
+
+    /// When something was, as one remembers it: "today", "yesterday", "on Monday", "last week", "in May", "in May 2025".
+    pub(super) fn past(self, now: Self) -> String {
+        let ((year, month, _), (this_year, this_month, _)) = (self.civil(), now.civil());
+        let name = MONTHS.get(month - 1).unwrap_or(&"");
+        match now.days - self.days {
+            ..=0 => "today".to_owned(),
+            1 => "yesterday".to_owned(),
+            2..=6 => format!("on {}", self.weekday()),
+            7..=13 => "last week".to_owned(),
+            _ if (year, month) == (this_year, this_month) => format!("on {}", self.day_and_month()),
+            // "in May" is the last May there was.
+            _ if year == this_year || (year + 1 == this_year && month > this_month) => format!("in {name}"),
+            _ => format!("in {name} {year}"),
+        }
     }
 
     /// "23 November".
@@ -222,6 +244,25 @@ mod tests {
         assert_eq!(before(2 * 86_400), "on Saturday at 01:07");
         assert_eq!(before(20 * 86_400), "on 3 November at 01:07");
         assert_eq!(before(-86_400), "tomorrow at 01:07");
+        let past = |days: i64| Local::new(UnixSeconds(1_795_396_020 - days * DAY_S), 0).past(now);
+        for (days, said) in [
+            (-1, "today"),
+            (0, "today"),
+            (1, "yesterday"),
+            (2, "on Saturday"),
+            (6, "on Tuesday"),
+            (7, "last week"),
+            (13, "last week"),
+            (14, "on 9 November"),
+            (30, "in October"),
+            (200, "in May"),
+            (350, "in December"),
+            (365, "in November 2025"),
+            (380, "in November 2025"),
+        ] {
+            assert_eq!(past(days), said, "{days}");
+        }
+        assert_eq!(now.date(), "2026-11-23");
         let leap = Local::new(UnixSeconds(951_782_400), 0);
         assert_eq!(leap.day_and_month(), "29 February");
         for extreme in [i64::MIN, i64::MAX] {

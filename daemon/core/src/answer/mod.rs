@@ -6,6 +6,7 @@ mod cluster;
 mod guest;
 mod guests;
 mod measure;
+pub mod memory;
 mod node;
 mod own;
 mod storage;
@@ -14,6 +15,8 @@ mod task;
 mod view;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use measure::Local;
 
 use crate::ids::UnixSeconds;
 use crate::intent::Intent;
@@ -149,6 +152,7 @@ pub fn answer(intent: &Intent, facts: &Facts, asker: &Asker<'_>) -> Reply {
         "tasks" => task::answer(&view, what),
         "backup" => backup::answer(&view, what),
         "replication" => backup::replication(&view),
+        "memory" => memory::answer(&view, what),
         _ => own::answer(&view, &intent.kind),
     };
     reply.unwrap_or_else(|| view.reply("own.no_answer", &[("kind", &intent.kind)], None))

@@ -261,6 +261,7 @@ fn least(part: &Part, decides: &impl Fn(&str) -> bool) -> usize {
         Part::Word(word) if !decides(word) => 0,
         Part::Word(word) if HALVES.contains(&word.as_str()) => 1,
         Part::Word(_) | Part::Must(_) => 2,
+        Part::Slot(SlotKind::Text) => 0,
         Part::Slot(_) => 1,
         Part::Optional(_) => 0,
         Part::Sequence(parts) => parts.iter().map(|p| least(p, decides)).sum(),
@@ -271,6 +272,9 @@ fn least(part: &Part, decides: &impl Fn(&str) -> bool) -> usize {
 fn example(text: &str, kind: &str, place: String) -> Result<Example, (String, String)> {
     let (said, wanted) = text.split_once("->").unwrap_or((text, ""));
     let mut slots = Vec::new();
+    // A text has spaces: it is all that follows.
+    let (wanted, text) = wanted.split_once("text=").map_or((wanted, None), |(before, text)| (before, Some(text)));
+    slots.extend(text.map(|text| ("text".to_owned(), text.trim().to_owned())));
     for pair in wanted.split_whitespace() {
         let known = pair.split_once('=').filter(|(name, _)| SlotKind::ALL.iter().any(|k| k.name() == *name));
         let Some((name, value)) = known else {

@@ -89,6 +89,8 @@ impl Sayings {
                 let value = u32::try_from(value).unwrap_or(50);
                 return dice.pick(&numbers::spoken(value)).cloned();
             }
+            // A recogniser hears no words but those it knows: of free text, the names.
+            SlotKind::Text => dice.pick(&[&self.nodes, &self.guests, &self.storages])?,
         };
         let ways = dice.pick(list)?;
         dice.pick(ways).cloned()
@@ -137,7 +139,7 @@ fn sentence(grammar: &Grammar, sayings: &Sayings, part: &Part, dice: &mut Dice) 
     {
         say(frame, sayings, dice, &mut words)?;
     }
-    if let Some(slot) = part.slot()
+    if let Some(slot) = part.slot().filter(|slot| *slot != SlotKind::Text)
         && dice.chance(TOPIC_PERCENT)
     {
         words.push(sayings.slot(slot, dice)?);

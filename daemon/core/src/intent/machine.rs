@@ -137,7 +137,8 @@ impl Machine {
 
     /// The same with its slot first: "node two, how hot is it". `None` where there is no slot.
     pub(super) fn topic_first(part: &Part, intern: &mut impl FnMut(&str) -> Token) -> Option<Self> {
-        let slot = part.slot()?;
+        // Free text has no place but the end.
+        let slot = part.slot().filter(|slot| *slot != SlotKind::Text)?;
         let edges = vec![vec![(Edge::Slot(slot), 1)], Vec::new()];
         let mut machine = Self { edges, stems: Vec::new(), slot: Some(slot), needs: vec![Need::Slot(slot)] };
         machine.build(part, 1, true, intern);

@@ -39,6 +39,9 @@ pub struct Slots {
     /// 0 to 100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
+    /// The rest of the words as they were written, bounded like every request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// A request that was understood.
@@ -118,6 +121,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("self.toml", include_str!("../../intents/self.toml")),
     ("talk.toml", include_str!("../../intents/talk.toml")),
     ("control.toml", include_str!("../../intents/control.toml")),
+    ("memory.toml", include_str!("../../intents/memory.toml")),
 ];
 
 /// Words that stand for themselves when they were never interned.
@@ -235,6 +239,11 @@ impl Grammar {
     /// Every word that a request may use, as a recogniser would write it.
     pub fn vocabulary(&self, names: &Names) -> BTreeSet<String> {
         generate::vocabulary(self, names)
+    }
+
+    /// A text as its names are looked up: lower case, contractions written out, letters apart from digits; bounded.
+    pub(crate) fn words(&self, text: &str) -> Vec<String> {
+        self.lexis.cut(text)
     }
 
     fn token(&self, word: &str) -> Token {

@@ -8,11 +8,12 @@ use super::file::Example;
 use super::generate::Dice;
 use crate::names::{Names, Sort};
 
-/// Every example `each` times, its name replaced by one of `names` where it has one. `theirs` are the names the examples use.
+/// Every example `each` times, its name replaced by one of `names` where it has one. `theirs` are the names the examples use. Examples of
+/// free text are left out: their words are nothing that a recogniser could be taught to expect.
 pub(super) fn natural(grammar: &Grammar, theirs: &Names, names: &Names, each: usize, seed: u64) -> Vec<String> {
     let mut dice = Dice::new(seed);
     let mut all = Vec::new();
-    for example in grammar.examples() {
+    for example in grammar.examples().iter().filter(|e| e.slots.iter().all(|(slot, _)| slot != "text")) {
         let words: Vec<String> = example.text.split_whitespace().map(str::to_owned).collect();
         let place = place(example, &words, theirs);
         for _ in 0..each {

@@ -15,10 +15,12 @@ pub(super) enum SlotKind {
     Guest,
     Storage,
     Percent,
+    /// The rest of the words, as they were written: one at least, and nothing after it.
+    Text,
 }
 
 impl SlotKind {
-    pub(super) const ALL: [Self; 4] = [Self::Node, Self::Guest, Self::Storage, Self::Percent];
+    pub(super) const ALL: [Self; 5] = [Self::Node, Self::Guest, Self::Storage, Self::Percent, Self::Text];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -26,6 +28,7 @@ impl SlotKind {
             Self::Guest => "guest",
             Self::Storage => "storage",
             Self::Percent => "percent",
+            Self::Text => "text",
         }
     }
 }
@@ -49,6 +52,10 @@ pub(super) fn parse(text: &str, phrases: &BTreeMap<String, Part>) -> Result<Part
     let rest = reader.rest.trim_start();
     if let Some(c) = rest.chars().next() {
         return Err((format!("`{c}` closes nothing in \"{text}\""), "Remove it, or open it before".to_owned()));
+    }
+    if part.slots().contains(&SlotKind::Text) && !part.ends_in_text() {
+        let remedy = "It takes all the rest: put it at the very end, alone, after words that are always said";
+        return Err((format!("{{text}} is not the one slot at the end of \"{text}\""), remedy.to_owned()));
     }
     Ok(part)
 }
@@ -191,12 +198,26 @@ impl Part {
 
     /// The slot it holds, where it holds one.
     pub(super) fn slot(&self) -> Option<SlotKind> {
+        self.slots().first().copied()
+    }
+
+    /// Every slot, in order.
+    fn slots(&self) -> Vec<SlotKind> {
         match self {
-            Self::Word(_) | Self::Must(_) => None,
-            Self::Slot(kind) => Some(*kind),
-            Self::Sequence(parts) | Self::Either(parts) => parts.iter().find_map(Self::slot),
-            Self::Optional(part) => part.slot(),
+            Self::Word(_) | Self::Must(_) => Vec::new(),
+            Self::Slot(kind) => vec![*kind],
+            Self::Sequence(parts) | Self::Either(parts) => parts.iter().flat_map(Self::slots).collect(),
+            Self::Optional(part) => part.slots(),
         }
+    }
+
+    /// Whether its one slot is `{text}`, as the last of a sequence.
+    fn ends_in_text(&self) -> bool {
+        let last = match self {
+            Self::Sequence(parts) => parts.last(),
+            _ => None,
+        };
+        self.slots().len() == 1 && last == Some(&Self::Slot(SlotKind::Text))
     }
 }
 
@@ -212,6 +233,8 @@ mod tests {
         part.words(&mut words);
         assert_eq!(words, ["how", "hot", "warm", "is", "now"]);
         assert_eq!(part.slot(), Some(SlotKind::Node));
+        let part = parse("(remember|note) [that] {text}", &phrases).expect("a pattern");
+        assert_eq!(part.slot(), Some(SlotKind::Text));
     }
 
     #[test]
@@ -226,6 +249,11 @@ mod tests {
             ("é", "no word", "lower-case"),
             ("{node", "missing", "Add `}`"),
             ("((((((((((a))))))))))", "nested", "two patterns"),
+            ("remember {text} please", "not the one slot", "very end"),
+            ("remember [{text}]", "not the one slot", "very end"),
+            ("(remember {text}|recall)", "not the one slot", "very end"),
+            ("tell {node} of {text}", "not the one slot", "very end"),
+            ("{text}", "not the one slot", "very end"),
         ] {
             let (what, how) = parse(text, &BTreeMap::new()).expect_err(text);
             assert!(what.contains(problem), "{text}: {what}");

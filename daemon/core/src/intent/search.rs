@@ -18,6 +18,8 @@ const MARGIN: u16 = 4;
 pub(super) const SURE: u16 = 30;
 /// Most polite frames one after the other.
 const FRAMES_MAX: usize = 3;
+/// The rest of the words as text costs this, so that a pattern that takes them as its own is preferred.
+const TEXT: u16 = 10;
 /// A frame costs this, so that a pattern that holds the words itself is preferred.
 const FRAME: u16 = 1;
 
@@ -28,6 +30,8 @@ enum Binding {
     Percent(u8),
     /// A number that nothing bears.
     Nobody(Sort, String),
+    /// All words from this one on, as text.
+    Text(usize),
 }
 
 /// A pattern that takes the whole text.
@@ -41,6 +45,8 @@ pub(super) struct Hit {
 pub(super) struct Search {
     hits: Vec<Hit>,
     bindings: Vec<Binding>,
+    /// Per word, the byte of the text where it begins.
+    places: Vec<usize>,
 }
 
 /// The words with what was found in them.
@@ -65,9 +71,9 @@ pub(super) enum Effort {
 
 impl Grammar {
     pub(super) fn search(&self, text: &str, names: &Names) -> Search {
-        let words = self.lexis.cut(text);
+        let (words, places) = self.lexis.cut_with_places(text);
         if words.is_empty() || words.len() > WORDS_MAX {
-            return Search { hits: Vec::new(), bindings: Vec::new() };
+            return Search { hits: Vec::new(), bindings: Vec::new(), places };
         }
         let mut prepared = self.prepare(&words);
         let mut best: Vec<Hit> = Vec::new();
@@ -84,7 +90,7 @@ impl Grammar {
                 break;
             }
         }
-        Search { hits: best, bindings: prepared.bindings }
+        Search { hits: best, bindings: prepared.bindings, places }
     }
 
     pub(super) fn prepare(&self, words: &[String]) -> Prepared {
@@ -109,6 +115,10 @@ impl Grammar {
             }
             if effort == Effort::Exact {
                 percent(prepared, at);
+                // A text comes after words of the pattern.
+                if at > 0 {
+                    push_filling(prepared, at, SlotKind::Text, prepared.words.len(), TEXT, Binding::Text(at));
+                }
             }
         }
         effort == Effort::Exact || prepared.filled() > known
@@ -325,7 +335,7 @@ impl Search {
             return asked;
         }
         Understood::Intent {
-            intent: Intent { kind: pattern.kind.clone(), slots: self.slots(best, names) },
+            intent: Intent { kind: pattern.kind.clone(), slots: self.slots(best, names, text) },
             score: 1.0 - f32::from(best.way.cost) / 100.0,
             pattern: pattern.text.clone(),
         }
@@ -341,7 +351,7 @@ impl Search {
             Some(Understood::Ambiguous { question, choices, intent_kind: pattern.kind.clone() })
         };
         let thing = match self.binding(best)? {
-            Binding::Percent(_) => return None,
+            Binding::Percent(_) | Binding::Text(_) => return None,
             Binding::Nobody(sort, number) => {
                 let choices = names.labels(*sort);
                 return asked(ask::nobody(*sort, number, &choices), choices);
@@ -369,7 +379,12 @@ impl Search {
         asked(ask::which(sort, &choices), choices)
     }
 
-    fn slots(&self, hit: &Hit, names: &Names) -> Slots {
+    /// Whether a hit ends in free text, of whose end the words tell nothing.
+    pub(super) fn is_text(&self, hit: &Hit) -> bool {
+        matches!(self.binding(hit), Some(Binding::Text(_)))
+    }
+
+    fn slots(&self, hit: &Hit, names: &Names, text: &str) -> Slots {
         let mut slots = Slots::default();
         match self.binding(hit) {
             Some(Binding::Thing(thing)) => match names.entity(*thing) {
@@ -379,6 +394,10 @@ impl Search {
                 None => {}
             },
             Some(Binding::Percent(percent)) => slots.percent = Some(*percent),
+            Some(Binding::Text(word)) => {
+                let rest = self.places.get(*word).and_then(|place| text.get(*place..));
+                slots.text = rest.map(|rest| rest.trim().to_owned());
+            }
             Some(Binding::Nobody(..)) | None => {}
         }
         slots

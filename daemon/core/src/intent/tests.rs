@@ -18,6 +18,7 @@ fn slots(pairs: &[(String, String)]) -> Slots {
             "node" => slots.node = Some(NodeName::from(value.as_str())),
             "guest" => slots.guest = Some(Vmid(value.parse().expect("a VMID"))),
             "storage" => slots.storage = Some(StorageName::from(value.as_str())),
+            "text" => slots.text = Some(value.clone()),
             _ => slots.percent = Some(value.parse().expect("a percentage")),
         }
     }
@@ -28,12 +29,13 @@ fn slots(pairs: &[(String, String)]) -> Slots {
 fn shown(understood: &Understood) -> String {
     match understood {
         Understood::Intent { intent, .. } => {
-            let Slots { node, guest, storage, percent } = &intent.slots;
+            let Slots { node, guest, storage, percent, text: rest } = &intent.slots;
             let mut text = intent.kind.clone();
             text.extend(node.iter().map(|n| format!(" node={n}")));
             text.extend(guest.iter().map(|g| format!(" guest={g}")));
             text.extend(storage.iter().map(|s| format!(" storage={s}")));
             text.extend(percent.iter().map(|p| format!(" percent={p}")));
+            text.extend(rest.iter().map(|r| format!(" text={r}")));
             text
         }
         Understood::Ambiguous { intent_kind, choices, .. } => format!("{intent_kind}? {}", choices.join(",")),
@@ -156,6 +158,56 @@ fn words_that_decide_are_never_guessed() {
         ("one zero four", "nothing"),
         ("you", "nothing"),
     ]);
+}
+
+#[test]
+fn free_text_is_all_the_rest_as_it_was_written_and_no_more_than_a_request_holds() {
+    check(&[
+        ("Remember that the NAS is at 192.168.1.60!", "memory.remember text=that the NAS is at 192.168.1.60!"),
+        ("hey jarvis, remember: PVE2's fan hums", "memory.remember text=PVE2's fan hums"),
+        ("could you please remember the milk", "memory.remember text=the milk"),
+        ("remember", "nothing"),
+        ("remember please", "memory.remember text=please"),
+        ("what do you know about the media server?", "memory.about text=the media server?"),
+        ("forget everything you know about the pool", "memory.forget text=the pool"),
+    ]);
+    let most = format!("remember {}", "word ".repeat(words::WORDS_MAX - 1));
+    let more = format!("{most} word");
+    check(&[
+        (&most, &format!("memory.remember text={}", "word ".repeat(words::WORDS_MAX - 1).trim())),
+        (&more, "nothing"),
+    ]);
+}
+
+#[test]
+fn free_text_takes_nothing_from_what_other_patterns_know() {
+    check(&[
+        ("forget it", "control.cancel"),
+        ("forget that", "control.cancel"),
+        ("forget about it", "control.cancel"),
+        ("forget the question", "control.cancel"),
+        ("forget i asked", "control.cancel"),
+        ("call it off", "control.cancel"),
+        ("do you know how hot node two is", "node.temperature node=pve2"),
+        ("remind me how hot node two is", "node.temperature node=pve2"),
+        ("what did you say", "control.repeat"),
+        ("how much memory does node two use", "node.memory node=pve2"),
+    ]);
+}
+
+#[test]
+fn nobody_knows_when_a_free_text_is_over() {
+    let (grammar, names) = (grammar(), names());
+    for (text, wanted) in [
+        ("remember", Completeness::Open),
+        ("remember that the", Completeness::Open),
+        ("remember that the router is", Completeness::Open),
+        ("remember that the router is old", Completeness::Unknown),
+        ("what do you know about", Completeness::Open),
+        ("what do you know about node two", Completeness::Unknown),
+    ] {
+        assert_eq!(grammar.complete(text, &names), wanted, "\"{text}\"");
+    }
 }
 
 #[test]

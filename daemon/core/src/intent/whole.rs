@@ -25,6 +25,10 @@ impl Grammar {
         let hangs = self.lexis.hanging.contains(last);
         let search = self.search(text, names);
         if let Some(hit) = search.best() {
+            // Nobody can tell from the words when a free text is over.
+            if search.is_text(hit) {
+                return if hangs { Completeness::Open } else { Completeness::Unknown };
+            }
             let partly = hit.way.last_slot >= PARTLY;
             return if partly || (hangs && !hit.way.last_wanted && !hit.way.dropped) {
                 Completeness::Open

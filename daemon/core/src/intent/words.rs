@@ -38,34 +38,39 @@ impl Lexis {
 
     /// Cuts a text into words: lower case, no punctuation, letters apart from digits, contractions written out.
     pub(super) fn cut(&self, text: &str) -> Vec<String> {
-        let raw = raw_words(text);
-        let mut words = Vec::with_capacity(raw.len() + 4);
+        self.cut_with_places(text).0
+    }
+
+    /// The same, and for each word the byte of the text where what it was written as begins.
+    pub(super) fn cut_with_places(&self, text: &str) -> (Vec<String>, Vec<usize>) {
+        let (raw, places) = raw_words(text);
+        let mut words: Vec<(String, usize)> = Vec::with_capacity(raw.len() + 4);
         let mut at = 0;
-        while let Some(word) = raw.get(at) {
+        while let (Some(word), Some(place)) = (raw.get(at), places.get(at)) {
             let rest = raw.get(at + 1..).unwrap_or(&[]);
             let rewrite = self.rewrites.get(word).and_then(|list| list.iter().find(|(tail, _)| rest.starts_with(tail)));
             if let Some((tail, to)) = rewrite {
-                words.extend(to.iter().cloned());
+                words.extend(to.iter().map(|word| (word.clone(), *place)));
                 at += 1 + tail.len();
                 continue;
             }
             match word.strip_suffix("'s") {
                 Some(stem) if !stem.is_empty() => {
-                    words.extend([stem.to_owned(), "'s".to_owned()]);
+                    words.extend([(stem.to_owned(), *place), ("'s".to_owned(), *place)]);
                 }
-                Some(_) => words.push(word.clone()),
-                None => words.push(word.trim_matches('\'').to_owned()),
+                Some(_) => words.push((word.clone(), *place)),
+                None => words.push((word.trim_matches('\'').to_owned(), *place)),
             }
             at += 1;
         }
-        words.retain(|w| !w.is_empty());
+        words.retain(|(word, _)| !word.is_empty());
         words.truncate(WORDS_MAX + 1);
-        words
+        words.into_iter().unzip()
     }
 }
 
-/// Lower-case runs of letters, of digits, and `[unk]`.
-fn raw_words(text: &str) -> Vec<String> {
+/// Lower-case runs of letters, of digits, and `[unk]`; and the byte where each begins.
+fn raw_words(text: &str) -> (Vec<String>, Vec<usize>) {
     #[derive(PartialEq)]
     enum Run {
         None,
@@ -73,10 +78,11 @@ fn raw_words(text: &str) -> Vec<String> {
         Digits,
     }
     let mut words: Vec<String> = Vec::new();
+    let mut places = Vec::new();
     let mut run = Run::None;
     // A few words more than are looked at, so that "too many" can be told.
-    let bounded = text.chars().take(WORD_MAX * (WORDS_MAX + 8));
-    for c in bounded.flat_map(char::to_lowercase) {
+    let bounded = text.char_indices().take(WORD_MAX * (WORDS_MAX + 8));
+    for (place, c) in bounded.flat_map(|(place, c)| c.to_lowercase().map(move |c| (place, c))) {
         let c = if c == '\u{2019}' { '\'' } else { c };
         let now = if c.is_ascii_digit() {
             Run::Digits
@@ -87,10 +93,12 @@ fn raw_words(text: &str) -> Vec<String> {
         };
         if c == '%' {
             words.push("percent".to_owned());
+            places.push(place);
         }
         if now != Run::None {
             if now != run {
                 words.push(String::new());
+                places.push(place);
             }
             if let Some(word) = words.last_mut()
                 && word.len() < WORD_MAX
@@ -101,7 +109,8 @@ fn raw_words(text: &str) -> Vec<String> {
         run = now;
     }
     words.truncate(WORDS_MAX + 1);
-    words
+    places.truncate(WORDS_MAX + 1);
+    (words, places)
 }
 
 /// A text as it is told back: on one line and not endless.
@@ -137,6 +146,18 @@ mod tests {
             ["what", "is", "pve", "2", "'s", "[unk]", "temperature", "vm", "104"]
         );
         assert_eq!(lexis.cut("web-server  40%"), ["web", "server", "40", "percent"]);
+    }
+
+    #[test]
+    fn each_word_knows_where_it_was_written() {
+        let mut lexis = Lexis::default();
+        lexis.add_rewrite("don't", "do not");
+        let text = "  Don't forget: the İstanbul NAS's at 10.0.0.1";
+        let (words, places) = lexis.cut_with_places(text);
+        assert_eq!(words.len(), places.len());
+        let shown: Vec<&str> = places.iter().map(|place| text[*place..].split(' ').next().unwrap_or("")).collect();
+        assert_eq!(shown[..7], ["Don't", "Don't", "forget:", "the", "İstanbul", "NAS's", "NAS's"], "{words:?}");
+        assert_eq!(shown[7..], ["at", "10.0.0.1", "0.0.1", "0.1", "1"]);
     }
 
     #[test]

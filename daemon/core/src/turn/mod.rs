@@ -205,6 +205,11 @@ impl Turn {
         &self.asked
     }
 
+    /// Whether nobody can go on speaking any more: what was asked stands. Before that nothing may be changed.
+    pub fn is_heard_out(&self) -> bool {
+        matches!(self.hearing, Hearing::Closed)
+    }
+
     /// Whether [`Effect::Finish`] was given out.
     pub fn is_over(&self) -> bool {
         matches!(self.answering, Answering::Over)

@@ -239,6 +239,28 @@ fn going_on_before_the_answer_sounds_reopens_and_is_heard_as_one_request() {
 }
 
 #[test]
+fn a_request_is_heard_out_once_the_window_has_passed_and_not_before() {
+    let mut scene = Scene::woken();
+    scene.say(&[Words("remember the milk", Meaning::Unknown, 900), Pause(UNKNOWN_MS + REOPEN_MS - 40)]);
+    assert_eq!(scene.commits(), ["remember the milk"]);
+    assert!(!scene.turn.is_heard_out(), "the window is open still");
+    scene.say(&[Pause(100)]);
+    assert!(scene.turn.is_heard_out() && !scene.mic);
+
+    let mut scene = Scene::woken();
+    scene.outcome = None;
+    scene.say(&[Words("remember the milk", Meaning::Unknown, 900), Pause(UNKNOWN_MS + 200)]);
+    scene.pass(200, 250);
+    scene.say(&[Words("remember the milk is sour", Meaning::Unknown, 500), Pause(UNKNOWN_MS + 100)]);
+    assert!(!scene.turn.is_heard_out(), "it was reopened, and the second window is open still");
+    scene.say(&[Pause(REOPEN_MS)]);
+    assert!(scene.turn.is_heard_out());
+
+    let typed = Scene::new(Opening::Typed { text: "remember the milk".into(), aloud: false });
+    assert!(typed.turn.is_heard_out(), "a keyboard says nothing more");
+}
+
+#[test]
 fn over_an_audible_answer_voice_alone_does_not_reopen_but_words_do() {
     let scene = || {
         let mut scene = Scene::woken();

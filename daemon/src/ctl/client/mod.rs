@@ -1,6 +1,7 @@
 //! `jarvisctl`: parses its arguments, asks the daemon, prints for people or as JSON.
 
 mod follow;
+mod memory;
 mod show;
 mod wire;
 
@@ -25,6 +26,7 @@ use crate::event::TurnRecord;
 use crate::model_words;
 use crate::past::PastTurn;
 use crate::status::{SatelliteLine, Status};
+use memory::MemoryCommand;
 use wire::Line;
 
 /// Where systemd puts the daemon's credentials, for a doctor that is run by hand.
@@ -103,6 +105,12 @@ enum Command {
         #[arg(long, value_name = "FOLDER")]
         into: Option<PathBuf>,
     },
+    /// What Jarvis was told and keeps.
+    Memory {
+        /// What.
+        #[command(subcommand)]
+        command: MemoryCommand,
+    },
     /// Look at everything and say what to do; works without the daemon as well.
     Doctor,
 }
@@ -149,6 +157,7 @@ impl Control<'_> {
             }
             Command::Model { what: ModelQuestion::Words, into: Some(into) } => self.rebuild(into),
             Command::Model { what, .. } => self.model(*what),
+            Command::Memory { command } => self.memory(command),
             Command::Doctor => self.doctor(),
         }
     }

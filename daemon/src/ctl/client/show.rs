@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use crate::doctor::printable;
 use crate::ear::EarStatus;
 use crate::event::{RouteKind, ToolRun, TurnRecord};
-use crate::past::PastTurn;
+use crate::past::{PastMemory, PastTurn};
 use crate::speech::{EngineStatus, SpeechStatus};
 use crate::status::{NodeLine, SatelliteLine, Status};
 
@@ -152,6 +152,24 @@ pub(super) fn answer(turn: TurnRecord) -> String {
     out
 }
 
+pub(super) fn memories(all: Vec<PastMemory>) -> String {
+    if all.is_empty() {
+        return "Nothing of that was told.\n".to_owned();
+    }
+    all.iter().map(memory).collect()
+}
+
+fn memory(m: &PastMemory) -> String {
+    let mut facts = vec![m.lifetime.clone(), safe(&m.source)];
+    facts.extend(m.tainted.then(|| "UNTRUSTED".to_owned()));
+    facts.extend(m.expires_ms.map(|at| format!("until {}", clock(at))));
+    facts.extend(m.to_ms.map(|at| format!("superseded {}", clock(at))));
+    let mut out = String::new();
+    add(&mut out, format_args!("#{:<5} {}  {}", m.id, clock(m.told_ms), safe(&m.text)));
+    add(&mut out, format_args!("       {} \u{b7} {}", safe(&m.label), facts.join(" \u{b7} ")));
+    out
+}
+
 pub(super) fn tool(t: &ToolRun) -> String {
     safe(&format!("{} {} in {} ms", t.name, t.outcome, t.ms))
 }
@@ -241,6 +259,34 @@ mod tests {
     fn columns_stand_below_each_other() {
         let rows = vec![vec!["a".into(), "bb".into(), "c".into()], vec!["long".into(), "a very long last cell".into()]];
         assert_eq!(table(rows), "a      bb   c\nlong   a very long last cell\n");
+    }
+
+    #[test]
+    fn a_memory_is_told_in_two_lines_and_moves_no_cursor() {
+        let memory = PastMemory {
+            id: 12,
+            text: "the router \u{1b}[31m is red".into(),
+            label: "router".into(),
+            attribute: None,
+            value: None,
+            lifetime: "lasting".into(),
+            source: "by_model".into(),
+            tainted: true,
+            room: String::new(),
+            told_ms: 0,
+            from_ms: 0,
+            to_ms: Some(0),
+            expires_ms: None,
+            uses: 0,
+        };
+        let text = memories(vec![memory]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("#12 ") && lines[0].ends_with("the router \u{fffd}[31m is red"), "{text}");
+        assert!(
+            lines[1].contains("router \u{b7} lasting \u{b7} by_model \u{b7} UNTRUSTED \u{b7} superseded 1970"),
+            "{text}"
+        );
+        assert_eq!(lines.len(), 2);
     }
 
     #[test]

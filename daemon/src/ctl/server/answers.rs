@@ -57,12 +57,13 @@ pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Tro
             )),
         },
         Request::Model { what } => model(house, what).await,
+        Request::Memory { what } => super::memory::answer(house, what).await,
         Request::Doctor {} => to_value(&doctor::live(house).await),
     }
 }
 
 /// Takes text that can be asked or said.
-fn sayable(text: String) -> Result<String, Trouble> {
+pub(super) fn sayable(text: String) -> Result<String, Trouble> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > MAX_TEXT_CHARS || text.chars().any(char::is_control) {
         return Err(Trouble::new("the text is empty, too long or holds control characters", "give one line of words"));
@@ -110,6 +111,6 @@ fn hub_trouble(error: hub::HubError) -> Trouble {
     Trouble::new(error, "`jarvisctl rooms` shows what is enrolled, `jarvisctl doctor` what is wrong")
 }
 
-fn to_value<T: Serialize>(value: &T) -> Result<Value, Trouble> {
+pub(super) fn to_value<T: Serialize>(value: &T) -> Result<Value, Trouble> {
     serde_json::to_value(value).map_err(|e| Trouble::new(e, "this is a fault of the program; report it"))
 }

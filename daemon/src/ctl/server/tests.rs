@@ -138,6 +138,32 @@ async fn bad_requests_are_answered_and_the_next_one_works() {
 }
 
 #[tokio::test]
+async fn memories_are_taken_in_listed_found_carried_away_and_forgotten() {
+    let home = Home::open().await;
+    let mut client = home.connect().await;
+    let line = json!({
+        "v": 1, "id": 5, "lifetime": "lasting", "subject": {"topic": "router"}, "label": "router", "attribute": "address",
+        "text": "the router is at 192.168.1.1", "value": "192.168.1.1", "single": true, "source": "said", "tainted": false,
+        "importance": 3, "room": "", "told_ms": 1000, "from_ms": 1000, "uses": 0
+    });
+    let import = json!({"do": "memory", "what": {"ask": "import", "lines": [line.to_string(), "garbage"]}});
+    let told = client.ask(&import.to_string()).await;
+    assert_eq!((&told["ok"]["added"], told["ok"]["refused"].as_array().map(Vec::len)), (&json!(1), Some(1)), "{told}");
+    let about = json!({"do": "memory", "what": {"ask": "about", "text": "what ip has the router"}});
+    let told = client.ask(&about.to_string()).await;
+    assert_eq!(told["ok"][0]["value"], "192.168.1.1", "{told}");
+    assert_eq!(told["ok"][0]["source"], "imported");
+    let told = client.ask(r#"{"do":"memory","what":{"ask":"export","after":0}}"#).await;
+    assert_eq!((told["ok"]["lines"].as_array().map(Vec::len), &told["ok"]["next"]), (Some(1), &Value::Null), "{told}");
+    let told = client.ask(r#"{"do":"memory","what":{"ask":"forget","id":1}}"#).await;
+    assert_eq!(told["ok"]["forgotten"], 1, "{told}");
+    let told = client.ask(r#"{"do":"memory","what":{"ask":"forget","id":1}}"#).await;
+    assert!(told["error"]["remedy"].as_str().is_some_and(|r| r.contains("memory list")), "{told}");
+    let told = client.ask(r#"{"do":"memory","what":{"ask":"list","limit":9,"all":true}}"#).await;
+    assert_eq!(told["ok"], json!([]));
+}
+
+#[tokio::test]
 async fn an_endless_line_ends_the_connection() {
     let home = Home::open().await;
     let (reader, mut writer) = UnixStream::connect(home.socket()).await.unwrap().into_split();

@@ -52,6 +52,7 @@ impl Running {
             Effect::Withdraw(attempt) => {
                 self.hush(attempt).await;
                 self.reply.clear();
+                self.recalled.clear();
                 self.recording.withdraw();
                 self.shown = false;
             }
@@ -112,6 +113,8 @@ impl Running {
             room: self.room.clone(),
             before: self.before.clone(),
             asked: self.turn.asked().to_owned(),
+            addressed: self.addressed(),
+            heard_out: self.heard_out.subscribe(),
             news: self.tell.clone(),
         };
         self.spawn(attempt, Work::Answer, job.run());
