@@ -1,7 +1,7 @@
 //! GET against the nodes' API: which node is asked, when a second one is, and what an answer means.
 //!
 //! Any node answers for any other by proxy, so one question may go to several: the next node is asked when one fails, and also when
-//! one is late. Only GET is sent, so asking twice does no harm.
+//! one is late. Only GET is sent from here, so asking twice does no harm; what changes something goes out by `change/send.rs`, once.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -16,17 +16,15 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::config::NODES_MAX;
-use super::wire::Envelope;
+use super::heard::{BODY_MAX, Unheard, heard};
 use super::{ClusterConfig, Limits, NodeHealth, SetupError, now, pin};
 
 /// Nodes asked for one answer.
-const ATTEMPTS_MAX: usize = 3;
+pub(super) const ATTEMPTS_MAX: usize = 3;
 /// A node that failed or was late is asked last for so long.
 const SHUNNED: Duration = Duration::from_secs(10);
-/// The longest answer read: `/cluster/resources` of 5,000 guests is 2 MiB.
-const BODY_MAX: usize = 4 << 20;
 /// The longest part of a node's own words that is kept.
-const COMPLAINT_MAX: usize = 300;
+pub(super) const COMPLAINT_MAX: usize = 300;
 
 /// A question that brought no answer.
 #[derive(Debug, Clone)]
@@ -43,16 +41,27 @@ impl ApiError {
     }
 }
 
+/// What a node answered.
+pub(super) struct Answer {
+    pub(super) data: Value,
+    /// The node's clock when it answered, where it told.
+    pub(super) at: Option<UnixSeconds>,
+}
+
 /// The nodes' API.
 pub(super) struct Api {
     endpoints: Vec<Endpoint>,
+    /// Whose the token is: `jarvis@pve!act`, as UPIDs name it.
+    pub(super) user: String,
     late: Duration,
 }
 
-struct Endpoint {
-    name: NodeName,
-    authority: String,
+pub(super) struct Endpoint {
+    pub(super) name: NodeName,
+    pub(super) authority: String,
     http: reqwest::Client,
+    /// Takes a new connection for every request and tries nothing twice: for what changes something.
+    pub(super) once: reqwest::Client,
     state: Mutex<State>,
 }
 
@@ -73,40 +82,43 @@ impl Api {
             )));
         }
         if config.nodes.is_empty() {
-            return Ok(Self { endpoints: Vec::new(), late: limits.late });
+            return Ok(Self { endpoints: Vec::new(), user: String::new(), late: limits.late });
         }
         let file = config.token_file.as_deref().ok_or_else(|| {
             SetupError("[cluster] names nodes but no token_file; docs/cluster.md says how to make a token".to_owned())
         })?;
         let mut headers = HeaderMap::new();
-        headers.insert(AUTHORIZATION, authorization(file)?);
+        let (user, authorization) = authorization(file)?;
+        headers.insert(AUTHORIZATION, authorization);
         let endpoints = config
             .nodes
             .iter()
             .map(|node| {
                 let wrong = |error: String| SetupError(format!("node {}: {error}", node.name));
                 let tls = pin::client_config(node.fingerprint).map_err(|e| wrong(e.to_string()))?;
-                let http = reqwest::Client::builder()
-                    .tls_backend_preconfigured(tls)
-                    .https_only(true)
-                    .http1_only()
-                    .no_proxy()
-                    .redirect(reqwest::redirect::Policy::none())
-                    .referer(false)
-                    .connect_timeout(limits.view())
-                    .tcp_nodelay(true)
-                    .default_headers(headers.clone())
-                    .build()
-                    .map_err(|e| wrong(e.to_string()))?;
+                let client = || {
+                    reqwest::Client::builder()
+                        .tls_backend_preconfigured(tls.clone())
+                        .https_only(true)
+                        .http1_only()
+                        .no_proxy()
+                        .redirect(reqwest::redirect::Policy::none())
+                        .referer(false)
+                        .connect_timeout(limits.view())
+                        .tcp_nodelay(true)
+                        .default_headers(headers.clone())
+                };
+                let once = client().pool_max_idle_per_host(0).retry(reqwest::retry::never());
                 Ok(Endpoint {
                     name: NodeName(node.name.clone()),
                     authority: node.api_authority(),
-                    http,
+                    http: client().build().map_err(|e| wrong(e.to_string()))?,
+                    once: once.build().map_err(|e| wrong(e.to_string()))?,
                     state: Mutex::default(),
                 })
             })
             .collect::<Result<_, SetupError>>()?;
-        Ok(Self { endpoints, late: limits.late })
+        Ok(Self { endpoints, user, late: limits.late })
     }
 
     /// The nodes configured, in their order.
@@ -120,6 +132,16 @@ impl Api {
 
     /// `data` of `path`, from the node it is about if that is `about` one, else from any.
     pub(super) async fn get(&self, about: Option<&NodeName>, path: &str, deadline: Instant) -> Result<Value, ApiError> {
+        Ok(self.answer(about, path, deadline).await?.data)
+    }
+
+    /// [`Self::get`], with the clock of the node that answered.
+    pub(super) async fn answer(
+        &self,
+        about: Option<&NodeName>,
+        path: &str,
+        deadline: Instant,
+    ) -> Result<Answer, ApiError> {
         let mut waiting = self.order(about).into_iter().take(ATTEMPTS_MAX);
         let mut asked = FuturesUnordered::new();
         let mut latest: Option<&Endpoint> = None;
@@ -130,7 +152,7 @@ impl Api {
                 asked.push(endpoint.get(path, deadline));
             }
             match timeout(self.late, asked.next()).await {
-                Ok(Some(Ok(data))) => return Ok(data),
+                Ok(Some(Ok(answer))) => return Ok(answer),
                 Ok(Some(Err(error))) if error.last_word => return Err(error),
                 Ok(Some(Err(error))) => failures.push(error),
                 Ok(None) => return Err(summed_up(failures)),
@@ -146,13 +168,13 @@ impl Api {
     /// `data` of `path` as `node` itself says it.
     pub(super) async fn get_from(&self, node: &NodeName, path: &str, deadline: Instant) -> Result<Value, ApiError> {
         match self.endpoints.iter().find(|e| e.name == *node) {
-            Some(endpoint) => endpoint.get(path, deadline).await,
+            Some(endpoint) => Ok(endpoint.get(path, deadline).await?.data),
             None => Err(ApiError::new(GapReason::NotConfigured, format!("{node} is not in [cluster] nodes"))),
         }
     }
 
     /// The node in question first, the shunned ones last, else as configured.
-    fn order(&self, about: Option<&NodeName>) -> Vec<&Endpoint> {
+    pub(super) fn order(&self, about: Option<&NodeName>) -> Vec<&Endpoint> {
         let mut order: Vec<&Endpoint> = self.endpoints.iter().collect();
         order.sort_by_key(|endpoint| (endpoint.is_shunned(), Some(&endpoint.name) != about));
         order
@@ -160,7 +182,7 @@ impl Api {
 }
 
 impl Endpoint {
-    async fn get(&self, path: &str, deadline: Instant) -> Result<Value, ApiError> {
+    async fn get(&self, path: &str, deadline: Instant) -> Result<Answer, ApiError> {
         let answer = match timeout_at(deadline, self.ask(path)).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -171,37 +193,24 @@ impl Endpoint {
         answer
     }
 
-    async fn ask(&self, path: &str) -> Result<Value, ApiError> {
+    async fn ask(&self, path: &str) -> Result<Answer, ApiError> {
         let url = format!("https://{}/api2/json{path}", self.authority);
-        let mut response = self.http.get(url).send().await.map_err(|error| self.unsent(&error))?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if body.len() + chunk.len() > BODY_MAX => {
-                    return Err(ApiError::new(
-                        GapReason::Failed,
-                        format!("{}: {path} is over {BODY_MAX} bytes long", self.name),
-                    ));
-                }
-                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-                Ok(None) => break,
-                Err(error) => {
-                    return Err(ApiError::new(
-                        GapReason::NodeUnknown,
-                        format!("{}: {path} broke off: {error}", self.name),
-                    ));
-                }
+        let response = self.http.get(url).send().await.map_err(|error| self.unsent(&error))?;
+        let heard = heard(response).await.map_err(|why| match why {
+            Unheard::TooLong => {
+                ApiError::new(GapReason::Failed, format!("{}: {path} is over {BODY_MAX} bytes long", self.name))
             }
-        }
-        let parsed = serde_json::from_slice::<Envelope>(&body);
-        match (status, parsed) {
-            (200..=299, Ok(envelope)) => Ok(envelope.data),
+            Unheard::BrokeOff(error) => {
+                ApiError::new(GapReason::NodeUnknown, format!("{}: {path} broke off: {error}", self.name))
+            }
+        })?;
+        match (heard.status, heard.envelope) {
+            (200..=299, Ok(envelope)) => Ok(Answer { data: envelope.data, at: heard.at }),
             (200..=299, Err(error)) => {
                 Err(ApiError::new(GapReason::Failed, format!("{}: {path} is no JSON: {error}", self.name)))
             }
-            (status, parsed) => {
-                let complaint = parsed.ok().and_then(|e| e.complaint());
+            (status, envelope) => {
+                let complaint = envelope.ok().and_then(|e| e.complaint()).or(heard.reason);
                 Err(self.refusal(status, path, complaint))
             }
         }
@@ -229,7 +238,7 @@ impl Endpoint {
         }
     }
 
-    fn unsent(&self, error: &reqwest::Error) -> ApiError {
+    pub(super) fn unsent(&self, error: &reqwest::Error) -> ApiError {
         if let Some(mismatch) = pin::mismatch_in(error) {
             let detail = format!(
                 "{}: {mismatch}; if the node was given a new certificate, put that fingerprint into [cluster] nodes",
@@ -247,7 +256,7 @@ impl Endpoint {
         ApiError::new(GapReason::NodeUnknown, format!("{} ({}) cannot be reached: {why}", self.name, self.authority))
     }
 
-    fn note(&self, failure: Option<&ApiError>) {
+    pub(super) fn note(&self, failure: Option<&ApiError>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let answers = failure.is_none();
         if state.answers != Some(answers) {
@@ -288,8 +297,8 @@ fn summed_up(failures: Vec<ApiError>) -> ApiError {
     ApiError::new(worst.reason, details.join("; "))
 }
 
-/// The header of an API token, `user@realm!id=secret`.
-fn authorization(file: &Path) -> Result<HeaderValue, SetupError> {
+/// Whose an API token is, and its header: `user@realm!id=secret`.
+fn authorization(file: &Path) -> Result<(String, HeaderValue), SetupError> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
         .map_err(|error| SetupError(format!("token_file {shown} cannot be read: {error}")))?;
@@ -301,7 +310,7 @@ fn authorization(file: &Path) -> Result<HeaderValue, SetupError> {
     }
     let mut value = HeaderValue::from_str(&format!("PVEAPIToken={token}")).map_err(|_| wrong())?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((id.to_owned(), value))
 }
 
 #[cfg(test)]
@@ -313,7 +322,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("token");
         std::fs::write(&file, "jarvis@pve!reader=c0ffee\n").unwrap();
-        let header = authorization(&file).unwrap();
+        let (user, header) = authorization(&file).unwrap();
+        assert_eq!(user, "jarvis@pve!reader");
         assert_eq!(header.to_str().unwrap(), "PVEAPIToken=jarvis@pve!reader=c0ffee");
         assert!(header.is_sensitive());
         std::fs::write(&file, "c0ffee").unwrap();

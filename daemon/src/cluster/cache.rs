@@ -35,6 +35,11 @@ impl<K: Eq + Hash, V: Clone> Cache<K, V> {
         Self { entries: Mutex::default(), abandoned }
     }
 
+    /// Forgets every answer, and that any question is under way: what is asked from now on is asked anew.
+    pub(super) fn forget(&self) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The answer to `key`: the kept one while it is younger than `fresh_for` says, else what `ask` brings.
     pub(super) async fn get(
         &self,
@@ -95,6 +100,21 @@ mod tests {
         assert_eq!(get(now, "k").now_or_never(), Some(1));
         assert_eq!(get(now, "other").now_or_never(), Some(2));
         assert_eq!(get(now + FRESH, "k").now_or_never(), Some(3));
+    }
+
+    #[test]
+    fn what_is_forgotten_is_asked_anew_even_while_the_old_question_is_under_way() {
+        let cache: Cache<_, u32> = Cache::new(ABANDONED);
+        let now = Instant::now();
+        let never = || std::future::pending().boxed();
+        assert_eq!(cache.get(now, "under way", |_| FRESH, never).now_or_never(), None);
+        let old = || async { 1 }.boxed();
+        assert_eq!(cache.get(now, "kept", |_| FRESH, old).now_or_never(), Some(1));
+        cache.forget();
+        for key in ["under way", "kept"] {
+            let new = || async { 2 }.boxed();
+            assert_eq!(cache.get(now, key, |_| FRESH, new).now_or_never(), Some(2), "{key}");
+        }
     }
 
     #[test]

@@ -265,14 +265,40 @@ pub(super) fn tasks(wire: Vec<wire::TaskEntry>) -> Vec<Task> {
     tasks
 }
 
+/// What a task's status says, once it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Exit {
+    Ok,
+    Warnings(u32),
+    Failed(String),
+    Unknown,
+}
+
+/// What a node says of a task whose log does not tell how it ended; none of these is an error of the task's own.
+const UNTOLD: [&str; 5] =
+    ["unexpected status", "unable to open file", "unable to read tail", "unable to extract last line", "RUNNING"];
+
+/// What the `status` of a list or the `exitstatus` of a task means.
+pub(super) fn exit(status: Option<&str>) -> Exit {
+    match status.map(str::trim) {
+        Some("OK") => Exit::Ok,
+        None | Some("") => Exit::Unknown,
+        Some(text) if UNTOLD.iter().any(|untold| text.starts_with(untold)) => Exit::Unknown,
+        Some(text) => match text.strip_prefix("WARNINGS: ") {
+            Some(count) => Exit::Warnings(count.trim().parse().unwrap_or(1)),
+            None => Exit::Failed(text.to_owned()),
+        },
+    }
+}
+
 fn task(wire: wire::TaskEntry) -> Option<Task> {
-    let end = match (at(wire.endtime), wire.status.as_deref()) {
-        (None, _) => TaskEnd::Running,
-        (Some(ended), Some("OK")) => TaskEnd::Ok(ended),
-        (Some(ended), None | Some("unexpected status" | "RUNNING")) => TaskEnd::Unknown(ended),
-        (Some(ended), Some(text)) => match text.strip_prefix("WARNINGS: ") {
-            Some(count) => TaskEnd::Warnings(ended, count.trim().parse().unwrap_or(1)),
-            None => TaskEnd::Failed(ended, text.to_owned()),
+    let end = match at(wire.endtime) {
+        None => TaskEnd::Running,
+        Some(ended) => match exit(wire.status.as_deref()) {
+            Exit::Ok => TaskEnd::Ok(ended),
+            Exit::Warnings(count) => TaskEnd::Warnings(ended, count),
+            Exit::Failed(text) => TaskEnd::Failed(ended, text),
+            Exit::Unknown => TaskEnd::Unknown(ended),
         },
     };
     Some(Task {
@@ -354,4 +380,21 @@ pub(super) fn replication(source: &NodeName, wire: Vec<wire::ReplicationEntry>) 
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ok_and_warnings_are_a_good_end() {
+        assert_eq!(exit(Some("OK")), Exit::Ok);
+        assert_eq!(exit(Some("WARNINGS: 3")), Exit::Warnings(3));
+        assert_eq!(exit(Some("WARNINGS: many")), Exit::Warnings(1));
+        assert_eq!(exit(Some("VM is locked (backup)")), Exit::Failed("VM is locked (backup)".to_owned()));
+        assert_eq!(exit(Some("OK then")), Exit::Failed("OK then".to_owned()));
+        for untold in [None, Some(""), Some("unexpected status"), Some("unable to read tail (got 0 bytes)")] {
+            assert_eq!(exit(untold), Exit::Unknown, "{untold:?}");
+        }
+    }
 }

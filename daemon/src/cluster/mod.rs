@@ -1,18 +1,24 @@
-//! The cluster, read: a typed client of the Proxmox VE API and of the nodes' temperature sensors.
+//! The cluster: a typed client of the Proxmox VE API and of the nodes' temperature sensors.
 //!
 //! [`ClusterClient::run`] answers a turn's reads within [`RUN_LIMIT`], whatever the nodes do: what did not come in time is a gap that
-//! names the node. Nothing here changes the cluster; only GET is ever sent, and so only GET is ever sent twice.
+//! names the node. [`ClusterClient::change`] carries out what the safety gate cleared, once. Only GET is ever sent twice.
 //!
-//! `config` is the section of the TOML, `pin` the TLS, `api` one GET with its failover, `wire` the JSON as it comes, `convert` what
-//! it means, `sensors` the temperatures, `reads` how each read is put together, `cache` what is kept for how long.
+//! `config` is the section of the TOML, `pin` the TLS, `api` one GET with its failover, `heard` an answer read to its end, `wire` the
+//! JSON as it comes, `convert` what it means, `upid` a task's identifier, `sensors` the temperatures, `reads` how each read is put
+//! together, `cache` what is kept for how long, `change` a change from its request to the look at what became of it, `rights` what the
+//! token may.
 
 mod api;
 mod cache;
+mod change;
 mod config;
 mod convert;
+mod heard;
 mod pin;
 mod reads;
+mod rights;
 mod sensors;
+mod upid;
 mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,14 +27,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures_util::future::join_all;
 use jarvis_core::cluster::Cluster;
 use jarvis_core::gate::Cleared;
-use jarvis_core::ids::{NodeName, UnixSeconds};
+use jarvis_core::ids::{NodeName, UnixSeconds, WallMillis};
 use jarvis_core::tool::{Facts, Gap, GapReason, Read};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
 
 use crate::event::ToolRun;
 
+pub use change::{ChangeLimits, Found, Outcome};
 pub use config::{ClusterConfig, Fingerprint, NodeConfig, SensorsConfig};
+pub use rights::{Lacking, Part};
 
 /// The longest a turn waits for the cluster: of the 2 s within which an answer begins, half a second is left for the words.
 pub const RUN_LIMIT: Duration = Duration::from_millis(1_500);
@@ -53,11 +61,13 @@ pub struct Limits {
     pub run: Duration,
     /// A node that has not answered by then is late, and the next one is asked beside it.
     pub late: Duration,
+    /// How long a change is waited for.
+    pub change: ChangeLimits,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { run: RUN_LIMIT, late: LATE }
+        Self { run: RUN_LIMIT, late: LATE, change: ChangeLimits::default() }
     }
 }
 
@@ -128,13 +138,17 @@ impl ClusterClient {
     /// # Errors
     /// As [`Self::new`].
     pub fn with_limits(config: &ClusterConfig, limits: Limits) -> Result<Self, SetupError> {
-        let api = api::Api::new(config, limits)?;
-        let sensors = sensors::Sensors::new(config)?;
+        let api = Arc::new(api::Api::new(config, limits)?);
+        let sensors = sensors::Sensors::new(config)?.map(Arc::new);
         Ok(Self { reader: Arc::new(reads::Reader::new(api, sensors, limits)), last_seen: Arc::default() })
     }
 
     /// Runs `reads` side by side within [`RUN_LIMIT`]. What is not known by then is in [`Facts::gaps`].
     pub async fn run(&self, reads: Vec<Cleared<Read>>) -> (Facts, Vec<ToolRun>) {
+        self.run_by(&self.reader, reads).await
+    }
+
+    async fn run_by(&self, reader: &Arc<reads::Reader>, reads: Vec<Cleared<Read>>) -> (Facts, Vec<ToolRun>) {
         let runs = reads.into_iter().map(|cleared| async {
             let tier = cleared.tier();
             let read = cleared.into_args();
@@ -145,7 +159,7 @@ impl ClusterClient {
                 reason: GapReason::NodeUnknown,
                 detail: "no answer in time".to_owned(),
             };
-            let fetched = timeout(self.reader.limits.run, self.reader.read(read.clone())).await;
+            let fetched = timeout(reader.limits.run, reader.read(read.clone())).await;
             let facts =
                 fetched.map_or_else(|_| Facts { gaps: vec![late()], ..Facts::default() }, |facts| (*facts).clone());
             let run = ToolRun {
@@ -267,6 +281,10 @@ fn outcome(gaps: &[Gap]) -> String {
 }
 
 fn now() -> UnixSeconds {
+    UnixSeconds(wall().0.div_euclid(1000))
+}
+
+fn wall() -> WallMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixSeconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+    WallMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -18,7 +18,7 @@ use super::api::{Api, ApiError};
 use super::cache::Cache;
 use super::convert::{self, BackupPlace};
 use super::sensors::Sensors;
-use super::{Limits, now, wire};
+use super::{Limits, now, rights, wire};
 
 /// How long the cluster's state is fresh.
 const VIEW_FRESH: Duration = Duration::from_secs(5);
@@ -38,8 +38,8 @@ pub(super) struct View {
 
 /// Answers reads; shared by all clones of the client.
 pub(super) struct Reader {
-    pub(super) api: Api,
-    pub(super) sensors: Option<Sensors>,
+    pub(super) api: Arc<Api>,
+    pub(super) sensors: Option<Arc<Sensors>>,
     pub(super) limits: Limits,
     views: Cache<(), ViewResult>,
     answers: Cache<Read, Fetched>,
@@ -61,8 +61,19 @@ fn fresh_for(read: &Read) -> Duration {
 }
 
 impl Reader {
-    pub(super) fn new(api: Api, sensors: Option<Sensors>, limits: Limits) -> Self {
+    pub(super) fn new(api: Arc<Api>, sensors: Option<Arc<Sensors>>, limits: Limits) -> Self {
         Self { api, sensors, limits, views: Cache::new(limits.run * 2), answers: Cache::new(limits.run * 2) }
+    }
+
+    /// The same with nothing kept: reads side by side still share what they ask.
+    pub(super) fn afresh(&self) -> Self {
+        Self::new(Arc::clone(&self.api), self.sensors.clone(), self.limits)
+    }
+
+    /// Forgets what was read.
+    pub(super) fn forget(&self) {
+        self.views.forget();
+        self.answers.forget();
     }
 
     /// The answer to `read`, kept or asked for.
@@ -282,17 +293,7 @@ impl Reader {
 
     /// Fails where an empty list of backups only means that the token may not see any: the API leaves those out without a word.
     async fn may_see_backups(&self, deadline: Instant) -> Answered {
-        let permissions = self.api.get(None, "/access/permissions", deadline).await?;
-        let holds = |below: &str, privileges: &[&str]| {
-            let paths = permissions.as_object().into_iter().flatten();
-            paths.into_iter().any(|(path, held)| {
-                (path == "/" || path == below || path.starts_with(&format!("{below}/")))
-                    && privileges.iter().any(|privilege| held.get(privilege).is_some())
-            })
-        };
-        // Whoever may allocate on a storage sees all that is on it.
-        let sees_all = holds("/storage", &["Datastore.Allocate"]);
-        if sees_all || (holds("/storage", &["Datastore.AllocateSpace"]) && holds("/vms", &["VM.Backup"])) {
+        if rights::held(&self.api, deadline).await?.sees_backups() {
             return Ok(());
         }
         Err(ApiError::new(
@@ -411,11 +412,11 @@ fn gap(read: &Read, node: Option<NodeName>, error: ApiError) -> Gap {
     Gap { read: read.name().to_owned(), node, reason: error.reason, detail: error.detail }
 }
 
-fn object<T: DeserializeOwned>(data: Value) -> Result<T, ApiError> {
+pub(super) fn object<T: DeserializeOwned>(data: Value) -> Result<T, ApiError> {
     serde_json::from_value(data)
         .map_err(|error| ApiError::new(GapReason::Failed, format!("unexpected answer: {error}")))
 }
 
-fn elements<T: DeserializeOwned>(data: Value) -> Result<Vec<T>, ApiError> {
+pub(super) fn elements<T: DeserializeOwned>(data: Value) -> Result<Vec<T>, ApiError> {
     wire::list(data).ok_or_else(|| ApiError::new(GapReason::Failed, "unexpected answer: it is no list"))
 }

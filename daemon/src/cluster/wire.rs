@@ -144,7 +144,7 @@ wire!(
 );
 
 wire!(
-    /// An element of `/cluster/tasks`.
+    /// An element of `/cluster/tasks` or of a node's `tasks`.
     TaskEntry {
         upid: "text" String,
         node: "text" String,
@@ -155,6 +155,32 @@ wire!(
         starttime: "whole" u64,
         endtime: "whole" u64,
         status: "text" String,
+    }
+);
+
+wire!(
+    /// A task's `status`.
+    TaskStatus {
+        status: "text" String,
+        exitstatus: "text" String,
+    }
+);
+
+wire!(
+    /// A line of a task's `log`.
+    LogLine {
+        t: "text" String,
+    }
+);
+
+wire!(
+    /// A guest's `status/current`.
+    GuestStatus {
+        status: "text" String,
+        qmpstatus: "text" String,
+        uptime: "whole" u64,
+        /// Its process; another one after every start.
+        pid: "whole" u64,
     }
 );
 
@@ -176,6 +202,9 @@ wire!(
     SnapshotEntry {
         name: "text" String,
         snaptime: "whole" u64,
+        parent: "text" String,
+        /// `prepare` or `delete`: it is not whole, or not any more.
+        snapstate: "text" String,
     }
 );
 

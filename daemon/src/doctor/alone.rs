@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::time::timeout;
 
-use super::live::{damaged, ear, node};
+use super::live::{damaged, ear, node, token};
 use super::{Finding, files};
 use crate::cluster::{ClusterClient, ClusterConfig};
 use crate::config::Config;
@@ -100,5 +100,7 @@ async fn try_cluster(config: &ClusterConfig) -> Vec<Finding> {
         Ok(client) => client,
         Err(error) => return vec![Finding::problem("cluster", error.to_string(), "correct the section [cluster]")],
     };
-    client.check().await.iter().flat_map(|n| node(n, config.sensors.is_some())).collect()
+    let mut found: Vec<Finding> = client.check().await.iter().flat_map(|n| node(n, config.sensors.is_some())).collect();
+    found.extend(token(&client.lacking().await));
+    found
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::cluster::NodeCheck;
+use crate::cluster::{Lacking, NodeCheck, Part};
 use crate::ear::EarStatus;
 use crate::speech::{EngineStatus, SpeechStatus};
 use crate::status::{House, SatelliteLine};
@@ -26,6 +26,9 @@ pub async fn live(house: &House) -> Vec<Finding> {
     }));
     found.extend(satellites(&status.satellites));
     found.extend(house.cluster.check().await.iter().flat_map(|n| node(n, house.config.cluster.sensors.is_some())));
+    if !house.config.cluster.nodes.is_empty() {
+        found.extend(token(&house.cluster.lacking().await));
+    }
     found.push(match tokio::time::timeout(INTEGRITY_LIMIT, house.store.integrity()).await {
         Ok(Ok(None)) => Finding::good("store", "every page of the database is sound"),
         Ok(Ok(Some(verdict))) => damaged(&verdict),
@@ -97,4 +100,29 @@ pub(super) fn node(check: &NodeCheck, sensors: bool) -> Vec<Finding> {
         Err(trouble) => Some(Finding::problem("sensors", format!("{name}'s temperature is unknown"), trouble.clone())),
     };
     std::iter::once(api).chain(sensors).collect()
+}
+
+/// What the token may, and may not.
+pub(super) fn token(lacking: &Result<Vec<Lacking>, String>) -> Vec<Finding> {
+    let lacking = match lacking {
+        Ok(lacking) if lacking.is_empty() => return vec![Finding::good("token", "it may do all that Jarvis can")],
+        Ok(lacking) => lacking,
+        Err(why) => return vec![Finding::note("token", "what it may do is not known", why.clone())],
+    };
+    let told = |part: Part, role: &str| {
+        let of_part: Vec<&Lacking> = lacking.iter().filter(|l| l.part == part).collect();
+        let names: Vec<String> = of_part.iter().map(|l| shown(l)).collect();
+        let what = format!("the token lacks {}", names.join(", "));
+        let consequences: Vec<&str> = of_part.iter().map(|l| l.consequence).collect();
+        let remedy = format!("{}: give it the role {role}, as docs/cluster.md says", consequences.join("; "));
+        (!of_part.is_empty()).then_some((what, remedy))
+    };
+    let reads = told(Part::Reads, "JarvisRead").map(|(what, remedy)| Finding::problem("token", what, remedy));
+    let changes = told(Part::Changes, "JarvisChanges").map(|(what, remedy)| Finding::note("token", what, remedy));
+    reads.into_iter().chain(changes).collect()
+}
+
+fn shown(lacking: &Lacking) -> String {
+    let partly = if lacking.partly { " (but for a part of it)" } else { "" };
+    format!("{} on {}{partly}", lacking.privilege, lacking.path)
 }

@@ -1,4 +1,6 @@
+use super::live::token;
 use super::*;
+use crate::cluster::{Lacking, Part};
 
 #[test]
 fn a_list_ends_in_a_verdict_and_moves_no_cursor() {
@@ -9,4 +11,18 @@ fn a_list_ends_in_a_verdict_and_moves_no_cursor() {
         "  ok    disk  9 MiB free\n  BAD   ear   no \u{fffd}[2J model\n              -> install it\n1 problem.\n"
     );
     assert_eq!(listed(&[]), "All is well.\n");
+}
+
+#[test]
+fn a_token_that_may_not_change_is_worth_a_note_and_one_that_may_not_look_is_a_problem() {
+    let lacking = |privilege, part| Lacking { privilege, path: "/vms", part, consequence: "no good", partly: false };
+    let found = token(&Ok(vec![lacking("VM.Audit", Part::Reads), lacking("VM.PowerMgmt", Part::Changes)]));
+    let levels: Vec<_> = found.iter().map(|f| (f.level, f.what.as_str())).collect();
+    assert_eq!(
+        levels,
+        [(Level::Problem, "the token lacks VM.Audit on /vms"), (Level::Note, "the token lacks VM.PowerMgmt on /vms"),]
+    );
+    assert!(found[1].remedy.contains("JarvisChanges"), "{}", found[1].remedy);
+    assert_eq!(token(&Ok(Vec::new()))[0].level, Level::Good);
+    assert_eq!(token(&Err("no node answers".to_owned()))[0].level, Level::Note);
 }

@@ -3,9 +3,11 @@
 //! Length: one function per method of the API that the simulator serves.
 
 use jarvis_core::cluster::GuestKind;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::rights::Rights;
 use super::state::{Guest, Node, State};
+use super::tasks::{ct_current, name_user, node_tasks, task_log, task_status, vm_current};
 
 /// A method served: its path as the official description writes it, and the query parameters it knows.
 pub struct Method {
@@ -24,33 +26,26 @@ pub struct Request<'a> {
     pub now: i64,
     /// What the path's `{...}` stand for, in their order.
     pub slots: Vec<&'a str>,
-    /// The query.
+    /// The query, or the form's fields.
     pub query: Vec<(String, String)>,
-    /// What the token may.
-    pub rights: Rights,
-}
-
-/// What a token may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rights {
-    /// Nothing: lists are empty and the rest is forbidden.
-    None,
-    /// Sys.Audit, VM.Audit, Datastore.Audit on everything: all but backups, which are left out of lists.
-    Audit,
-    /// VM.Backup and Datastore.AllocateSpace besides.
-    AuditAndBackups,
+    /// Whose the token is: `jarvis@pve!jarvis`.
+    pub user: &'a str,
+    /// What it may.
+    pub rights: &'a Rights,
 }
 
 impl Request<'_> {
     fn may_audit(&self) -> bool {
-        self.rights >= Rights::Audit
+        self.rights.any_of(&["Sys.Audit"])
     }
 }
 
-/// An answer before it is bytes: `data`, or status and message.
-pub type Reply = Result<Value, (u16, String)>;
+/// Status and message.
+pub type Refusal = (u16, String);
+/// An answer before it is bytes: `data`, or why there is none.
+pub type Reply = Result<Value, Refusal>;
 
-/// The methods served; all are GET.
+/// The methods of GET that are served; `changes` has the others.
 pub const METHODS: &[Method] = &[
     Method { template: "/version", parameters: &[], answer: version },
     Method { template: "/cluster/status", parameters: &[], answer: cluster_status },
@@ -64,6 +59,15 @@ pub const METHODS: &[Method] = &[
     Method { template: "/nodes/{node}/status", parameters: &[], answer: node_status },
     Method { template: "/nodes/{node}/replication", parameters: &["guest"], answer: replication },
     Method { template: "/nodes/{node}/storage/{storage}/content", parameters: &["content", "vmid"], answer: content },
+    Method {
+        template: "/nodes/{node}/tasks",
+        parameters: &["vmid", "since", "until", "source", "limit", "start", "typefilter", "userfilter"],
+        answer: node_tasks,
+    },
+    Method { template: "/nodes/{node}/tasks/{upid}/status", parameters: &[], answer: task_status },
+    Method { template: "/nodes/{node}/tasks/{upid}/log", parameters: &["start", "limit"], answer: task_log },
+    Method { template: "/nodes/{node}/qemu/{vmid}/status/current", parameters: &[], answer: vm_current },
+    Method { template: "/nodes/{node}/lxc/{vmid}/status/current", parameters: &[], answer: ct_current },
     Method { template: "/nodes/{node}/qemu/{vmid}/config", parameters: &["current", "snapshot"], answer: vm_config },
     Method { template: "/nodes/{node}/lxc/{vmid}/config", parameters: &["current", "snapshot"], answer: ct_config },
     Method { template: "/nodes/{node}/qemu/{vmid}/snapshot", parameters: &[], answer: vm_snapshots },
@@ -72,19 +76,22 @@ pub const METHODS: &[Method] = &[
 
 /// The method of `path`, and what stands in its slots.
 pub fn method(path: &str) -> Option<(&'static Method, Vec<&str>)> {
-    METHODS.iter().find_map(|method| {
-        let mut slots = Vec::new();
-        let mut parts = path.split('/');
-        for wanted in method.template.split('/') {
-            let part = parts.next()?;
-            if wanted.starts_with('{') {
-                slots.push(part);
-            } else if wanted != part {
-                return None;
-            }
+    METHODS.iter().find_map(|method| Some((method, slots_of(method.template, path)?)))
+}
+
+/// What stands in a template's slots; `None` where the path is another's.
+pub(super) fn slots_of<'p>(template: &str, path: &'p str) -> Option<Vec<&'p str>> {
+    let mut slots = Vec::new();
+    let mut parts = path.split('/');
+    for wanted in template.split('/') {
+        let part = parts.next()?;
+        if wanted.starts_with('{') {
+            slots.push(part);
+        } else if wanted != part {
+            return None;
         }
-        parts.next().is_none().then_some((method, slots))
-    })
+    }
+    parts.next().is_none().then_some(slots)
 }
 
 impl Method {
@@ -99,11 +106,16 @@ impl Method {
     }
 }
 
-fn audit(request: &Request<'_>, path: &str, privilege: &str) -> Result<(), (u16, String)> {
-    match request.may_audit() {
+/// Fails as the API does where none of `privileges` is held.
+pub(super) fn privileged(request: &Request<'_>, path: &str, privileges: &[&str]) -> Result<(), Refusal> {
+    match request.rights.any_of(privileges) {
         true => Ok(()),
-        false => Err((403, format!("Permission check failed ({path}, {privilege})\n"))),
+        false => Err((403, format!("Permission check failed ({path}, {})\n", privileges.join("|")))),
     }
+}
+
+fn audit(request: &Request<'_>, path: &str, privilege: &str) -> Result<(), Refusal> {
+    privileged(request, path, &privilege.split('|').collect::<Vec<_>>())
 }
 
 fn version(state: &State, _: &Request<'_>) -> Reply {
@@ -111,15 +123,12 @@ fn version(state: &State, _: &Request<'_>) -> Reply {
 }
 
 fn permissions(_: &State, request: &Request<'_>) -> Reply {
-    let privileges = match request.rights {
-        Rights::None => return Ok(json!({})),
-        Rights::Audit => json!({"Datastore.Audit": 1, "Sys.Audit": 1, "VM.Audit": 1}),
-        Rights::AuditAndBackups => {
-            json!({"Datastore.Audit": 1, "Sys.Audit": 1, "VM.Audit": 1, "VM.Backup": 1, "Datastore.AllocateSpace": 1})
-        }
-    };
+    let privileges: Value = request.rights.iter().map(|name| (name.to_owned(), json!(1))).collect::<Map<_, _>>().into();
+    if request.rights == &Rights::none() {
+        return Ok(json!({}));
+    }
     let paths = ["/", "/access", "/access/groups", "/nodes", "/pool", "/sdn", "/storage", "/vms"];
-    Ok(paths.into_iter().map(|path| (path.to_owned(), privileges.clone())).collect::<serde_json::Map<_, _>>().into())
+    Ok(paths.into_iter().map(|path| (path.to_owned(), privileges.clone())).collect::<Map<_, _>>().into())
 }
 
 fn cluster_status(state: &State, request: &Request<'_>) -> Reply {
@@ -197,6 +206,9 @@ fn guest_resource(state: &State, guest: &Guest, now: i64) -> Value {
     if let Some((_, bad)) = state.ha.iter().find(|(vmid, _)| *vmid == guest.vmid) {
         entry["hastate"] = json!(if *bad { "error" } else { "started" });
     }
+    if let Some(lock) = &guest.lock {
+        entry["lock"] = json!(lock);
+    }
     entry
 }
 
@@ -235,9 +247,9 @@ fn cluster_tasks(state: &State, request: &Request<'_>) -> Reply {
     }
     let entry = |task: &super::state::Task| {
         let mut entry = json!({
-            "upid": task.upid, "node": task.node, "type": task.kind, "id": task.object, "user": task.user,
-            "starttime": task.started,
+            "upid": task.upid, "node": task.node, "type": task.kind, "id": task.object, "starttime": task.started,
         });
+        name_user(&mut entry, task);
         if let Some((ended, status)) = &task.ended {
             entry["endtime"] = json!(ended);
             entry["status"] = json!(status);
@@ -367,10 +379,7 @@ fn content(state: &State, request: &Request<'_>) -> Reply {
     };
     let wanted = request.query.iter().find(|(name, _)| name == "content").map(|(_, value)| value.as_str());
     // The list is filtered, not refused.
-    if request.rights < Rights::AuditAndBackups
-        || found.name != "vault"
-        || wanted.is_some_and(|wanted| wanted != "backup")
-    {
+    if !request.rights.sees_backups() || found.name != "vault" || wanted.is_some_and(|wanted| wanted != "backup") {
         return Ok(json!([]));
     }
     let entry = |backup: &super::state::Backup| {
@@ -387,9 +396,9 @@ fn content(state: &State, request: &Request<'_>) -> Reply {
     Ok(state.backups.iter().map(entry).collect())
 }
 
-fn guest_of<'s>(state: &'s State, request: &Request<'_>, kind: GuestKind) -> Result<&'s Guest, (u16, String)> {
+/// The guest that a path is about. Who may change a guest need not be allowed to look at it.
+pub(super) fn guest_of<'s>(state: &'s State, request: &Request<'_>, kind: GuestKind) -> Result<&'s Guest, Refusal> {
     let (node, vmid) = (request.slots[0], request.slots[1]);
-    audit(request, &format!("/vms/{vmid}"), "VM.Audit")?;
     let folder = if kind == GuestKind::Vm { "qemu-server" } else { "lxc" };
     let found = vmid.parse().ok().and_then(|vmid| state.guest(vmid));
     found
@@ -397,12 +406,26 @@ fn guest_of<'s>(state: &'s State, request: &Request<'_>, kind: GuestKind) -> Res
         .ok_or_else(|| (500, format!("Configuration file 'nodes/{node}/{folder}/{vmid}.conf' does not exist\n")))
 }
 
+/// The guest that a path is about, to look at.
+pub(super) fn seen_guest<'s>(state: &'s State, request: &Request<'_>, kind: GuestKind) -> Result<&'s Guest, Refusal> {
+    audit(request, &format!("/vms/{}", request.slots[1]), "VM.Audit")?;
+    guest_of(state, request, kind)
+}
+
+/// Another one whenever the configuration is another.
 fn digest(guest: &Guest) -> String {
-    format!("{:040x}", u128::from(guest.vmid) * 0x9e37_79b9_7f4a_7c15)
+    use sha2::{Digest, Sha256};
+    let Guest { vmid, name, cores, memory, disk, on_boot, protection, snapshots, lineage, half, lock, .. } = guest;
+    let configured = format!(
+        "{vmid} {name:?} {cores} {memory} {disk} {on_boot} {protection} {snapshots:?} {lineage:?} {half:?} {lock:?}",
+        memory = memory.1,
+        disk = disk.1
+    );
+    Sha256::digest(configured).iter().take(20).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn vm_config(state: &State, request: &Request<'_>) -> Reply {
-    let guest = guest_of(state, request, GuestKind::Vm)?;
+    let guest = seen_guest(state, request, GuestKind::Vm)?;
     let vmid = guest.vmid;
     let mut config = json!({
         "boot": "order=scsi0;net0", "cores": guest.cores, "sockets": 1, "memory": (guest.memory.1 >> 20).to_string(), "agent": "1",
@@ -420,7 +443,7 @@ fn vm_config(state: &State, request: &Request<'_>) -> Reply {
 }
 
 fn ct_config(state: &State, request: &Request<'_>) -> Reply {
-    let guest = guest_of(state, request, GuestKind::Container)?;
+    let guest = seen_guest(state, request, GuestKind::Container)?;
     let mut config = json!({
         "arch": "amd64", "cores": guest.cores, "digest": digest(guest), "hostname": guest.name, "memory": guest.memory.1 >> 20,
         "net0": "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:02,ip=dhcp,type=veth", "onboot": u8::from(guest.on_boot),
@@ -434,31 +457,33 @@ fn ct_config(state: &State, request: &Request<'_>) -> Reply {
 }
 
 fn vm_snapshots(state: &State, request: &Request<'_>) -> Reply {
-    Ok(snapshots(guest_of(state, request, GuestKind::Vm)?))
+    Ok(snapshots(seen_guest(state, request, GuestKind::Vm)?))
 }
 
 fn ct_snapshots(state: &State, request: &Request<'_>) -> Reply {
-    Ok(snapshots(guest_of(state, request, GuestKind::Container)?))
+    Ok(snapshots(seen_guest(state, request, GuestKind::Container)?))
 }
 
 fn snapshots(guest: &Guest) -> Value {
-    let mut entries = Vec::new();
-    let mut parent: Option<&str> = None;
-    for (name, taken) in &guest.snapshots {
+    let entry = |name: &str, taken: i64, state: Option<&str>| {
         let mut entry = json!({"name": name, "snaptime": taken, "description": ""});
         if guest.kind == GuestKind::Vm {
             entry["vmstate"] = json!(0);
         }
-        if let Some(parent) = parent {
+        if let Some(state) = state {
+            entry["snapstate"] = json!(state);
+        }
+        if let Some(parent) = guest.lineage.get(name) {
             entry["parent"] = json!(parent);
         }
-        parent = Some(name);
-        entries.push(entry);
-    }
+        entry
+    };
+    let mut entries: Vec<Value> = guest.snapshots.iter().map(|(name, taken)| entry(name, *taken, None)).collect();
+    entries.extend(guest.half.iter().map(|(name, state)| entry(name, guest.started, Some(state))));
     let mut current = json!({
         "name": "current", "description": "You are here!", "digest": digest(guest), "running": u8::from(guest.running),
     });
-    if let Some(parent) = parent {
+    if let Some(parent) = guest.lineage.get("current") {
         current["parent"] = json!(parent);
     }
     entries.push(current);

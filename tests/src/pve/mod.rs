@@ -1,14 +1,19 @@
 //! A simulated four-node Proxmox VE cluster over HTTPS, with each node's sensors behind a real sshd.
 //!
 //! [`Simulator::start`] draws a cluster from a seed ([`state`]) and serves it (`serve`) with answers shaped like a real cluster's
-//! ([`answers`]); [`expected`] computes from the same state, without Jarvis's code, what a right answer holds.
+//! ([`answers`], `tasks`); what is asked for by [`changes`] becomes tasks that take time and go wrong as planned ([`work`]).
+//! [`expected`] computes from the same state, without Jarvis's code, what a right answer holds.
 
 pub mod answers;
+pub mod changes;
 mod dice;
 pub mod expected;
+pub mod rights;
 mod serve;
 pub mod shapes;
 pub mod state;
+mod tasks;
+pub mod work;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,7 +26,10 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use dice::Dice;
+pub use rights::Rights;
 pub use state::State;
+pub use work::{Deed, Fate, Mishap, Plan};
 
 use crate::sshd::{KeyPair, Sshd};
 use expected::Figure;
@@ -55,12 +63,26 @@ pub struct Options {
     pub proxy_delay: Duration,
     /// How long a wrong token's 401 takes (a real one: 3 s).
     pub refusal_delay: Duration,
+    /// How long a task takes.
+    pub pace: Duration,
+    /// How long high availability takes to do what it was asked for (a real one: about 10 s).
+    pub ha_delay: Duration,
+    /// How far the nodes' clocks are ahead, in seconds.
+    pub clock_ahead_s: i64,
 }
 
 impl Options {
     /// As a real cluster behaves.
     pub fn seed(seed: u64) -> Self {
-        Self { seed, sensors: true, proxy_delay: Duration::from_secs(3), refusal_delay: Duration::from_secs(3) }
+        Self {
+            seed,
+            sensors: true,
+            proxy_delay: Duration::from_secs(3),
+            refusal_delay: Duration::from_secs(3),
+            pace: Duration::from_millis(1500),
+            ha_delay: Duration::from_secs(6),
+            clock_ahead_s: 0,
+        }
     }
 }
 
@@ -71,16 +93,41 @@ pub(crate) struct Shared {
     token: String,
     token_without_backups: String,
     token_without_rights: String,
+    tokens: Mutex<Vec<Token>>,
     options: Options,
 }
 
+/// A token: `user@realm!id=secret`, and what it may.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    whole: String,
+    rights: Rights,
+}
+
 impl Shared {
+    /// The cluster as it is by now.
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.advance(self.now_ms());
+        state
+    }
+
+    /// What the nodes' clocks show, in milliseconds since 1970.
+    fn now_ms(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX) + self.options.clock_ahead_s * 1000
     }
 
     fn fault(&self, node: usize) -> Fault {
+        if !self.state().nodes[node].alive {
+            return Fault::Dead;
+        }
         self.faults.lock().unwrap_or_else(PoisonError::into_inner)[node]
+    }
+
+    fn token(&self, shown: &str) -> Option<Token> {
+        let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.iter().find(|token| token.whole == shown).cloned()
     }
 
     fn index(&self, node: &str) -> Option<usize> {
@@ -129,17 +176,29 @@ impl Simulator {
     /// Starts a cluster as `options` say.
     pub async fn with(options: Options) -> Result<Self> {
         let dir = tempfile::Builder::new().prefix("jarvis-pve-").tempdir()?;
-        let state = State::new(options.seed);
+        let mut state = State::new(options.seed);
+        state.works.pace = options.pace;
+        state.works.ha_delay = options.ha_delay;
         let user_key = options.sensors.then(|| KeyPair::make(dir.path(), "sensors_key")).transpose()?;
         let mut dice = dice::Dice::new(options.seed, "tokens");
         let mut secret =
             || format!("{:08x}-{:04x}-4000-8000-{:012x}", dice.any() as u32, dice.any() as u16, dice.any() >> 16);
+        let token = format!("jarvis@pve!jarvis={}", secret());
+        let token_without_backups = format!("jarvis@pve!auditor={}", secret());
+        let token_without_rights = format!("jarvis@pve!empty={}", secret());
+        let tokens = [
+            (&token, Rights::all()),
+            (&token_without_backups, Rights::audit()),
+            (&token_without_rights, Rights::none()),
+        ];
+        let tokens = tokens.map(|(whole, rights)| Token { whole: whole.clone(), rights });
         let shared = Arc::new(Shared {
             names: state.nodes.iter().map(|node| node.name.clone()).collect(),
             faults: Mutex::new(vec![Fault::None; state.nodes.len()]),
-            token: format!("jarvis@pve!reader={}", secret()),
-            token_without_backups: format!("jarvis@pve!auditor={}", secret()),
-            token_without_rights: format!("jarvis@pve!empty={}", secret()),
+            tokens: Mutex::new(tokens.into()),
+            token,
+            token_without_backups,
+            token_without_rights,
             state: Mutex::new(state),
             options,
         });
@@ -190,12 +249,20 @@ impl Simulator {
         self.nodes.iter().map(|node| node.access.clone()).collect()
     }
 
-    /// The token that may read everything.
+    /// The token that may read everything and change guests.
     pub fn token(&self) -> &str {
         &self.shared.token
     }
 
-    /// A token that may read everything but backups.
+    /// Makes a token `jarvis@pve!ID` with these rights.
+    pub fn token_with(&self, id: &str, rights: Rights) -> String {
+        let whole = format!("jarvis@pve!{id}=00000000-0000-4000-8000-{:012x}", id.len());
+        let mut tokens = self.shared.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.push(Token { whole: whole.clone(), rights });
+        whole
+    }
+
+    /// A token that may read everything but backups, and change nothing.
     pub fn token_without_backups(&self) -> &str {
         &self.shared.token_without_backups
     }
@@ -218,6 +285,16 @@ impl Simulator {
     /// The cluster as it is now.
     pub fn state(&self) -> State {
         self.shared.state().clone()
+    }
+
+    /// What the nodes' clocks show, in milliseconds since 1970.
+    pub fn now_ms(&self) -> i64 {
+        self.shared.now_ms()
+    }
+
+    /// Plans what happens to the next change of a guest.
+    pub fn plan(&self, vmid: u32, plan: impl Into<Plan>) {
+        self.shared.state().works.plan(vmid, plan);
     }
 
     /// Changes the cluster.
@@ -275,7 +352,8 @@ impl Simulator {
     pub async fn revive(&mut self, node: &str) -> Result<()> {
         let n = self.shared.index(node).with_context(|| format!("no node {node}"))?;
         self.misbehave(node, Fault::None)?;
-        self.change(|state| state.nodes[n].alive = true);
+        let now = self.now_ms();
+        self.change(|state| state.bring_back(node, now));
         if self.nodes[n].task.is_none() {
             let listener = TcpListener::bind(self.nodes[n].access.api).await.context("the node's old port")?;
             self.serve(n, listener)?;

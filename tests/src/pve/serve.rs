@@ -1,13 +1,14 @@
 //! HTTPS as a node's pveproxy does it: one listener and one certificate per node, the token looked at first, questions about another
 //! node passed on to it.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::body::Body;
 use axum::http::{Method as HttpMethod, Request as HttpRequest, Response, header};
+use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -17,11 +18,15 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-use super::answers::{self, Request, Rights};
-use super::{Fault, Shared};
+use super::answers::{self, Reply, Request};
+use super::changes;
+use super::work::Mishap;
+use super::{Fault, Shared, Token};
 
 /// How long a question to a node that hangs stays open.
 const HANGING: Duration = Duration::from_secs(600);
+/// The longest form read.
+const FORM_MAX: usize = 64 << 10;
 /// What a node with [`Fault::Huge`] answers.
 const HUGE: usize = 10 << 20;
 
@@ -71,30 +76,63 @@ pub(super) async fn serve(listener: TcpListener, node: usize, identity: Arc<Iden
     }
 }
 
-async fn respond<B>(request: HttpRequest<B>, node: usize, shared: &Shared) -> Result<Response<Body>, Infallible> {
-    if let Some(response) = misbehave(shared.fault(node)).await {
+/// The connection is cut instead of an answer.
+#[derive(Debug)]
+struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the connection was cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+async fn respond(request: HttpRequest<Incoming>, node: usize, shared: &Shared) -> Result<Response<Body>, Cut> {
+    let mut response = answered(request, node, shared).await?;
+    if shared.options.clock_ahead_s != 0
+        && let Ok(at) = jiff::Timestamp::from_millisecond(shared.now_ms())
+        && let Ok(date) = header::HeaderValue::from_str(&at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    Ok(response)
+}
+
+async fn answered(request: HttpRequest<Incoming>, node: usize, shared: &Shared) -> Result<Response<Body>, Cut> {
+    if let Some(response) = misbehave(shared.fault(node)).await? {
         return Ok(response);
     }
     let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let rights = match token.and_then(|token| token.strip_prefix("PVEAPIToken=")) {
-        Some(token) if token == shared.token => Rights::AuditAndBackups,
-        Some(token) if token == shared.token_without_backups => Rights::Audit,
-        Some(token) if token == shared.token_without_rights => Rights::None,
-        Some(_) => {
-            tokio::time::sleep(shared.options.refusal_delay).await;
-            return Ok(bare(401, "invalid token value!"));
-        }
+    let token = match token.and_then(|token| token.strip_prefix("PVEAPIToken=")) {
+        Some(shown) => match shared.token(shown) {
+            Some(token) => token,
+            None => {
+                tokio::time::sleep(shared.options.refusal_delay).await;
+                return Ok(bare(401, "invalid token value!"));
+            }
+        },
         None => return Ok(bare(401, "No ticket")),
     };
-    let path = request.uri().path();
-    let Some((method, slots)) = path.strip_prefix("/api2/json").and_then(answers::method) else {
-        return Ok(complaint(501, &format!("Method '{} {path}' not implemented", request.method())));
+    let (parts, body) = request.into_parts();
+    let verb = parts.method.as_str();
+    let Ok(body) = axum::body::to_bytes(Body::new(body), FORM_MAX).await else {
+        return Ok(bare(413, "Request Entity Too Large"));
     };
-    if request.method() != HttpMethod::GET {
-        return Ok(complaint(501, &format!("Method '{} {path}' not implemented", request.method())));
+    if !body.is_empty() && parts.method != HttpMethod::POST {
+        return Ok(bare(501, &format!("Unexpected content for method '{verb}'")));
     }
+    let path = parts.uri.path().strip_prefix("/api2/json").unwrap_or_default();
+    let fields = fields(parts.uri.query().unwrap_or_default(), &body);
+    let call = match verb {
+        "GET" => answers::method(path).map(|(method, slots)| (Call::Read(method), method.template, slots)),
+        verb => changes::change(verb, path).map(|(change, slots)| (Call::Change(change), change.template, slots)),
+    };
+    let Some((call, template, slots)) = call else {
+        return Ok(complaint(501, &format!("Method '{verb} {path}' not implemented")));
+    };
     let mut answering = node;
-    if method.template.starts_with("/nodes/{node}") {
+    if template.starts_with("/nodes/{node}") {
         match shared.index(slots[0]) {
             None => {
                 let text = format!(
@@ -105,7 +143,7 @@ async fn respond<B>(request: HttpRequest<B>, node: usize, shared: &Shared) -> Re
             }
             Some(other) => {
                 if other != node
-                    && let Some(response) = proxied(shared.fault(other), shared).await
+                    && let Some(response) = proxied(shared.fault(other), shared).await?
                 {
                     return Ok(response);
                 }
@@ -113,28 +151,105 @@ async fn respond<B>(request: HttpRequest<B>, node: usize, shared: &Shared) -> Re
             }
         }
     }
-    let query = request.uri().query().unwrap_or_default();
-    let query = query.split('&').filter(|pair| !pair.is_empty());
-    let query = query
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .collect();
-    let answer = {
-        let state = shared.state();
-        let name = state.nodes[answering].name.clone();
-        let request = Request { node: &name, now: super::now(), slots, query, rights };
-        method.answer(&state, &request)
-    };
-    Ok(match answer {
+    let question = Question { answering, slots, fields, token };
+    match call {
+        Call::Read(method) => Ok(as_response(question.ask(shared, |state, request| method.answer(state, request)))),
+        Call::Change(change) => question.change(shared, change).await,
+    }
+}
+
+enum Call {
+    Read(&'static answers::Method),
+    Change(&'static changes::Change),
+}
+
+/// A request whose node is there to answer it.
+struct Question<'p> {
+    answering: usize,
+    slots: Vec<&'p str>,
+    fields: Vec<(String, String)>,
+    token: Token,
+}
+
+impl Question<'_> {
+    fn ask(self, shared: &Shared, answer: impl FnOnce(&mut super::State, &Request<'_>) -> Reply) -> Reply {
+        let mut state = shared.state();
+        let name = state.nodes[self.answering].name.clone();
+        let user = self.token.whole.split('=').next().unwrap_or_default();
+        let request = Request {
+            node: &name,
+            now: shared.now_ms().div_euclid(1000),
+            slots: self.slots,
+            query: self.fields,
+            user,
+            rights: &self.token.rights,
+        };
+        answer(&mut state, &request)
+    }
+
+    async fn change(self, shared: &Shared, change: &changes::Change) -> Result<Response<Body>, Cut> {
+        let vmid = self.slots[1].parse().unwrap_or_default();
+        let plan = shared.state().works.next_plan(vmid);
+        let mishap = match plan.mishap {
+            Some(Mishap::Refused(status, reason)) => return Ok(complaint(status, &reason)),
+            Some(Mishap::RequestLost) => return Err(Cut),
+            mishap => mishap,
+        };
+        let now_ms = shared.now_ms();
+        let reply = self.ask(shared, |state, request| change.take(state, request, now_ms, plan.fate));
+        // A missing privilege is told by the status line alone.
+        let response = match reply {
+            Err((403, reason)) => bare(403, reason.trim_end()),
+            reply => as_response(reply),
+        };
+        match mishap {
+            Some(Mishap::AnswerLost) => Err(Cut),
+            Some(Mishap::AnswerSlow(by)) => {
+                tokio::time::sleep(by).await;
+                Ok(response)
+            }
+            Some(Mishap::Answers(status, body)) => Ok(json_bytes(status, "Odd", body.into_bytes())),
+            Some(Mishap::Refused(..) | Mishap::RequestLost) | None => Ok(response),
+        }
+    }
+}
+
+/// The fields of a query and of a form.
+fn fields(query: &str, form: &[u8]) -> Vec<(String, String)> {
+    let form = String::from_utf8_lossy(form);
+    let pairs = query.split('&').chain(form.split('&')).filter(|pair| !pair.is_empty());
+    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (decoded(k), decoded(v))).collect()
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let hex: Vec<u8> = rest.by_ref().take(2).collect();
+                std::str::from_utf8(&hex).ok().and_then(|hex| u8::from_str_radix(hex, 16).ok()).unwrap_or(b'%')
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn as_response(reply: Reply) -> Response<Body> {
+    match reply {
         Ok(data) => json_response(200, "OK", &json!({"data": data})),
         Err((status, message)) => complaint(status, &message),
-    })
+    }
 }
 
 /// What a node's fault makes of any question to it.
-async fn misbehave(fault: Fault) -> Option<Response<Body>> {
-    match fault {
-        Fault::None | Fault::Dead => None,
+async fn misbehave(fault: Fault) -> Result<Option<Response<Body>>, Cut> {
+    Ok(match fault {
+        Fault::None => None,
+        // Its listener may still stand for a moment.
+        Fault::Dead => return Err(Cut),
         Fault::Hangs => {
             tokio::time::sleep(HANGING).await;
             Some(bare(599, "Too many redirections"))
@@ -150,15 +265,15 @@ async fn misbehave(fault: Fault) -> Option<Response<Body>> {
             body.extend_from_slice(b"]}");
             Some(json_bytes(200, "OK", body))
         }
-    }
+    })
 }
 
 /// What another node answers for one with `fault`.
-async fn proxied(fault: Fault, shared: &Shared) -> Option<Response<Body>> {
+async fn proxied(fault: Fault, shared: &Shared) -> Result<Option<Response<Body>>, Cut> {
     match fault {
         Fault::Dead => {
             tokio::time::sleep(shared.options.proxy_delay).await;
-            Some(bare(595, "No route to host"))
+            Ok(Some(bare(595, "No route to host")))
         }
         fault => misbehave(fault).await,
     }

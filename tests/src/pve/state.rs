@@ -5,11 +5,13 @@
 //!
 //! Length: what is drawn depends on what was drawn before, from nodes to backups.
 
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jarvis_core::cluster::GuestKind;
 
 use super::dice::Dice;
+use super::work::Works;
 use crate::fleet::{GUESTS, NODES};
 
 const GIB: u64 = 1 << 30;
@@ -52,6 +54,8 @@ pub struct State {
     pub ha: Vec<(u32, bool)>,
     /// Replication jobs.
     pub replication: Vec<Replication>,
+    /// What tasks are at work, and what is planned.
+    pub works: Works,
 }
 
 /// A node.
@@ -104,12 +108,22 @@ pub struct Guest {
     pub disk: (u64, u64),
     /// When it started.
     pub started: i64,
+    /// How often it was started since the cluster was drawn.
+    pub starts: u32,
     /// Started with its node.
     pub on_boot: bool,
     /// Protected against removal.
     pub protection: bool,
     /// Snapshots, oldest first: name and time.
     pub snapshots: Vec<(String, i64)>,
+    /// From which snapshot each of them, and `current`, descends.
+    pub lineage: BTreeMap<String, String>,
+    /// A snapshot that is not whole, and why (`prepare`, `delete`).
+    pub half: Option<(String, String)>,
+    /// A lock that somebody else holds: `backup`.
+    pub lock: Option<String>,
+    /// Whether its system ignores being asked to stop.
+    pub deaf: bool,
 }
 
 /// A storage on a node, or a shared one (`node` is `None`).
@@ -257,6 +271,7 @@ impl State {
             not_backed_up,
             ha: Vec::new(),
             replication: Vec::new(),
+            works: Works::default(),
         };
         state.draw_jobs(&mut dice);
         state.draw_backups();
@@ -505,6 +520,8 @@ fn guests(seed: u64, born: i64, nodes: &mut [Node]) -> Vec<Guest> {
         };
         let booted_days = ((born - nodes[node].booted) / DAY).max(3) as u64;
         let snapshots = snapshots(&mut dice, born);
+        let names = snapshots.iter().map(|(name, _)| name.as_str()).chain(["current"]).collect::<Vec<_>>();
+        let lineage = names.windows(2).map(|pair| (pair[1].to_owned(), pair[0].to_owned())).collect();
         guests.push(Guest {
             vmid,
             name: Some((*name).to_owned()),
@@ -516,9 +533,14 @@ fn guests(seed: u64, born: i64, nodes: &mut [Node]) -> Vec<Guest> {
             memory: (if running { memory / 100 * used } else { 0 }, memory),
             disk: (disk_used, disk),
             started: born - long_ago(&mut dice, 1, booted_days - 1),
+            starts: 0,
             on_boot: running,
             protection: vmid == 100 || dice.happens(20),
             snapshots,
+            lineage,
+            half: None,
+            lock: None,
+            deaf: false,
         });
     }
     let shares = dice.apart(nodes.len(), 40, 90, 4);
