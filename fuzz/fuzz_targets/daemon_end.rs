@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
             }
             _ => {
                 let hello = ToDaemon::Hello {
-                    versions: (1, 1),
+                    versions: (1, 2),
                     software: String::new(),
                     phrases: Vec::new(),
                     echo_cancelled: false,
@@ -72,7 +72,7 @@ fn connect(inbox: Inbox, now: DaemonMicros) -> DaemonEnd {
     DaemonEnd::new(House { room: String::from("room"), settings, run: 1 }, inbox, now)
 }
 
-/// Every utterance opens once, counts up, and ends once.
+/// Every utterance opens once, while no other is open, counts up, and ends once.
 fn drain(end: &mut DaemonEnd, told: &mut BTreeMap<Utterance, Option<u32>>) {
     let mut outputs = 0;
     while let Some(output) = end.poll_output() {
@@ -81,8 +81,8 @@ fn drain(end: &mut DaemonEnd, told: &mut BTreeMap<Utterance, Option<u32>>) {
         match output {
             Output::Heard(Heard::Opened { utterance, .. }) => {
                 // Another run of the satellite counts anew; within one, the inbox forgets none that is open.
-                let before = told.insert(utterance, Some(0));
-                assert!(!matches!(before, Some(Some(_))), "{utterance:?} opened twice");
+                assert!(told.values().all(Option::is_none), "{utterance:?} opened within another, or twice");
+                told.insert(utterance, Some(0));
             }
             Output::Heard(Heard::Frame { utterance, seq, .. }) => {
                 let next = told.get_mut(&utterance).and_then(Option::as_mut).expect("a frame of an open utterance");

@@ -62,7 +62,7 @@ fuzz_target!(|data: &[u8]| {
             10 => {
                 let which = usize::from(take(&mut rest).unwrap_or(0)) % answers.len();
                 if let Some(frame) = message::<Answer>(&mut rest) {
-                    match answers[which].handle(frame, &mut end.gate) {
+                    match end.answer(&mut answers[which], frame) {
                         Verdict::Hear(piece) => heard(&piece, &mut newest),
                         Verdict::Stop | Verdict::Broken(_) => answers[which] = AnswerStream::Fresh,
                     }
@@ -121,7 +121,7 @@ fn heard(piece: &Piece, newest: &mut Option<Generation>) {
         }
         Piece::Sentence { generation, .. }
         | Piece::Pcm { generation, .. }
-        | Piece::End { generation }
+        | Piece::End { generation, .. }
         | Piece::Cut { generation } => assert_eq!(*newest, Some(*generation)),
     }
 }

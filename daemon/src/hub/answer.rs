@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::frame::encode;
-use jarvis_link::message::{ANSWER_RATES_HZ, Answer, Generation, to_bytes};
+use jarvis_link::message::{ANSWER_RATES_HZ, Answer, Generation, Utterance, to_bytes};
 use jarvis_link::pacer::Pacer;
 use jarvis_link::transport::{Code, priority};
 use quinn::{SendStream, VarInt};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::owner::Command;
 use super::{Clock, HubError};
@@ -108,13 +108,22 @@ impl AnswerWriter {
         Ok(())
     }
 
-    /// Writes the End frame: the answer is complete, and the utterances it answers are settled.
+    /// Writes the last frame: the answer is complete, and the utterances it answers are settled.
     pub async fn finish(mut self) -> Result<(), HubError> {
-        self.write(&Answer::End).await?;
+        let last = self.answers().await?.map_or(Answer::End, |newest| Answer::Answered { newest });
+        self.write(&last).await?;
         self.stream.finish().map_err(|_| HubError::Stopped)?;
         self.whole = true;
         let finished = Command::AnswerFinished { satellite: self.satellite.clone(), generation: self.generation };
         self.commands.send(finished).await.map_err(|_| HubError::Closed)
+    }
+
+    /// What it answers, by its connection's task; nothing where that is gone.
+    async fn answers(&self) -> Result<Option<Utterance>, HubError> {
+        let (reply, answers) = oneshot::channel();
+        let ending = Command::AnswerEnding(self.satellite.clone(), self.generation, reply);
+        self.commands.send(ending).await.map_err(|_| HubError::Closed)?;
+        Ok(answers.await.ok().flatten())
     }
 
     /// Breaks the answer off: unsent sound is dropped.

@@ -1,10 +1,9 @@
 //! One satellite's connection: moves bytes between QUIC and [`DaemonEnd`], which decides.
 
 use std::collections::VecDeque;
+use std::future::pending;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::daemon_end::{DaemonEnd, Greeting, HELLO_US, House, Output};
 use jarvis_link::frame::{Decoder, encode};
@@ -12,21 +11,28 @@ use jarvis_link::inbox::{Inbox, MicStream};
 use jarvis_link::message::{DaemonMicros, Mic, SatMicros, Settings, ToDaemon, ToSatellite, Utterance};
 use jarvis_link::transport::{Code, UNI_STREAMS, priority};
 use quinn::{Connection, ReadError, RecvStream, SendStream, VarInt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::Clock;
 use super::event::{HubEvent, SatelliteStatus};
 use super::owner::Command;
 use super::translate;
 
-/// Messages to a satellite that may wait for its connection's task; then the sender is told that it is stalled.
+/// What may wait for a connection's task; then whoever asks is told that the satellite is stalled.
 pub(super) const COMMANDS: usize = 64;
+/// Of these, what messages to the satellite leave free: that an utterance is settled, or the connection to be closed, always finds room.
+pub(super) const COMMANDS_KEPT_FREE: usize = 16;
 /// Events waiting for the turn driver above which utterance streams are left to flow control.
 const EVENTS_WAITING_MAX: usize = 64;
 /// Events waiting above which the connection is closed: the satellite sends control messages that nobody takes.
 const EVENTS_WAITING_LIMIT: usize = 512;
-/// Bytes waiting for a satellite that does not read its control stream; then the connection is closed.
+/// Bytes waiting for the control stream above which no command is taken: a flood of messages is held back at its source, and costs neither
+/// the link nor what the satellite says.
+const OUTGOING_BYTES_FULL: usize = 8 * 1024;
+/// Bytes waiting for a satellite that does not read its control stream, though it goes on asking; then the connection is closed.
 const OUTGOING_BYTES_MAX: usize = 64 * 1024;
+/// Shortest sleep, as timers are that coarse: the next round meets the deadline.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
 /// Bytes taken off a stream at once.
 const CHUNK_BYTES: usize = 4096;
 /// How long last words may take to get out before a connection is closed.
@@ -38,6 +44,8 @@ pub(super) enum ToConnection {
     Send(ToSatellite),
     Settle(Utterance),
     AnswerBegun(u64),
+    /// It is about to be complete: what does it answer?
+    AnswerEnding(u64, oneshot::Sender<Option<Utterance>>),
     AnswerFinished(u64),
     Close(Code),
 }
@@ -143,15 +151,18 @@ impl Task {
         }
         let connection = self.connection.clone();
         let mut decoder = Decoder::<ToDaemon>::default();
-        let mut reads = FuturesUnordered::new();
+        // In the order in which the satellite opened them. Only the first is read: the utterances come one after the other.
+        let mut streams = VecDeque::new();
         loop {
+            // Here, not in a branch below: where there is always something else to do, no timer would ever be the first.
+            self.meet_deadline();
             self.drain();
             if let Some(code) = self.closing {
                 return self.last_words(send, code).await;
             }
             let deadline = self.end.poll_timeout();
-            let pause =
-                deadline.map_or(Duration::MAX, |at| Duration::from_micros(at.0.saturating_sub(self.clock.now().0)));
+            let until = deadline.map_or(0, |at| at.0.saturating_sub(self.clock.now().0));
+            let pause = Duration::from_micros(until).max(PAUSE_MIN);
             tokio::select! {
                 permit = events.reserve(), if !self.waiting.is_empty() => match (permit, self.waiting.pop_front()) {
                     (Ok(permit), Some(event)) => permit.send(event),
@@ -166,26 +177,35 @@ impl Task {
                     Ok(None) | Err(ReadError::Reset(_)) => self.end.close(Code::Protocol),
                     Err(_) => return gone(&connection),
                 },
-                stream = connection.accept_uni(), if reads.len() < UNI_STREAMS as usize => match stream {
-                    Ok(stream) => reads.push(read(MicReader {
+                stream = connection.accept_uni(), if streams.len() < UNI_STREAMS as usize => match stream {
+                    Ok(stream) => streams.push_back(MicReader {
                         stream,
                         decoder: Decoder::default(),
                         state: MicStream::Fresh,
-                    })),
+                    }),
                     Err(_) => return gone(&connection),
                 },
-                Some((mut reader, part)) = reads.next(), if !reads.is_empty() && self.waiting.len() < EVENTS_WAITING_MAX => {
-                    if self.mic(&mut reader, part) {
-                        reads.push(read(reader));
+                part = read(streams.front_mut()), if self.waiting.len() < EVENTS_WAITING_MAX => {
+                    if let Some(reader) = streams.front_mut()
+                        && !self.mic(reader, part)
+                    {
+                        streams.pop_front();
                     }
                 }
-                command = commands.recv() => match command {
+                command = commands.recv(), if self.outgoing.len() < OUTGOING_BYTES_FULL => match command {
                     Some(command) => self.command(command),
                     None => self.end.close(Code::Bye),
                 },
                 error = connection.closed() => return error.to_string(),
-                () = tokio::time::sleep(pause), if deadline.is_some() => self.end.handle_timeout(self.clock.now()),
+                () = tokio::time::sleep(pause), if deadline.is_some() => {}
             }
+        }
+    }
+
+    fn meet_deadline(&mut self) {
+        let now = self.clock.now();
+        if self.end.poll_timeout().is_some_and(|at| now >= at) {
+            self.end.handle_timeout(now);
         }
     }
 
@@ -242,15 +262,24 @@ impl Task {
             ToConnection::AnswerBegun(generation) => {
                 self.answering = self.end.newest_utterance().map(|newest| (generation, newest));
             }
+            ToConnection::AnswerEnding(generation, reply) => {
+                let newest = self.answered_by(generation).and_then(|newest| self.end.answered_until(newest));
+                if reply.send(newest).is_err() {
+                    tracing::debug!(satellite = %self.satellite, "the answer was broken off before its end");
+                }
+            }
             ToConnection::AnswerFinished(generation) => {
-                if let Some((begun, newest)) = self.answering
-                    && begun == generation
-                {
+                if let Some(newest) = self.answered_by(generation) {
                     self.end.settle_until(newest);
                 }
             }
             ToConnection::Close(code) => self.end.close(code),
         }
+    }
+
+    /// The newest utterance when that answer began, if it is the newest answer.
+    fn answered_by(&self, generation: u64) -> Option<Utterance> {
+        self.answering.filter(|(begun, _)| *begun == generation).map(|(_, newest)| newest)
     }
 
     fn drain(&mut self) {
@@ -342,10 +371,14 @@ pub(super) fn number(code: Code) -> VarInt {
     VarInt::from_u32(code as u32)
 }
 
-async fn read(mut reader: MicReader) -> (MicReader, MicRead) {
+/// Cancel-safe: a chunk is taken off the stream only when it is given out.
+async fn read(reader: Option<&mut MicReader>) -> MicRead {
+    let Some(reader) = reader else {
+        return pending().await;
+    };
     match reader.stream.read_chunk(CHUNK_BYTES, true).await {
-        Ok(Some(chunk)) => (reader, MicRead::Bytes(chunk)),
-        Ok(None) | Err(_) => (reader, MicRead::Over),
+        Ok(Some(chunk)) => MicRead::Bytes(chunk),
+        Ok(None) | Err(_) => MicRead::Over,
     }
 }
 

@@ -21,7 +21,7 @@ pub enum HubEvent {
         /// In words.
         reason: String,
     },
-    /// An utterance began.
+    /// An utterance began. Those of a satellite come one after the other: each has [`HubEvent::Ended`] before the next is opened.
     Opened {
         /// Whose.
         satellite: SatelliteId,

@@ -44,13 +44,22 @@ type Answer<T> = oneshot::Sender<T>;
 pub(super) enum Command {
     Send(SatelliteId, ToSatellite, Answer<Result<(), HubError>>),
     OpenAnswer(SatelliteId, Generation, Answer<Result<answer::Opening, HubError>>),
-    AnswerFinished { satellite: SatelliteId, generation: Generation },
+    /// What does that answer, which is about to be complete, answer?
+    AnswerEnding(SatelliteId, Generation, Answer<Option<Utterance>>),
+    AnswerFinished {
+        satellite: SatelliteId,
+        generation: Generation,
+    },
     Settle(SatelliteId, Utterance, Answer<Result<(), HubError>>),
     SetSettings(SatelliteId, Settings, Answer<Result<(), HubError>>),
     SettingsCame(SatelliteId, Settings),
     Satellites(Answer<Vec<SatelliteStatus>>),
     Enrol(String, Answer<Result<EnrolCode, HubError>>),
-    Redeem { request: Request, shown: PublicKey, reply: Answer<Reply> },
+    Redeem {
+        request: Request,
+        shown: PublicKey,
+        reply: Answer<Reply>,
+    },
     Revoke(SatelliteId, Answer<Result<bool, HubError>>),
     Shutdown(Answer<()>),
 }

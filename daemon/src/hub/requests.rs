@@ -6,7 +6,7 @@ use jarvis_core::ids::SatelliteId;
 use jarvis_link::message::{Generation, ToSatellite, Utterance};
 use tokio::sync::{mpsc, oneshot};
 
-use super::connection::ToConnection;
+use super::connection::{COMMANDS_KEPT_FREE, ToConnection};
 use super::keys::fingerprint;
 use super::owner::{Command, Owner};
 use super::peers::Peer;
@@ -22,6 +22,11 @@ impl Owner {
             Command::OpenAnswer(id, generation, reply) => {
                 let opened = self.open_answer(&id, generation);
                 answered(reply, opened);
+            }
+            Command::AnswerEnding(satellite, generation, reply) => {
+                if let Err(error) = self.tell(&satellite, ToConnection::AnswerEnding(generation.0, reply)) {
+                    tracing::debug!(%satellite, %error, "an answer that is complete settles nothing");
+                }
             }
             Command::AnswerFinished { satellite, generation } => {
                 if let Err(error) = self.tell(&satellite, ToConnection::AnswerFinished(generation.0)) {
@@ -69,6 +74,9 @@ impl Owner {
         let live = self.state.satellites.get(id).and_then(|known| known.live.as_ref());
         let live = live.filter(|live| live.live.borrow().greeting.is_some());
         let live = live.ok_or_else(|| HubError::NotConnected(id.clone()))?;
+        if matches!(message, ToConnection::Send(_)) && live.commands.capacity() <= COMMANDS_KEPT_FREE {
+            return Err(HubError::Stalled(id.clone()));
+        }
         live.commands.try_send(message).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => HubError::Stalled(id.clone()),
             mpsc::error::TrySendError::Closed(_) => HubError::NotConnected(id.clone()),

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::message::{Answer, Generation, to_samples};
+use crate::message::{Answer, Generation, Utterance, to_samples};
 
 /// A piece of an answer that may be heard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +30,10 @@ pub enum Piece {
     },
     /// It is complete.
     End {
-        /// Which answer.
+        /// Which.
         generation: Generation,
+        /// Utterances up to this one are answered by it.
+        answers: Option<Utterance>,
     },
     /// It broke off.
     Cut {
@@ -128,10 +130,8 @@ impl AnswerStream {
                 match frame {
                     Answer::Sentence { index } => Verdict::Hear(Piece::Sentence { generation, index }),
                     Answer::Pcm(bytes) => Verdict::Hear(Piece::Pcm { generation, samples: to_samples(&bytes) }),
-                    Answer::End => {
-                        *self = Self::Over;
-                        Verdict::Hear(Piece::End { generation })
-                    }
+                    Answer::End => self.complete(generation, None),
+                    Answer::Answered { newest } => self.complete(generation, Some(newest)),
                     Answer::Start { .. } => self.broken(gate),
                 }
             }
@@ -139,7 +139,12 @@ impl AnswerStream {
         }
     }
 
-    /// The stream ended, in whatever way. Without an End frame the answer was cut.
+    fn complete(&mut self, generation: Generation, answers: Option<Utterance>) -> Verdict {
+        *self = Self::Over;
+        Verdict::Hear(Piece::End { generation, answers })
+    }
+
+    /// The stream ended, in whatever way. Without its last frame the answer was cut.
     pub fn ended(&mut self, gate: &Gate) -> Option<Piece> {
         let generation = self.generation();
         *self = Self::Over;
@@ -179,9 +184,15 @@ mod tests {
         let (mut gate, mut stream) = (Gate::default(), AnswerStream::default());
         stream.handle(start(1), &mut gate);
         let generation = Generation(1);
-        assert_eq!(stream.handle(Answer::End, &mut gate), Verdict::Hear(Piece::End { generation }));
+        let end = Verdict::Hear(Piece::End { generation, answers: None });
+        assert_eq!(stream.handle(Answer::End, &mut gate), end);
         assert_eq!(stream.ended(&gate), None);
         assert_eq!(stream.handle(Answer::End, &mut gate), Verdict::Broken(None));
+        let (mut second, newest) = (AnswerStream::default(), Utterance(7));
+        second.handle(start(2), &mut gate);
+        let end = Verdict::Hear(Piece::End { generation: Generation(2), answers: Some(newest) });
+        assert_eq!(second.handle(Answer::Answered { newest }, &mut gate), end);
+        assert_eq!(second.ended(&gate), None);
     }
 
     #[test]

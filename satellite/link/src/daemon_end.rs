@@ -8,11 +8,11 @@ use alloc::vec::Vec;
 
 use crate::clock::ClockMap;
 use crate::flood::{Bucket, CONTROL_BURST, CONTROL_PER_S};
-use crate::inbox::{Heard, Inbox, MicStream};
+use crate::inbox::{Heard, Inbox, MicStream, Taken};
 use crate::liveness::Liveness;
 use crate::message::{DaemonMicros, Mic, SETTLED, SatMicros, Settings, ToDaemon, ToSatellite, Utterance};
 use crate::transport::Code;
-use crate::version::agree;
+use crate::version::{ANSWERED, agree};
 
 /// How long a satellite may take to greet, in microseconds.
 pub const HELLO_US: u64 = 1_500_000;
@@ -48,7 +48,7 @@ pub struct Greeting {
 #[derive(Debug)]
 enum State {
     Greeting { until: DaemonMicros },
-    Up { alive: Liveness },
+    Up { alive: Liveness, version: u16 },
     Over,
 }
 
@@ -110,7 +110,7 @@ impl DaemonEnd {
                 }
             }
             (State::Greeting { .. }, _) | (State::Up { .. }, ToDaemon::Hello { .. }) => self.close(Code::Protocol),
-            (State::Up { alive }, message) => {
+            (State::Up { alive, .. }, message) => {
                 alive.heard(now.0);
                 self.came(message, now);
             }
@@ -118,14 +118,16 @@ impl DaemonEnd {
         }
     }
 
-    /// A frame came on an utterance stream. True: stop reading that stream.
+    /// A frame came on an utterance stream; streams are to be read one after the other, in the order in which they were opened. True: stop
+    /// reading that stream.
     pub fn mic(&mut self, stream: &mut MicStream, frame: Mic, now: DaemonMicros) -> bool {
         match &mut self.state {
-            State::Up { alive } => {
+            State::Up { alive, .. } => {
                 alive.heard(now.0);
                 let taken = self.inbox.handle(stream, frame, now);
-                self.take(taken.ack, taken.heard);
-                taken.stop
+                let stop = taken.stop;
+                self.take(taken);
+                stop
             }
             State::Greeting { .. } => {
                 self.close(Code::Protocol);
@@ -139,19 +141,29 @@ impl DaemonEnd {
     pub fn mic_ended(&mut self, stream: &mut MicStream) {
         if matches!(self.state, State::Up { .. }) {
             let taken = self.inbox.ended(stream);
-            self.outputs.extend(taken.heard.map(Output::Heard));
+            self.take(taken);
         }
     }
 
     /// The utterance is done with, and the satellite may forget it.
     pub fn settle(&mut self, utterance: Utterance) {
         let taken = self.inbox.settle(utterance);
-        self.take(taken.ack, taken.heard);
+        self.take(taken);
     }
 
     /// The newest utterance that began: what an answer that begins now is an answer to.
     pub fn newest_utterance(&self) -> Option<Utterance> {
         self.inbox.newest()
+    }
+
+    /// What an answer that began when `newest` was the newest utterance answers, for its
+    /// [`Answer::Answered`](crate::message::Answer::Answered); `None` where nothing of it was heard whole, or the satellite does not
+    /// know that message.
+    pub fn answered_until(&self, newest: Utterance) -> Option<Utterance> {
+        match self.state {
+            State::Up { version, .. } if version >= ANSWERED => self.inbox.ended_until(newest),
+            State::Greeting { .. } | State::Up { .. } | State::Over => None,
+        }
     }
 
     /// What has ended and is not newer than `newest` is done with.
@@ -188,12 +200,15 @@ impl DaemonEnd {
 
     /// A deadline may have passed.
     pub fn handle_timeout(&mut self, now: DaemonMicros) {
-        match self.state {
-            State::Greeting { until } if now >= until => self.close(Code::Dead),
-            State::Up { alive } if alive.is_dead(now.0) => self.close(Code::Dead),
-            State::Up { .. } => {
-                let heard = self.inbox.handle_timeout(now);
-                self.outputs.extend(heard.into_iter().map(Output::Heard));
+        match &mut self.state {
+            State::Greeting { until } if now >= *until => self.close(Code::Dead),
+            State::Up { alive, .. } => {
+                if alive.is_dead(now.0) {
+                    self.close(Code::Dead);
+                } else {
+                    let heard = self.inbox.handle_timeout(now);
+                    self.outputs.extend(heard.into_iter().map(Output::Heard));
+                }
             }
             State::Greeting { .. } | State::Over => {}
         }
@@ -203,7 +218,7 @@ impl DaemonEnd {
     pub fn poll_timeout(&self) -> Option<DaemonMicros> {
         match &self.state {
             State::Greeting { until } => Some(*until),
-            State::Up { alive } => {
+            State::Up { alive, .. } => {
                 let dead = DaemonMicros(alive.dead_at_us());
                 Some(self.inbox.poll_timeout().map_or(dead, |cut| cut.min(dead)))
             }
@@ -236,15 +251,15 @@ impl DaemonEnd {
         self.inbox
     }
 
-    fn take(&mut self, ack: Option<(Utterance, u32)>, heard: Option<Heard>) {
-        if let Some((utterance, next)) = ack {
+    fn take(&mut self, taken: Taken) {
+        if let Some((utterance, next)) = taken.ack {
             self.send(ToSatellite::Ack { utterance, next });
         }
-        self.outputs.extend(heard.map(Output::Heard));
+        self.outputs.extend(taken.before.into_iter().chain(taken.heard).map(Output::Heard));
     }
 
     fn greeted(&mut self, greeting: Greeting, run: u64, now: DaemonMicros) {
-        self.state = State::Up { alive: Liveness::new(now.0) };
+        self.state = State::Up { alive: Liveness::new(now.0), version: greeting.version };
         let House { room, settings, run: own } = self.house.clone();
         self.outputs.push_back(Output::Send(ToSatellite::Welcome {
             version: greeting.version,

@@ -1,4 +1,8 @@
 //! The daemon's side of a satellite's utterances: in order, without gaps or doubles, over as many connections as it takes.
+//!
+//! One utterance is told after the other: each has ended before the next is opened. A satellite sends them so, each on a stream of its own,
+//! and the streams are to be read in the order in which they were opened, for QUIC keeps no order between streams. What
+//! begins all the same while an older one is open puts an end to that one.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -72,6 +76,8 @@ pub enum Heard {
 /// What an utterance stream's frame led to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Taken {
+    /// What is to be told first: an older utterance that was open is cut.
+    pub before: Option<Heard>,
     /// What is to be told.
     pub heard: Option<Heard>,
     /// Acknowledge this far.
@@ -164,7 +170,7 @@ impl Inbox {
         match self.entry(utterance) {
             Some(entry) if entry.attempt == attempt && entry.state == State::Open => {
                 entry.state = State::Ended;
-                Taken { heard: Some(Heard::Cut { utterance, cut: Cut::Broken }), ack: None, stop: true }
+                Taken { heard: Some(Heard::Cut { utterance, cut: Cut::Broken }), stop: true, ..Taken::default() }
             }
             _ => over(stream),
         }
@@ -181,12 +187,19 @@ impl Inbox {
             heard: was_open.then_some(Heard::Ended { utterance, reason: MicEnd::Closed }),
             ack: Some((utterance, SETTLED)),
             stop: was_open,
+            ..Taken::default()
         }
     }
 
     /// The newest utterance that began.
     pub fn newest(&self) -> Option<Utterance> {
-        self.entries.iter().map(|entry| entry.utterance).max()
+        self.entries.back().map(|entry| entry.utterance)
+    }
+
+    /// The newest utterance that has ended and is not newer than `newest`.
+    pub fn ended_until(&self, newest: Utterance) -> Option<Utterance> {
+        let ended = self.entries.iter().rev().filter(|entry| entry.state != State::Open);
+        ended.map(|entry| entry.utterance).find(|utterance| *utterance <= newest)
     }
 
     /// What has ended and is not newer than `newest` is done with; tells what newly is.
@@ -234,31 +247,29 @@ impl Inbox {
             *stream = MicStream::Of { utterance, attempt: entry.attempt };
             return Taken { ack: Some((utterance, entry.next)), ..Taken::default() };
         }
-        if self.forgotten >= Some(utterance) {
+        if self.forgotten.max(self.newest()) >= Some(utterance) {
             *stream = MicStream::Over;
-            return Taken { ack: Some((utterance, SETTLED)), stop: true, heard: None };
+            return Taken { ack: Some((utterance, SETTLED)), stop: true, ..Taken::default() };
         }
-        if self.entries.len() >= REMEMBERED_MAX && !self.forget_oldest() {
-            return over(stream);
+        // The satellite has none of it any more: it sends what it has in its order.
+        let before = self.cut_where(Cut::Broken, |_| true).pop();
+        if self.entries.len() >= REMEMBERED_MAX {
+            self.forget_oldest();
         }
         self.entries.push_back(Entry { utterance, state: State::Open, next: 0, attempt: 0, last: now });
         *stream = MicStream::Of { utterance, attempt: 0 };
         Taken {
+            before,
             heard: Some(Heard::Opened { utterance, opened, preroll_frames }),
             ack: Some((utterance, 0)),
             stop: false,
         }
     }
 
-    /// Makes room; false if all are open, which no satellite that keeps its bounds brings about.
-    fn forget_oldest(&mut self) -> bool {
-        let closed = self.entries.iter().filter(|entry| entry.state != State::Open);
-        let Some(oldest) = closed.map(|entry| entry.utterance).min() else {
-            return false;
-        };
-        self.entries.retain(|entry| entry.utterance != oldest);
-        self.forgotten = self.forgotten.max(Some(oldest));
-        true
+    /// Makes room. Entries came in the order of their utterances.
+    fn forget_oldest(&mut self) {
+        let oldest = self.entries.pop_front().map(|entry| entry.utterance);
+        self.forgotten = self.forgotten.max(oldest);
     }
 
     fn entry(&mut self, utterance: Utterance) -> Option<&mut Entry> {
@@ -286,7 +297,7 @@ impl Entry {
                 Taken {
                     heard: Some(Heard::Frame { utterance, seq, captured, voice, pcm }),
                     ack: self.next.is_multiple_of(ACK_EVERY).then_some((utterance, self.next)),
-                    stop: false,
+                    ..Taken::default()
                 }
             }
             Mic::End { frames, reason } if frames == self.next => {
@@ -294,7 +305,7 @@ impl Entry {
                 Taken {
                     heard: Some(Heard::Ended { utterance, reason }),
                     ack: Some((utterance, self.next)),
-                    stop: false,
+                    ..Taken::default()
                 }
             }
             Mic::Start { .. } | Mic::Frame { .. } | Mic::End { .. } => self.cut(Cut::Broken),
@@ -303,7 +314,7 @@ impl Entry {
 
     fn cut(&mut self, cut: Cut) -> Taken {
         self.state = State::Ended;
-        Taken { heard: Some(Heard::Cut { utterance: self.utterance, cut }), ack: None, stop: true }
+        Taken { heard: Some(Heard::Cut { utterance: self.utterance, cut }), stop: true, ..Taken::default() }
     }
 }
 

@@ -214,7 +214,7 @@ pub enum Opened {
     FollowUp,
 }
 
-/// Utterance stream, satellite to daemon.
+/// Utterance stream, satellite to daemon. One is finished or reset before the next is opened, and the daemon reads them in that order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Mic {
     /// First frame.
@@ -276,8 +276,15 @@ pub enum Answer {
     },
     /// Sound: 16-bit little-endian mono, at most [`MAX_PCM_BYTES`].
     Pcm(Vec<u8>),
-    /// Last frame; a stream that ends without it was cut, and the answer is not complete.
+    /// Last frame; a stream that ends without one was cut, and the answer is not complete.
     End,
+    /// Last frame of an answer to what was asked, from version 2 on: the answer is complete, and in the same moment what it answers need not
+    /// be kept. By an [`ToSatellite::Ack`] alone, a daemon that dies between the answer's end and that message would be asked
+    /// again in its next run.
+    Answered {
+        /// It answers what was asked up to this utterance, which the daemon has heard whole.
+        newest: Utterance,
+    },
 }
 
 /// Longest sound in one frame, in bytes.

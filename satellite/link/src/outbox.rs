@@ -165,6 +165,11 @@ impl Outbox {
         }
     }
 
+    /// A complete answer came to what was sent whole up to `newest`: it is done with.
+    pub fn answered(&mut self, newest: Utterance) {
+        self.kept.retain(|kept| kept.utterance > newest || kept.progress != Progress::Sent);
+    }
+
     /// The link is lost: everything is to be sent again on the next.
     pub fn lost(&mut self) {
         self.stream = Stream::None;
@@ -211,6 +216,11 @@ impl Outbox {
     /// Frames kept over all utterances.
     pub fn frames_kept(&self) -> usize {
         self.kept.iter().map(|kept| kept.frames.len()).sum()
+    }
+
+    /// Whether that utterance is kept.
+    pub fn holds(&self, utterance: Utterance) -> bool {
+        self.kept.iter().any(|kept| kept.utterance == utterance)
     }
 
     /// Utterances kept.

@@ -9,12 +9,12 @@ use alloc::collections::VecDeque;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::answer::Gate;
+use crate::answer::{AnswerStream, Gate, Piece, Verdict};
 use crate::clock::PongClock;
 use crate::liveness::{Liveness, PING_EVERY_US};
 use crate::message::{
-    MIC_FRAME_BYTES, MicEnd, NAME_BYTES_MAX, Opened, PHRASES_MAX, SatMicros, Settings, TEXT_BYTES_MAX, ToDaemon,
-    ToSatellite, Utterance, clip,
+    Answer, MIC_FRAME_BYTES, MicEnd, NAME_BYTES_MAX, Opened, PHRASES_MAX, SatMicros, Settings, TEXT_BYTES_MAX,
+    ToDaemon, ToSatellite, Utterance, clip,
 };
 use crate::outbox::{MicOut, NotOpen, Outbox};
 use crate::transport::Code;
@@ -171,11 +171,14 @@ impl SatelliteEnd {
             State::Greeting { until } if now >= *until => {
                 self.drop_link(Code::Dead, "the daemon does not answer the greeting", REDIAL_US, now);
             }
-            State::Up { alive, .. } if alive.is_dead(now.0) => {
-                self.drop_link(Code::Dead, Code::Dead.reason(), 0, now);
+            State::Up { alive, next_ping, .. } => {
+                if alive.is_dead(now.0) {
+                    self.drop_link(Code::Dead, Code::Dead.reason(), 0, now);
+                } else if now >= *next_ping {
+                    self.ping(now);
+                }
             }
-            State::Up { next_ping, .. } if now >= *next_ping => self.ping(now),
-            _ => {}
+            State::Waiting { .. } | State::Dialling { .. } | State::Greeting { .. } | State::Over => {}
         }
     }
 
@@ -208,6 +211,15 @@ impl SatelliteEnd {
     /// The daemon stopped the utterance stream that is open.
     pub fn mic_stopped(&mut self) {
         self.outbox.stopped();
+    }
+
+    /// A frame came on an answer stream. What a complete answer answers is not kept any longer.
+    pub fn answer(&mut self, stream: &mut AnswerStream, frame: Answer) -> Verdict {
+        let verdict = stream.handle(frame, &mut self.gate);
+        if let Verdict::Hear(Piece::End { answers: Some(newest), .. }) = verdict {
+            self.outbox.answered(newest);
+        }
+        verdict
     }
 
     /// A message of the session; dropped while the daemon is away. Says whether it was sent.

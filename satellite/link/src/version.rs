@@ -11,7 +11,9 @@
 /// Oldest version spoken.
 pub const MIN: u16 = 1;
 /// Newest version spoken.
-pub const CURRENT: u16 = 1;
+pub const CURRENT: u16 = 2;
+/// The first version that has [`Answer::Answered`](crate::message::Answer::Answered).
+pub const ANSWERED: u16 = 2;
 
 /// The two ends have no version in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -14,6 +14,7 @@ use jarvis_link::message::{
 use jarvis_link::version::CURRENT;
 
 const V1: &str = include_str!("golden/v1.txt");
+const V2: &str = include_str!("golden/v2.txt");
 
 /// Every message once, by name, as bytes; each is read back on the way.
 #[derive(Default)]
@@ -28,11 +29,11 @@ impl Samples {
     }
 }
 
-fn satellite_to_daemon(samples: &mut Samples) {
+fn satellite_to_daemon(samples: &mut Samples, version: u16) {
     let generation = Generation(300);
     let at = SatMicros(1_000_000);
     let hello = ToDaemon::Hello {
-        versions: (1, 1),
+        versions: (1, version),
         software: "0.1.0".into(),
         phrases: vec!["hey jarvis".into()],
         echo_cancelled: true,
@@ -51,9 +52,9 @@ fn satellite_to_daemon(samples: &mut Samples) {
     samples.add("to_daemon.bye", ToDaemon::Bye);
 }
 
-fn daemon_to_satellite(samples: &mut Samples) {
+fn daemon_to_satellite(samples: &mut Samples, version: u16) {
     let settings = Settings { volume_percent: 60, muted: false };
-    let welcome = ToSatellite::Welcome { version: 1, room: "kitchen".into(), settings, run: 9 };
+    let welcome = ToSatellite::Welcome { version, room: "kitchen".into(), settings, run: 9 };
     samples.add("to_satellite.welcome", welcome);
     samples.add("to_satellite.refused", ToSatellite::Refused { reason: "update it".into() });
     let pong = ToSatellite::Pong { seq: 1, sent: SatMicros(1_000_000), daemon: DaemonMicros(7) };
@@ -101,11 +102,11 @@ fn enrolment(samples: &mut Samples) {
     }
 }
 
-#[test]
-fn version_1_has_the_bytes_it_always_had() {
+/// All messages of version 1, with the numbers that a connection of `version` begins with.
+fn first_messages(version: u16) -> Samples {
     let mut samples = Samples::default();
-    satellite_to_daemon(&mut samples);
-    daemon_to_satellite(&mut samples);
+    satellite_to_daemon(&mut samples, version);
+    daemon_to_satellite(&mut samples, version);
     sound(&mut samples);
     enrolment(&mut samples);
     let code = EnrolCode {
@@ -114,12 +115,28 @@ fn version_1_has_the_bytes_it_always_had() {
         token: Token([2; 10]),
     };
     samples.0.push((String::from("enrol.code"), code.to_text()));
+    samples
+}
+
+fn compare(samples: &Samples, golden: &str) {
     let spoken: Vec<String> = samples.0.iter().map(|(name, bytes)| format!("{name} = {bytes}")).collect();
-    let golden: Vec<&str> = V1.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    let golden: Vec<&str> = golden.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
     assert_eq!(spoken, golden);
 }
 
 #[test]
+fn version_1_has_the_bytes_it_always_had() {
+    compare(&first_messages(1), V1);
+}
+
+#[test]
+fn version_2_has_the_bytes_it_always_had() {
+    let mut samples = first_messages(2);
+    samples.add("answer.answered", Answer::Answered { newest: Utterance(4) });
+    compare(&samples, V2);
+}
+
+#[test]
 fn the_current_version_has_its_golden_file() {
-    assert_eq!(CURRENT, 1, "a new version needs tests/golden/vN.txt and a test beside the one above");
+    assert_eq!(CURRENT, 2, "a new version needs tests/golden/vN.txt and a test beside those above");
 }

@@ -1,10 +1,9 @@
 //! The link's owner task: moves bytes between QUIC and [`SatelliteEnd`], which decides.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jarvis_link::answer::{AnswerStream, Piece, Verdict};
+use jarvis_link::answer::{AnswerStream, Verdict};
 use jarvis_link::frame::{Decoder, encode};
 use jarvis_link::message::{Generation, MIC_FRAME_BYTES, MicEnd, Opened, SatMicros, ToDaemon, Utterance};
 use jarvis_link::outbox::MicOut;
@@ -13,12 +12,11 @@ use jarvis_link::transport::{Code, SERVER_NAME, priority};
 use quinn::{Chunk, ConnectionError, ReadError, WriteError};
 use tokio::sync::{Notify, mpsc};
 
+use super::NetEvent;
 use super::files::Daemon;
 use super::line::{AnswerReader, Happened, Line, Mic, Session, Which, is_refusal, number};
-use super::{AnswerEvent, NetEvent};
+use super::waiting::Waiting;
 
-/// Events waiting for the session above which nothing more is read off the network: a flooding daemon is held back by flow control.
-const EVENTS_WAITING_MAX: usize = 64;
 /// Bytes of control messages that may wait to be sent; the link is dead if there are more.
 const OUTGOING_BYTES_MAX: usize = 64 * 1024;
 /// Shortest sleep: a deadline that cannot be met yet must not spin.
@@ -63,31 +61,38 @@ impl Driver {
     /// Runs until it is stopped, or nobody holds a handle or takes events any more.
     pub(super) async fn run(mut self) {
         let mut line = Line::Down;
-        let mut waiting = VecDeque::new();
-        self.end.handle_timeout(self.clock.now());
+        let mut waiting = Waiting::default();
         loop {
+            // Here, not in a branch below: where there is always something else to do, no timer would ever be the first.
+            self.meet_deadline();
             self.outputs(&mut line, &mut waiting);
             self.pump(&mut line);
             let deadline = self.end.poll_timeout();
             let until = deadline.map_or(0, |at| at.0.saturating_sub(self.clock.now().0));
             let pause = Duration::from_micros(until).max(PAUSE_MIN);
-            let reading = waiting.len() < EVENTS_WAITING_MAX;
             let events = self.events.clone();
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(command) => self.command(command, &mut line),
                     None => break,
                 },
-                happened = line.happened(reading) => self.happened(happened, &mut line, &mut waiting),
-                permit = events.reserve(), if !waiting.is_empty() => match (permit, waiting.pop_front()) {
+                happened = line.happened(waiting.has_room()) => self.happened(happened, &mut line, &mut waiting),
+                permit = events.reserve(), if !waiting.is_empty() => match (permit, waiting.pop()) {
                     (Ok(permit), Some(event)) => permit.send(event),
                     _ => break,
                 },
-                () = tokio::time::sleep(pause), if deadline.is_some() => self.end.handle_timeout(self.clock.now()),
+                () = tokio::time::sleep(pause), if deadline.is_some() => {}
                 () = self.stop.notified() => break,
             }
         }
         self.goodbye(line).await;
+    }
+
+    fn meet_deadline(&mut self) {
+        let now = self.clock.now();
+        if self.end.poll_timeout().is_some_and(|at| now >= at) {
+            self.end.handle_timeout(now);
+        }
     }
 
     fn command(&mut self, command: Command, line: &mut Line) {
@@ -119,7 +124,7 @@ impl Driver {
         }
     }
 
-    fn outputs(&mut self, line: &mut Line, waiting: &mut VecDeque<NetEvent>) {
+    fn outputs(&mut self, line: &mut Line, waiting: &mut Waiting) {
         while let Some(output) = self.end.poll_output() {
             match output {
                 Output::Dial => *line = self.dial(),
@@ -127,13 +132,13 @@ impl Driver {
                 Output::Send(message) => self.send(line, &message),
                 Output::Up { room, settings, new_daemon } => {
                     tracing::info!(%room, daemon = %self.daemon.address, "link up");
-                    waiting.push_back(NetEvent::Up { room, settings, new_daemon });
+                    waiting.push(NetEvent::Up { room, settings, new_daemon });
                 }
                 Output::Down { reason } => {
                     tracing::info!(%reason, "link down");
-                    waiting.push_back(NetEvent::Down { reason });
+                    waiting.push(NetEvent::Down { reason });
                 }
-                Output::Control(message) => waiting.push_back(NetEvent::Control(message)),
+                Output::Control(message) => waiting.push(NetEvent::Control(message)),
             }
         }
     }
@@ -164,11 +169,10 @@ impl Driver {
     }
 
     /// Drops the line; an answer in the middle is cut.
-    fn hang_up(&self, line: &mut Line, code: Code, waiting: &mut VecDeque<NetEvent>) {
+    fn hang_up(&self, line: &mut Line, code: Code, waiting: &mut Waiting) {
         if let Line::Up(mut session) = std::mem::replace(line, Line::Down) {
             if let Some(mut current) = session.current.take() {
-                let cut = current.state.ended(&self.end.gate);
-                waiting.extend(cut.map(answer_event));
+                current.state.ended(&self.end.gate).into_iter().for_each(|cut| waiting.push_piece(cut));
             }
             session.connection.close(number(code), code.reason().as_bytes());
         }
@@ -212,7 +216,7 @@ impl Driver {
         }
     }
 
-    fn happened(&mut self, happened: Happened, line: &mut Line, waiting: &mut VecDeque<NetEvent>) {
+    fn happened(&mut self, happened: Happened, line: &mut Line, waiting: &mut Waiting) {
         let now = self.clock.now();
         match happened {
             Happened::Dialled(Ok((connection, send, receive))) => {
@@ -224,7 +228,7 @@ impl Driver {
                     send,
                     receive,
                     decoder: Decoder::default(),
-                    outgoing: VecDeque::new(),
+                    outgoing: std::collections::VecDeque::new(),
                     mic: Mic::Idle,
                     current: None,
                     fresh: None,
@@ -260,11 +264,15 @@ impl Driver {
                     unsent.drain(..written);
                 }
             }
-            Happened::MicWritten(Err(WriteError::Stopped(_) | WriteError::ClosedStream)) => {
+            Happened::MicWritten(Err(WriteError::Stopped(code))) if code == number(Code::Unwanted) => {
                 if let Line::Up(session) = line {
                     session.mic = Mic::Idle;
                 }
                 self.end.mic_stopped();
+            }
+            // Stopped without a word, as by a task of the daemon that broke: nobody has said that the utterance is not wanted.
+            Happened::MicWritten(Err(WriteError::Stopped(_) | WriteError::ClosedStream)) => {
+                self.give_up(line, "the daemon dropped the utterance", waiting);
             }
             Happened::MicOpened(Err(_)) | Happened::MicWritten(Err(_)) | Happened::AnswerOpened(Err(_)) => {
                 if let Some(error) = line.closed() {
@@ -288,7 +296,7 @@ impl Driver {
         }
     }
 
-    fn control(&mut self, line: &mut Line, mut bytes: &[u8], waiting: &mut VecDeque<NetEvent>) {
+    fn control(&mut self, line: &mut Line, mut bytes: &[u8], waiting: &mut Waiting) {
         let Line::Up(session) = line else {
             return;
         };
@@ -306,7 +314,7 @@ impl Driver {
         line: &mut Line,
         which: &Which,
         read: Result<Option<Chunk>, ReadError>,
-        waiting: &mut VecDeque<NetEvent>,
+        waiting: &mut Waiting,
     ) {
         let Line::Up(session) = line else {
             return;
@@ -318,24 +326,23 @@ impl Driver {
         let Some(mut reader) = taken else {
             return;
         };
-        let gate = &mut self.end.gate;
         let Ok(Some(chunk)) = read else {
-            waiting.extend(reader.state.ended(gate).map(answer_event));
+            reader.state.ended(&self.end.gate).into_iter().for_each(|cut| waiting.push_piece(cut));
             return;
         };
         let mut bytes = &chunk.bytes[..];
         loop {
             let verdict = match reader.decoder.next(&mut bytes) {
-                Ok(Some(frame)) => reader.state.handle(frame, gate),
+                Ok(Some(frame)) => self.end.answer(&mut reader.state, frame),
                 Ok(None) => break,
-                Err(_) => reader.state.broken(gate),
+                Err(_) => reader.state.broken(&self.end.gate),
             };
             match verdict {
-                Verdict::Hear(piece) => waiting.push_back(answer_event(piece)),
+                Verdict::Hear(piece) => waiting.push_piece(piece),
                 Verdict::Stop => return reader.refuse(),
                 Verdict::Broken(cut) => {
                     tracing::warn!("an answer stream that is none");
-                    waiting.extend(cut.map(answer_event));
+                    cut.into_iter().for_each(|cut| waiting.push_piece(cut));
                     return reader.refuse();
                 }
             }
@@ -350,13 +357,13 @@ impl Driver {
         }
     }
 
-    fn lost(&mut self, line: &mut Line, error: &ConnectionError, waiting: &mut VecDeque<NetEvent>) {
+    fn lost(&mut self, line: &mut Line, error: &ConnectionError, waiting: &mut Waiting) {
         self.hang_up(line, Code::Dead, waiting);
         let lost = Input::Lost { reason: error.to_string(), refused: is_refusal(error) };
         self.end.handle(lost, self.clock.now());
     }
 
-    fn give_up(&mut self, line: &mut Line, reason: &str, waiting: &mut VecDeque<NetEvent>) {
+    fn give_up(&mut self, line: &mut Line, reason: &str, waiting: &mut Waiting) {
         self.hang_up(line, Code::Protocol, waiting);
         let lost = Input::Lost { reason: reason.to_owned(), refused: false };
         self.end.handle(lost, self.clock.now());
@@ -387,14 +394,4 @@ impl Driver {
             tracing::debug!("the socket was closed early");
         }
     }
-}
-
-fn answer_event(piece: Piece) -> NetEvent {
-    NetEvent::Answer(match piece {
-        Piece::Start { generation, rate_hz } => AnswerEvent::Start { generation, rate_hz },
-        Piece::Sentence { generation, index } => AnswerEvent::Sentence { generation, index },
-        Piece::Pcm { generation, samples } => AnswerEvent::Pcm { generation, samples },
-        Piece::End { generation } => AnswerEvent::End { generation },
-        Piece::Cut { generation } => AnswerEvent::Cut { generation },
-    })
 }

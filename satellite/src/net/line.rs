@@ -71,18 +71,18 @@ impl Line {
         }
     }
 
-    /// The next thing that happens. Cancel-safe: nothing is lost where it is dropped before it is ready.
-    pub(super) async fn happened(&mut self, reading: bool) -> Happened {
+    /// The next thing that happens; answers are read on only where there is room for `answers`. Cancel-safe: nothing is lost where it is dropped before it is ready.
+    pub(super) async fn happened(&mut self, answers: bool) -> Happened {
         match self {
             Self::Down => pending().await,
             Self::Dialling(dial) => Happened::Dialled(dial.await),
-            Self::Up(session) => session.happened(reading).await,
+            Self::Up(session) => session.happened(answers).await,
         }
     }
 }
 
 impl Session {
-    async fn happened(&mut self, reading: bool) -> Happened {
+    async fn happened(&mut self, answers: bool) -> Happened {
         let Self { connection, send, receive, outgoing, mic, current, fresh, .. } = self;
         let (opening, writing) = match mic {
             Mic::Idle => (false, None),
@@ -94,10 +94,10 @@ impl Session {
             written = send.write(outgoing.as_slices().0), if !outgoing.is_empty() => Happened::ControlWritten(written),
             stream = connection.open_uni(), if opening => Happened::MicOpened(stream),
             written = write(writing) => Happened::MicWritten(written),
-            read = receive.read_chunk(CHUNK_BYTES, true), if reading => Happened::ControlRead(read),
-            stream = connection.accept_uni(), if reading => Happened::AnswerOpened(stream),
-            read = read(fresh.as_mut()), if reading => Happened::AnswerRead(Which::Fresh, read),
-            read = read(current.as_mut()), if reading => Happened::AnswerRead(Which::Current, read),
+            read = receive.read_chunk(CHUNK_BYTES, true) => Happened::ControlRead(read),
+            stream = connection.accept_uni() => Happened::AnswerOpened(stream),
+            read = read(fresh.as_mut()), if answers => Happened::AnswerRead(Which::Fresh, read),
+            read = read(current.as_mut()), if answers => Happened::AnswerRead(Which::Current, read),
         }
     }
 }

@@ -9,6 +9,7 @@ mod files;
 mod line;
 mod tls;
 mod tune;
+mod waiting;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ pub use enrol::enrol;
 
 /// Calls of the handle that may wait for the task: 20 s of microphone. It takes them at once, network or not; beyond that a call fails.
 const COMMANDS: usize = 1024;
-/// Events that may wait for the session; beyond that nothing is read off the network.
+/// Events that may wait for the session; beyond that they wait with the task, by the policy of its queue.
 const EVENTS: usize = 64;
 
 /// What the satellite tells about itself, and where its key and its daemon's are.

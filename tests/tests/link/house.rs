@@ -76,10 +76,14 @@ impl Daemon {
     /// The next utterance, whole: its samples' first values, frame by frame, and how it ended.
     pub async fn utterance(&mut self) -> (Utterance, Vec<i16>, EndReason) {
         let mut frames = Vec::new();
+        let mut open = None;
         loop {
             match self.event().await {
-                HubEvent::Opened { .. } => frames.clear(),
-                HubEvent::Frame { seq, samples, .. } => {
+                HubEvent::Opened { utterance, .. } => {
+                    assert_eq!(open.replace(utterance), None, "one utterance ends before the next is opened");
+                }
+                HubEvent::Frame { utterance, seq, samples, .. } => {
+                    assert_eq!(*open.get_or_insert(utterance), utterance, "a frame of the utterance that is open");
                     assert_eq!(seq as usize, frames.len(), "frames come in order, without gaps or doubles");
                     assert_eq!(samples.len(), MIC_FRAME_SAMPLES);
                     frames.push(samples[0]);

@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use jarvis_link::message::MicEnd;
+use jarvis_link::liveness::{DEAD_AFTER_US, PING_EVERY_US};
+use jarvis_link::message::{Generation, MicEnd};
+use jarvis_satellite::net::{AnswerEvent, NetEvent};
 use jarvisd::hub::{Cut, EndReason, HubEvent};
 
 use crate::house::{Daemon, Room, house, kitchen, loopback};
 use crate::relay::Relay;
+
+const RESTARTS: usize = 20;
 
 async fn house_behind_relay() -> (tempfile::TempDir, Daemon, Relay, Room) {
     let state = tempfile::tempdir().unwrap();
@@ -92,11 +96,48 @@ async fn a_satellite_restarted_in_the_middle_of_an_utterance_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_killed_and_started_again_twenty_times_gets_every_utterance_whole() {
+    let (state, mut daemon, mut room) = house().await;
+    let listen = daemon.address();
+    let (mut slowest, mut resets) = (Duration::ZERO, 0);
+    for _ in 0..RESTARTS {
+        let utterance = room.open(30);
+        daemon.event_where(|event| matches!(event, HubEvent::Frame { seq: 29, .. })).await;
+        let killed = Instant::now();
+        daemon.kill().await;
+        room.say(utterance, 30..60);
+        daemon = Daemon::start(state.path(), listen, None).await;
+        let back = Instant::now();
+        let down = room.event_where(|event| matches!(event, NetEvent::Down { .. })).await;
+        // Not the satellite's patience, but the new daemon's reset (by the key it kept) told it - unless this machine is so busy that
+        // no daemon was there for as long as that patience, less two pings.
+        let patience = Duration::from_micros(DEAD_AFTER_US - 2 * PING_EVERY_US);
+        let reset = format!("{down:?}").contains("reset by peer");
+        assert!(reset || back - killed > patience, "{down:?}, {} ms after the kill", (back - killed).as_millis());
+        resets += usize::from(reset);
+        room.up().await;
+        slowest = slowest.max(back.elapsed());
+        room.close(utterance);
+        let (heard, frames, reason) = daemon.utterance().await;
+        assert_eq!((heard, reason), (utterance, EndReason::Mic(MicEnd::Closed)));
+        assert_eq!(frames, (0..60).collect::<Vec<i16>>());
+        // Answered, and heard to the end of the answer: the next run of the daemon is not asked it again.
+        let writer = daemon.hub.answer(&kitchen(), Generation(1), 16_000).await.unwrap();
+        writer.finish().await.unwrap();
+        room.event_where(|event| matches!(event, NetEvent::Answer(AnswerEvent::End { .. }))).await;
+    }
+    println!("slowest return after {RESTARTS} kills, {resets} told by a reset: {} ms", slowest.as_millis());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_daemon_that_stops_in_order_says_goodbye() {
     let (state, daemon, mut room) = house().await;
     let listen = daemon.address();
     daemon.hub.clone().shutdown().await;
-    room.down().await;
+    let down = room.event_where(|event| matches!(event, NetEvent::Down { .. })).await;
+    assert!(format!("{down:?}").contains("goodbye"), "{down:?}");
+    // The program ends, and with it its socket.
+    daemon.kill().await;
     let mut again = Daemon::start(state.path(), listen, None).await;
     room.up().await;
     again.connected().await;

@@ -1,17 +1,19 @@
 //! A satellite, a daemon and a network between them, without any of the three.
 
+mod network;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use jarvis_link::answer::{AnswerStream, Verdict};
 use jarvis_link::daemon_end::{DaemonEnd, House, Output as FromDaemon};
-use jarvis_link::inbox::{Heard, Inbox, MicStream};
+use jarvis_link::inbox::{Cut, Heard, Inbox, MicStream};
 use jarvis_link::message::{
-    DaemonMicros, MIC_FRAME_BYTES, Mic, MicEnd, Opened, SatMicros, Settings, ToDaemon, ToSatellite, Utterance,
+    Answer, DaemonMicros, Generation, MIC_FRAME_BYTES, MicEnd, Opened, SatMicros, Settings, Utterance,
 };
 use jarvis_link::outbox::{FRAMES_KEPT_MAX, KEPT_MAX, MicOut};
 use jarvis_link::satellite_end::{About, Input, Output as FromSatellite, SatelliteEnd};
+use network::{MicPart, Network, Parcel};
 
-/// One way through the network.
-const WAY_US: u64 = 15_000;
 /// The clock's grain.
 const TICK_US: u64 = 5_000;
 /// The daemon's clock was started this much earlier.
@@ -27,19 +29,7 @@ pub enum Step {
     Mend,
     RestartDaemon,
     Settle,
-}
-
-/// What travels, and when it arrives.
-enum Parcel {
-    Dial,
-    Dialled,
-    Closed,
-    Up(ToDaemon),
-    Down(ToSatellite),
-    Open(u64),
-    Mic(u64, Mic),
-    Fin(u64),
-    Stop(u64),
+    Answer,
 }
 
 #[derive(Default)]
@@ -48,31 +38,42 @@ struct Utterances {
     heard: BTreeMap<Utterance, (u32, Option<Option<MicEnd>>)>,
 }
 
+/// The daemon's utterance streams on its connection: read one after the other.
+#[derive(Default)]
+struct Reading {
+    /// The stream that is read.
+    current: u64,
+    state: MicStream,
+    waiting: BTreeMap<u64, VecDeque<MicPart>>,
+}
+
 pub struct World {
     now: u64,
     satellite: SatelliteEnd,
     daemon: Option<DaemonEnd>,
     inbox: Option<Inbox>,
     run: u64,
-    streams: BTreeMap<u64, MicStream>,
+    reading: Reading,
     next_stream: u64,
     open_stream: Option<u64>,
-    network: VecDeque<(u64, u64, Parcel)>,
-    connection: u64,
-    mended: bool,
+    network: Network,
     dialling: bool,
     ups: usize,
     utterance: u64,
     open: Option<Utterance>,
-    said: BTreeMap<Utterance, (u32, bool)>,
+    said: BTreeMap<Utterance, u32>,
     of_run: Utterances,
     last: Option<(u32, MicEnd)>,
     /// Utterances that any run of the daemon saw to an end.
     ended: BTreeSet<Utterance>,
+    generation: u64,
+    answers: BTreeMap<u64, AnswerStream>,
+    /// Utterances whose complete answer the satellite has.
+    answered: BTreeSet<Utterance>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub fn new(seed: u64) -> Self {
         let about = About { software: String::new(), phrases: vec![], echo_cancelled: false, run: 1 };
         let mut satellite = SatelliteEnd::new(about, SatMicros(0));
         satellite.handle_timeout(SatMicros(0));
@@ -82,12 +83,10 @@ impl World {
             daemon: None,
             inbox: Some(Inbox::default()),
             run: 1,
-            streams: BTreeMap::new(),
+            reading: Reading::default(),
             next_stream: 0,
             open_stream: None,
-            network: VecDeque::new(),
-            connection: 0,
-            mended: true,
+            network: Network::new(seed),
             dialling: false,
             ups: 0,
             utterance: 0,
@@ -96,6 +95,9 @@ impl World {
             of_run: Utterances::default(),
             last: None,
             ended: BTreeSet::new(),
+            generation: 0,
+            answers: BTreeMap::new(),
+            answered: BTreeSet::new(),
         }
     }
 
@@ -108,7 +110,7 @@ impl World {
                 self.utterance += 1;
                 let utterance = Utterance(self.utterance);
                 self.satellite.begin(utterance, Opened::Button, 0, now).unwrap();
-                self.said.insert(utterance, (0, false));
+                self.said.insert(utterance, 0);
                 self.open = Some(utterance);
             }
             Step::Frames(frames) => {
@@ -116,34 +118,43 @@ impl World {
                 for _ in 0..frames {
                     let pcm = Box::new([0; MIC_FRAME_BYTES]);
                     if self.satellite.frame(utterance, now, 0, pcm, now).is_ok() {
-                        self.said.get_mut(&utterance).unwrap().0 += 1;
+                        *self.said.get_mut(&utterance).unwrap() += 1;
                     }
                 }
             }
             Step::End => self.close_open(),
-            Step::Cut => self.mended = false,
-            Step::Mend => self.mended = true,
+            Step::Cut => self.network.mended = false,
+            Step::Mend => self.network.mended = true,
             Step::RestartDaemon => {
+                self.network.daemon_dies();
                 self.daemon = None;
                 self.inbox = Some(Inbox::default());
-                self.streams.clear();
                 self.run += 1;
                 self.of_run = Utterances::default();
             }
             Step::Settle => {
+                let ended = self.of_run.ended();
                 if let Some(daemon) = &mut self.daemon {
-                    let ended: Vec<_> =
-                        self.of_run.heard.iter().filter(|(_, (_, end))| end.is_some()).map(|(of, _)| *of).collect();
                     ended.into_iter().for_each(|utterance| daemon.settle(utterance));
                 }
             }
+            Step::Answer => self.answer(),
         }
         self.tick();
     }
 
+    /// The machines sleep, and look at their clocks before they look at what came.
+    pub fn sleep(&mut self, us: u64) {
+        self.now += us;
+        self.satellite.handle_timeout(SatMicros(self.now));
+        self.satellite_outputs();
+        self.daemon_timeouts();
+        self.daemon_outputs();
+    }
+
     /// The network is mended, the microphone closed, and time passes.
     pub fn settle_down(&mut self) {
-        self.mended = true;
+        self.network.mended = true;
         self.close_open();
         self.step(Step::Pass(20_000_000));
     }
@@ -153,8 +164,7 @@ impl World {
         for (utterance, (frames, end)) in &self.of_run.heard {
             let end = end.unwrap_or_else(|| panic!("{utterance:?} never came to an end"));
             if let Some(end) = end {
-                let said = self.said[utterance];
-                assert_eq!((*frames, end), (said.0, MicEnd::Closed), "{utterance:?}");
+                assert_eq!((*frames, end), (self.said[utterance], MicEnd::Closed), "{utterance:?}");
             }
         }
         let outbox = self.satellite.outbox();
@@ -177,18 +187,43 @@ impl World {
         self.last
     }
 
+    /// What this run of the daemon was told of, and how many frames of each.
+    pub fn heard_of_run(&self) -> Vec<(u64, u32)> {
+        self.of_run.heard.iter().map(|(utterance, (frames, _))| (utterance.0, *frames)).collect()
+    }
+
     fn close_open(&mut self) {
         if let Some(utterance) = self.open.take() {
             // It is refused where the bound had ended the utterance already.
             let ended = self.satellite.end(utterance, MicEnd::Closed, SatMicros(self.now));
-            assert!(ended.is_ok() || self.satellite.outbox().is_empty() || self.said[&utterance].0 > 0);
-            self.said.get_mut(&utterance).unwrap().1 = true;
+            assert!(ended.is_ok() || self.satellite.outbox().is_empty() || self.said[&utterance] > 0);
+        }
+    }
+
+    /// The daemon answers at once, and whole, what it has heard.
+    fn answer(&mut self) {
+        let Some((daemon, newest)) = self.daemon.as_mut().and_then(|daemon| {
+            let newest = daemon.is_up().then(|| daemon.newest_utterance()).flatten()?;
+            Some((daemon, newest))
+        }) else {
+            return;
+        };
+        self.generation += 1;
+        let stream = self.generation;
+        let last = daemon.answered_until(newest).map_or(Answer::End, |newest| Answer::Answered { newest });
+        daemon.settle_until(newest);
+        let start = Answer::Start { generation: Generation(stream), rate_hz: 16_000 };
+        for frame in [start, last] {
+            let ended = self.of_run.ended();
+            self.network.post(self.now, Parcel::Answer(stream, frame, ended));
         }
     }
 
     fn tick(&mut self) {
         self.now += TICK_US;
-        self.deliver();
+        while let Some(parcel) = self.network.arrival(self.now) {
+            self.arrive(parcel);
+        }
         let now = SatMicros(self.now);
         if self.satellite.poll_timeout().is_some_and(|at| now >= at) {
             self.satellite.handle_timeout(now);
@@ -202,32 +237,19 @@ impl World {
         DaemonMicros(self.now + AHEAD_US)
     }
 
-    /// Reliable while the network is mended: QUIC sends again what was lost. What is of an older connection is dropped.
     fn post(&mut self, parcel: Parcel) {
-        self.network.push_back((self.now + WAY_US, self.connection, parcel));
-    }
-
-    fn deliver(&mut self) {
-        if !self.mended {
-            return;
-        }
-        while self.network.front().is_some_and(|(at, ..)| *at <= self.now) {
-            let Some((_, connection, parcel)) = self.network.pop_front() else { return };
-            if connection == self.connection {
-                self.arrive(parcel);
-            }
-        }
+        self.network.post(self.now, parcel);
     }
 
     fn arrive(&mut self, parcel: Parcel) {
         let (now, daemon_now) = (SatMicros(self.now), self.daemon_now());
         match parcel {
-            Parcel::Dial => {
+            Parcel::Dial(first) => {
                 let inbox = self.daemon.take().map(DaemonEnd::into_inbox).or(self.inbox.take()).unwrap_or_default();
                 let settings = Settings { volume_percent: 50, muted: false };
                 let house = House { room: String::from("kitchen"), settings, run: self.run };
                 self.daemon = Some(DaemonEnd::new(house, inbox, daemon_now));
-                self.streams.clear();
+                self.reading = Reading { current: first, ..Reading::default() };
                 self.post(Parcel::Dialled);
             }
             Parcel::Dialled if self.dialling => {
@@ -236,10 +258,18 @@ impl World {
             }
             Parcel::Dialled => {}
             Parcel::Closed => {
+                self.network.connection += 1;
                 self.open_stream = None;
                 self.satellite.handle(Input::Lost { reason: String::new(), refused: false }, now);
             }
             Parcel::Down(message) => self.satellite.handle(Input::Control(message), now),
+            Parcel::Answer(stream, frame, ended) => {
+                let state = self.answers.entry(stream).or_default();
+                let last = matches!(frame, Answer::Answered { .. });
+                if matches!(self.satellite.answer(state, frame), Verdict::Hear(_)) && last {
+                    self.answered.extend(ended);
+                }
+            }
             Parcel::Stop(stream) => {
                 if self.open_stream == Some(stream) {
                     self.open_stream = None;
@@ -248,28 +278,35 @@ impl World {
             }
             // A new run of the daemon does not know the connection: it answers with a reset.
             _ if self.daemon.is_none() => self.post(Parcel::Closed),
-            Parcel::Up(message) => self.with_daemon(|daemon, _| daemon.control(message, daemon_now)),
-            Parcel::Open(stream) => drop(self.streams.insert(stream, MicStream::Fresh)),
-            Parcel::Mic(stream, frame) => {
-                let mut state = self.streams.remove(&stream).unwrap_or(MicStream::Over);
-                let mut stop = false;
-                self.with_daemon(|daemon, _| stop = daemon.mic(&mut state, frame, daemon_now));
-                self.streams.insert(stream, state);
-                if stop {
-                    self.post(Parcel::Stop(stream));
+            Parcel::Up(message) => {
+                if let Some(daemon) = &mut self.daemon {
+                    daemon.control(message, daemon_now);
                 }
             }
-            Parcel::Fin(stream) => {
-                if let Some(mut state) = self.streams.remove(&stream) {
-                    self.with_daemon(|daemon, _| daemon.mic_ended(&mut state));
-                }
+            Parcel::Mic(stream, part) => {
+                self.reading.waiting.entry(stream).or_default().push_back(part);
+                self.read();
             }
         }
     }
 
-    fn with_daemon(&mut self, act: impl FnOnce(&mut DaemonEnd, u64)) {
-        if let Some(daemon) = &mut self.daemon {
-            act(daemon, self.now);
+    /// Reads what has come of the streams whose turn it is.
+    fn read(&mut self) {
+        let daemon_now = self.daemon_now();
+        let Some(daemon) = &mut self.daemon else { return };
+        let reading = &mut self.reading;
+        while let Some(part) = reading.waiting.get_mut(&reading.current).and_then(VecDeque::pop_front) {
+            let over = match part {
+                MicPart::Frame(frame) => daemon.mic(&mut reading.state, frame, daemon_now).then(|| {
+                    self.network.post(self.now, Parcel::Stop(reading.current));
+                }),
+                MicPart::Fin | MicPart::Reset => Some(daemon.mic_ended(&mut reading.state)),
+            };
+            if over.is_some() {
+                reading.waiting.remove(&reading.current);
+                reading.current += 1;
+                reading.state = MicStream::Fresh;
+            }
         }
     }
 
@@ -277,13 +314,13 @@ impl World {
         while let Some(output) = self.satellite.poll_output() {
             match output {
                 FromSatellite::Dial => {
-                    self.connection += 1;
+                    self.network.connection += 1;
                     self.dialling = true;
                     self.open_stream = None;
-                    self.post(Parcel::Dial);
+                    self.post(Parcel::Dial(self.next_stream + 1));
                 }
                 FromSatellite::Drop(_) => {
-                    self.connection += 1;
+                    self.network.connection += 1;
                     self.dialling = false;
                     self.open_stream = None;
                 }
@@ -297,12 +334,15 @@ impl World {
                 (MicOut::Open(_), _) => {
                     self.next_stream += 1;
                     self.open_stream = Some(self.next_stream);
-                    self.post(Parcel::Open(self.next_stream));
                 }
-                (MicOut::Write(frame), Some(stream)) => self.post(Parcel::Mic(stream, frame)),
-                (MicOut::Finish | MicOut::Abandon, Some(stream)) => {
+                (MicOut::Write(frame), Some(stream)) => self.post(Parcel::Mic(stream, MicPart::Frame(frame))),
+                (MicOut::Finish, Some(stream)) => {
                     self.open_stream = None;
-                    self.post(Parcel::Fin(stream));
+                    self.post(Parcel::Mic(stream, MicPart::Fin));
+                }
+                (MicOut::Abandon, Some(stream)) => {
+                    self.open_stream = None;
+                    self.post(Parcel::Mic(stream, MicPart::Reset));
                 }
                 (out, None) => panic!("{out:?} without a stream"),
             }
@@ -318,7 +358,7 @@ impl World {
         }
         if let Some(inbox) = &mut self.inbox {
             let heard = inbox.handle_timeout(now);
-            heard.into_iter().for_each(|heard| self.of_run.take(heard, &mut self.last, &mut self.ended));
+            heard.into_iter().for_each(|heard| self.hear(heard));
         }
     }
 
@@ -330,21 +370,45 @@ impl World {
                     self.inbox = self.daemon.take().map(DaemonEnd::into_inbox);
                     self.post(Parcel::Closed);
                 }
-                FromDaemon::Heard(heard) => self.of_run.take(heard, &mut self.last, &mut self.ended),
+                FromDaemon::Heard(heard) => self.hear(heard),
                 FromDaemon::Greeted(_) | FromDaemon::Control(_) => {}
             }
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        match &heard {
+            Heard::Opened { utterance, .. } => {
+                assert!(!self.answered.contains(utterance), "{utterance:?} was answered, and is asked again");
+            }
+            Heard::Cut { utterance, cut: Cut::Broken } => {
+                let kept = self.satellite.outbox().holds(*utterance);
+                assert!(!kept, "{utterance:?} was cut, and the satellite has it still");
+            }
+            _ => {}
+        }
+        if let Heard::Ended { utterance, .. } | Heard::Cut { utterance, .. } = &heard {
+            self.ended.insert(*utterance);
+        }
+        if let Some(whole) = self.of_run.take(heard) {
+            self.last = Some(whole);
         }
     }
 }
 
 impl Utterances {
-    fn take(&mut self, heard: Heard, last: &mut Option<(u32, MicEnd)>, ended: &mut BTreeSet<Utterance>) {
-        if let Heard::Ended { utterance, .. } | Heard::Cut { utterance, .. } = &heard {
-            ended.insert(*utterance);
-        }
+    fn ended(&self) -> Vec<Utterance> {
+        self.heard.iter().filter(|(_, (_, end))| end.is_some()).map(|(of, _)| *of).collect()
+    }
+
+    /// Takes what was told, each utterance after the other; says what has ended in order.
+    fn take(&mut self, heard: Heard) -> Option<(u32, MicEnd)> {
         match heard {
             Heard::Opened { utterance, .. } => {
-                assert!(self.heard.insert(utterance, (0, None)).is_none(), "{utterance:?} was opened twice");
+                let open = self.heard.iter().find(|(_, (_, end))| end.is_none());
+                assert!(open.is_none(), "{utterance:?} begins within {open:?}");
+                assert!(self.heard.keys().all(|before| *before < utterance), "{utterance:?} comes late, or twice");
+                self.heard.insert(utterance, (0, None));
             }
             Heard::Frame { utterance, seq, .. } => {
                 let (next, end) = self.heard.get_mut(&utterance).unwrap();
@@ -354,12 +418,13 @@ impl Utterances {
             Heard::Ended { utterance, reason } => {
                 let (frames, end) = self.heard.get_mut(&utterance).unwrap();
                 assert_eq!(end.replace(Some(reason)), None, "{utterance:?} ended twice");
-                *last = Some((*frames, reason));
+                return Some((*frames, reason));
             }
             Heard::Cut { utterance, .. } => {
                 let (_, end) = self.heard.get_mut(&utterance).unwrap();
                 assert_eq!(end.replace(None), None, "{utterance:?} ended twice");
             }
         }
+        None
     }
 }
