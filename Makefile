@@ -6,7 +6,7 @@ CARGO ?= cargo
 export JARVIS_LIBVOSK_DIR ?= $(CURDIR)/target/native
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench llama lint deny fuzz doc clean
+.PHONY: help setup build demo test bench llama words lint deny fuzz doc clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
 llama: ## a real llama-server with a scripted model: it thinks, calls a tool and answers
 	@tests/llama/setup.sh
 	@$(CARGO) test -p jarvis-tests --test minds llama -- --nocapture
+
+words: ## the embedded model's words and graph, anew from the intent files (daemon/models/README.md)
+	@CARGO="$(CARGO)" daemon/models/make_default.sh
 
 lint: ## rustfmt, clippy, rustdoc, the bare target
 	@$(CARGO) fmt --all --check

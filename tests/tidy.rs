@@ -316,6 +316,22 @@ fn frozen_sentences_stay_frozen() {
 }
 
 #[test]
+fn every_word_of_the_intent_files_can_be_heard() {
+    use jarvis_core::intent::Grammar;
+    use jarvis_core::names::Names;
+    let model = std::fs::read_to_string(root().join("daemon/models/en-commands/graph/words.txt")).unwrap();
+    let hearable: BTreeSet<&str> = model.lines().filter_map(|line| line.split(' ').next()).collect();
+    let spelled_otherwise: BTreeSet<&str> = jarvis_tests::bench::ear::ONE_SPELLING.iter().map(|(word, _)| *word).collect();
+    let vocabulary = Grammar::embedded().unwrap().vocabulary(&Names::examples().unwrap());
+    let missing: Vec<String> = vocabulary
+        .into_iter()
+        .filter(|word| !hearable.contains(word.as_str()) && !spelled_otherwise.contains(word.as_str()))
+        .filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '\'' || c == '-'))
+        .collect();
+    none("words that the ear does not know: `make words`, and commit daemon/models/en-commands", missing);
+}
+
+#[test]
 fn nothing_of_other_peoples_data_is_committed() {
     let offences = files()
         .into_iter()

@@ -1,14 +1,13 @@
 #!/bin/sh
-# Makes the words and the graph of the default model anew, from the intent files and the names of the simulated cluster. To be run (and
-# its result committed) when the intent files learn new words. Needs: apt-get install libespeak-ng1 libfst-tools libfst22-plugins-base
+# Makes the words and the graph of the default model anew, from the intent files and the names of the simulated cluster: `make words`
+# runs it, and its result is committed. Needs: apt-get install libespeak-ng1 espeak-ng-data libfst-tools libfst22-plugins-base
 #
-#   daemon/models/make_default.sh [--relearn]
+#   daemon/models/make_default.sh [--relearn | --check]
 set -eu
 cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-for what in sentences natural words; do
-    cargo run --quiet -p jarvis-core --example requests -- "$what" daemon/models/default_names.toml >"$work/$what.txt"
-done
+corpus=$(mktemp -d)
+trap 'rm -rf "$corpus"' EXIT
+"${CARGO:-cargo}" run --quiet -p jarvis-core --example requests -- "$corpus"
 cd daemon/models
-python3 -m words --base en-commands --sentences "$work/sentences.txt" --natural "$work/natural.txt" --vocabulary "$work/words.txt" --out en-commands "$@"
+[ "${1:-}" = --check ] || set -- --out en-commands "$@"
+python3 -B -m words --base en-commands --corpus "$corpus" "$@"

@@ -85,7 +85,7 @@ impl House {
         let room = Room::open(&config.dir.join("room"), &config.room)?;
         let page = format!("127.0.0.1:{}", free_port()?);
         let file = config.dir.join("jarvisd.toml");
-        std::fs::write(&file, daemon_toml(&config, &cluster, &page)?)?;
+        std::fs::write(&file, daemon_toml(&config, &cluster, &page, &model(&config.root))?)?;
         let mut command = Command::new(config.programs.join("jarvisd"));
         command.arg("--config").arg(&file);
         let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join("jarvisd.log"))?;
@@ -218,11 +218,11 @@ impl Drop for House {
     }
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str) -> Result<String> {
+pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str, model: &Path) -> Result<String> {
     let link = std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?;
     Ok(format!(
         "[daemon]\nstate_dir = {state:?}\n\n[link]\nlisten = \"{link}\"\n\n[page]\nlisten = \"{page}\"\n\n\
@@ -230,7 +230,6 @@ fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str) -> Result<
          [speech]\nworker = {voice:?}\n\n{cluster}",
         state = config.dir.join("state"),
         ear = config.programs.join("jarvis-ear"),
-        model = model(&config.root),
         library = library(&config.root),
         voice = config.programs.join("jarvis-voice"),
         cluster = cluster.toml()?,
@@ -247,7 +246,7 @@ pub fn library(root: &Path) -> PathBuf {
     root.join("target/native")
 }
 
-fn ctl(config: &HouseConfig, arguments: &[&str]) -> Result<Output> {
+pub(crate) fn ctl(config: &HouseConfig, arguments: &[&str]) -> Result<Output> {
     Command::new(config.programs.join("jarvisctl"))
         .arg("--config")
         .arg(config.dir.join("jarvisd.toml"))
@@ -256,7 +255,7 @@ fn ctl(config: &HouseConfig, arguments: &[&str]) -> Result<Output> {
         .context("start jarvisctl")
 }
 
-fn follow(config: &HouseConfig) -> Result<(Child, Receiver<Event>)> {
+pub(crate) fn follow(config: &HouseConfig) -> Result<(Child, Receiver<Event>)> {
     let mut child = Command::new(config.programs.join("jarvisctl"))
         .arg("--config")
         .arg(config.dir.join("jarvisd.toml"))

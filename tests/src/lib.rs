@@ -10,6 +10,7 @@ pub mod model_server;
 pub mod process;
 pub mod pve;
 pub mod room;
+pub mod rooms;
 pub mod sound;
 pub mod speech_server;
 pub mod sshd;

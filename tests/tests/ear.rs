@@ -83,8 +83,18 @@ fn pause(samples: usize) -> Vec<i16> {
     vec![0; samples]
 }
 
-/// Processes of this test's daemon that run `program` from this build.
-fn worker_pid(model: &Path) -> Pid {
+/// Waits until so many workers have their model loaded.
+async fn loaded(ear: &mut Ear, wanted: usize) {
+    let all = async {
+        while !matches!(ear.status(), EarStatus::Ready { loaded, .. } if loaded == wanted) {
+            ear.status_changed().await;
+        }
+    };
+    timeout(LIMIT, all).await.unwrap_or_else(|_| panic!("never {wanted} workers"));
+}
+
+/// Workers with this model that this test's ear has started.
+fn worker_pids(model: &Path) -> Vec<Pid> {
     let me = std::process::id();
     let found = std::fs::read_dir("/proc").unwrap().filter_map(|entry| {
         let folder = entry.ok()?.path();
@@ -97,7 +107,7 @@ fn worker_pid(model: &Path) -> Pid {
         let fits = program.ends_with("jarvis-ear") && Path::new(&argument) == model && ours;
         fits.then(|| folder.file_name()?.to_str()?.parse().ok()).flatten().and_then(Pid::from_raw)
     });
-    found.last().expect("no worker runs")
+    found.collect()
 }
 
 /// A copy of the model, so that a test finds its own worker by it.
@@ -123,7 +133,8 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test]
 async fn a_request_is_heard_with_partials_and_the_wake_word() {
     let (mut ear, task) = started(config()).await;
-    assert_eq!(settled(&mut ear).await, EarStatus::Ready { model: "en-commands".into(), tried_on_people: false });
+    let EarStatus::Ready { model, tried_on_people, workers, .. } = settled(&mut ear).await else { panic!("broken") };
+    assert_eq!((model.as_str(), tried_on_people, workers), ("en-commands", false, 2));
     let mut session = begin(&ear).await;
     let (partials, last) = hear(&mut session, &request("hey jarvis, how hot is node two")).await;
     let EarHeard::Final { text, words, .. } = last else { panic!("{last:?}") };
@@ -184,43 +195,91 @@ async fn a_grammar_of_the_moment_hears_nothing_else() {
     task.abort();
 }
 
-/// Ends the worker's work in mid-utterance by `signal`: that session is lost, the next works.
+#[tokio::test]
+async fn rooms_at_once_get_their_own_words_and_one_beyond_the_workers_waits_for_its_turn() {
+    let (mut ear, task) = started(config()).await;
+    loaded(&mut ear, 2).await;
+    let said = ["how hot is node two", "which node is home assistant on", "how much memory is the database using"];
+    let rooms = said.map(|text| {
+        let ear = ear.clone();
+        async move {
+            // The last of three waits here, with its sound.
+            let mut session = begin(&ear).await;
+            hear(&mut session, &request(text)).await.1
+        }
+    });
+    let heard = futures_util::future::join_all(rooms).await;
+    for (heard, said) in heard.into_iter().zip(said) {
+        let EarHeard::Final { text, .. } = heard else { panic!("{said:?}: {heard:?}") };
+        assert_eq!(text, said);
+    }
+    task.abort();
+}
+
+/// A session with half of a request in it, and what then became of it, its sound going on as from a live microphone.
+async fn half(ear: &Ear, sound: &[i16]) -> EarSession {
+    let mut session = begin(ear).await;
+    for frame in sound[..sound.len() / 2].chunks(320) {
+        session.audio(frame).await.unwrap();
+    }
+    session
+}
+
+async fn other_half(mut session: EarSession, sound: &[i16]) -> EarHeard {
+    for frame in sound[sound.len() / 2..].chunks(320) {
+        // It is refused once the session is lost.
+        if session.audio(frame).await.is_err() {
+            break;
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+    // Refused as well then: the session's own last word says why.
+    session.finish().await.ok();
+    timeout(LIMIT, async {
+        loop {
+            match session.next().await {
+                EarHeard::Partial { .. } => {}
+                last => return last,
+            }
+        }
+    })
+    .await
+    .expect("never told")
+}
+
+/// Two rooms speak; one of the two workers is struck by `signal`: that utterance is lost, the other is heard to its end, the next works.
 async fn struck_by(signal: Signal) {
     let folder = tempfile::tempdir().unwrap();
     let model = own_model(folder.path());
-    let (mut ear, task) = started(EarConfig { model: model.clone(), max_call_ms: 1_000, ..config() }).await;
-    settled(&mut ear).await;
-    let sound = request("how hot is node two");
-    let mut session = begin(&ear).await;
-    session.audio(&sound[..sound.len() / 2]).await.unwrap();
-    kill_process(worker_pid(&model), signal).unwrap();
-    let lost = timeout(LIMIT, async {
-        loop {
-            // Sound that goes on, as from a live microphone; it is refused once the session is lost.
-            if session.audio(&sound[..320]).await.is_err() {
-                return session.next().await;
-            }
-            if let Ok(lost @ EarHeard::Lost { .. }) = timeout(Duration::from_millis(20), session.next()).await {
-                return lost;
-            }
-        }
-    });
-    assert!(matches!(lost.await.expect("never told"), EarHeard::Lost { .. }));
-    drop(session);
-    let mut session = begin(&ear).await;
-    let (_, last) = hear(&mut session, &sound).await;
-    let EarHeard::Final { text, .. } = last else { panic!("{last:?}") };
-    assert_eq!(text, "how hot is node two");
+    let config = EarConfig { model: model.clone(), max_call_ms: 5_000, workers: 2, ..config() };
+    let (mut ear, task) = started(config).await;
+    loaded(&mut ear, 2).await;
+    let said = "how hot is node two";
+    let sound = request(said);
+    let (one, other) = (half(&ear, &sound).await, half(&ear, &sound).await);
+    let workers = worker_pids(&model);
+    assert_eq!(workers.len(), 2);
+    kill_process(workers[0], signal).unwrap();
+    let (one, other) = tokio::join!(other_half(one, &sound), other_half(other, &sound));
+    let (lost, heard): (Vec<_>, Vec<_>) = [one, other].into_iter().partition(|h| matches!(h, EarHeard::Lost { .. }));
+    assert_eq!(lost.len(), 1, "{lost:?} and {heard:?}");
+    assert!(matches!(&heard[0], EarHeard::Final { text, .. } if text == said), "{heard:?}");
+    loaded(&mut ear, 2).await;
+    for _ in 0..2 {
+        let mut session = begin(&ear).await;
+        let (_, last) = hear(&mut session, &sound).await;
+        assert!(matches!(&last, EarHeard::Final { text, .. } if text == said), "{last:?}");
+    }
     task.abort();
 }
 
 #[tokio::test]
-async fn a_killed_worker_loses_one_utterance() {
+async fn a_killed_worker_loses_one_utterance_and_no_other() {
     struck_by(Signal::KILL).await;
 }
 
 #[tokio::test]
-async fn a_hanging_worker_loses_one_utterance() {
+async fn a_hanging_worker_loses_one_utterance_and_no_other() {
     struck_by(Signal::STOP).await;
 }
 
@@ -249,7 +308,8 @@ async fn a_model_of_others_is_used_or_named_damaged_by_its_structure() {
         std::fs::remove_file(model.join(ours)).unwrap();
     }
     let (mut ear, task) = started(EarConfig { model: model.clone(), tried_on_people: Some(true), ..config() }).await;
-    assert_eq!(settled(&mut ear).await, EarStatus::Ready { model: "model".into(), tried_on_people: true });
+    let EarStatus::Ready { model: name, tried_on_people, .. } = settled(&mut ear).await else { panic!("broken") };
+    assert_eq!((name.as_str(), tried_on_people), ("model", true));
     task.abort();
     std::fs::write(model.join("am/final.mdl"), "a web page that says not found").unwrap();
     let (mut ear, task) = started(EarConfig { model, ..config() }).await;

@@ -1,12 +1,21 @@
 //! Two words that are spoken with a RED question and must be confirmed at a second channel: whoever confirms was in the room, or was
 //! told by somebody who was.
+//!
+//! They are short, harmless, and as far apart in sound as possible: `daemon/models/words/challenge.py` chose them, and says how far.
 
-/// Short words that are easily told apart by ear.
+/// One word a line; `#` begins a comment.
 const WORDS: &str = include_str!("challenge_words.txt");
 
-/// The words, one a line.
-pub fn words() -> impl Iterator<Item = &'static str> {
-    WORDS.lines().map(str::trim).filter(|word| !word.is_empty() && !word.starts_with('#'))
+/// All of them, in alphabetical order.
+pub fn words() -> impl Iterator<Item = &'static str> + Clone {
+    WORDS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Every challenge of two words, as it is said; for the recogniser's language model.
+pub fn phrases() -> impl Iterator<Item = String> {
+    words().flat_map(|first| {
+        words().filter(move |second| *second != first).map(move |second| format!("{first} {second}"))
+    })
 }
 
 /// Two different words; `random` decides which.
@@ -26,9 +35,17 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
+    fn there_are_sixty_four_distinct_words_in_order() {
+        let all: Vec<_> = words().collect();
+        assert_eq!(all.len(), 64);
+        assert!(all.is_sorted_by(|a, b| a < b), "{all:?}");
+        assert!(all.iter().all(|word| word.chars().all(|c| c.is_ascii_lowercase())), "{all:?}");
+        assert_eq!(phrases().count(), 64 * 63);
+    }
+
+    #[test]
     fn a_challenge_is_two_different_words_of_the_list() {
         let all: BTreeSet<_> = words().collect();
-        assert!(all.len() >= 64, "{} words", all.len());
         let mut seen = BTreeSet::new();
         let mut random = 1_u64;
         for _ in 0..80_000 {

@@ -40,7 +40,8 @@ const PARTIAL_LAG_MS: u64 = 500;
 /// Words take account of a voice once the recogniser has heard this much of the silence after it: its network looks ahead, and it
 /// works on pieces of 60 ms.
 const PARTIAL_TAIL_MS: u64 = 200;
-/// A recogniser that is behind is waited for so long; what it shows until then may lack the last words.
+/// A recogniser that is behind is waited for so long; what it shows until then may lack the last words. One that comes on, having begun
+/// late, is waited for as long as it does.
 const BEHIND_MAX_MS: u64 = 4000;
 /// Frames looked back upon to tell voice from a click.
 const RECENT_FRAMES: u32 = 10;
@@ -157,13 +158,16 @@ pub struct Endpointer {
     last_voice: Option<Millis>,
     meaning: Meaning,
     heard: Millis,
+    /// When the recogniser last took account of more sound, or began.
+    came_on: Millis,
     changed: Millis,
     reopened: Option<Millis>,
     decisions: VecDeque<Decision>,
 }
 
 impl Endpointer {
-    /// For an utterance that was opened (wake word recognised, button pressed) at `opened`.
+    /// For an utterance that was opened (wake word recognised, button pressed) at `opened`; `now` is when the recogniser begins, which is
+    /// later where it had other rooms to hear.
     pub fn new(opened: Millis, now: Millis) -> Self {
         Self {
             state: State::Hearing,
@@ -174,6 +178,7 @@ impl Endpointer {
             last_voice: None,
             meaning: Meaning::Nothing,
             heard: opened,
+            came_on: now,
             changed: Millis(0),
             reopened: None,
             decisions: VecDeque::new(),
@@ -187,7 +192,7 @@ impl Endpointer {
         }
         match input {
             Input::Frame { captured, voice } => self.frame(captured, voice, now),
-            Input::Words { meaning, heard, changed } => self.words(meaning, heard, changed),
+            Input::Words { meaning, heard, changed } => self.words(meaning, heard, changed, now),
             Input::Audible => {
                 if let State::Window { wary, .. } = &mut self.state {
                     *wary = true;
@@ -242,7 +247,7 @@ impl Endpointer {
             self.last_voice = Some(self.captured);
         }
         match self.state {
-            State::Hearing => self.judge(),
+            State::Hearing => self.judge(now),
             State::Window { .. } => self.judge_window(),
             State::Closed => {}
         }
@@ -260,21 +265,24 @@ impl Endpointer {
         }
     }
 
-    fn words(&mut self, meaning: Meaning, heard: Millis, changed: bool) {
+    fn words(&mut self, meaning: Meaning, heard: Millis, changed: bool, now: Millis) {
         if !self.takes(meaning) {
             return;
         }
         self.meaning = meaning;
+        if heard > self.heard {
+            self.came_on = now;
+        }
         self.heard = heard;
         if changed {
             self.changed = heard;
         }
         match self.state {
-            State::Hearing => self.judge(),
+            State::Hearing => self.judge(now),
             State::Window { listening, .. } if changed => {
                 // Words that were said before the end and shown after it change the request, not the time it ended.
                 self.reopen(listening);
-                self.judge();
+                self.judge(now);
             }
             State::Window { .. } | State::Closed => {}
         }
@@ -287,15 +295,23 @@ impl Endpointer {
             .max(Millis(self.changed.0.saturating_sub(PARTIAL_LAG_MS)))
     }
 
-    fn judge(&mut self) {
+    /// Whether the recogniser still has to hear sound of some time ago, and is at it.
+    fn catching_up(&self, now: Millis) -> bool {
+        self.heard.plus(PARTIAL_LAG_MS) < self.captured && now.since(self.came_on) < BEHIND_MAX_MS
+    }
+
+    fn judge(&mut self, now: Millis) {
         let silence = self.captured.since(self.speech_end());
         let length = self.captured.since(self.opened);
         // Words that don't take account of the last voice may lack its end.
         let stale = self.last_voice.is_some_and(|voice| self.heard < voice.plus(PARTIAL_TAIL_MS));
         let steady = self.captured.since(self.changed.max(self.opened)) >= STEADY_MS;
         match self.meaning.silence_ms() {
-            None if length >= NO_SPEECH_MS && silence >= UNKNOWN_MS => self.close(Decision::NoSpeech),
+            None if length >= NO_SPEECH_MS && silence >= UNKNOWN_MS && !self.catching_up(now) => {
+                self.close(Decision::NoSpeech);
+            }
             None => {}
+            Some(_) if stale && self.catching_up(now) => {}
             Some(asked) => {
                 let wait = if stale { asked.max(BEHIND_MAX_MS) } else { asked };
                 if silence >= wait || (steady && self.meaning != Meaning::Open) {

@@ -11,7 +11,8 @@ use crate::dither::Dither;
 const RATE: u32 = 16_000;
 /// Most samples handed over in one call (100 ms), so that no call is long because its sound was.
 const CALL_SAMPLES: usize = 1_600;
-/// A partial is repeated after so much sound (milliseconds) even where the text is the same: whoever waits for words learns that none came.
+/// A partial is repeated after so much sound (milliseconds) even where the text is the same, or empty: whoever waits for words learns
+/// that none came, and whoever waits for a late ear that it comes on.
 const REPEAT_MS: u32 = 40;
 /// What a phrase of a grammar may hold: the crate puts it between quotation marks without escaping anything.
 const GRAMMAR_MARKS: [char; 5] = [' ', '\'', '-', '[', ']'];
@@ -70,7 +71,7 @@ impl Hearing {
         let text = joined(&self.text, &partial);
         let heard_ms = (self.samples * 1_000 / u64::from(RATE)) as u32;
         let known = self.said.as_ref().is_some_and(|(said, at)| *said == text && heard_ms < at + REPEAT_MS);
-        if known || (text.is_empty() && self.said.is_none()) {
+        if known {
             return None;
         }
         self.said = Some((text.clone(), heard_ms));

@@ -1,20 +1,16 @@
-"""Which phone follows which in English words: `phone_bigrams.tsv`, of which the graph makes its unknown word.
+"""`python3 -m train.phone_bigrams OUT [WORD_LIST]`: which phone follows which in English words.
 
-    python3 daemon/models/train/phone_bigrams.py OUT [WORD_LIST]
-
-Needs a list of English words (apt-get install wamerican-small). Done once per acoustic model, not per vocabulary.
+Of `phone_bigrams.tsv` the graph makes its unknown word. Needs a list of English words (apt-get install wamerican-small). Done once per acoustic model, not per vocabulary.
 """
 
 import argparse
 import collections
 import random
 import re
-import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-from words import lexicon  # noqa: E402
-from words.espeak import Espeak  # noqa: E402
+from words import lexicon
+from words.espeak import Espeak
 
 WORDS = 6000
 SEED = 4
@@ -22,7 +18,7 @@ SEED = 4
 
 def main():
     """Every word of a sample, in one accent each."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser = argparse.ArgumentParser(prog="train.phone_bigrams", description=__doc__.split("\n\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("word_list", type=Path, nargs="?", default=Path("/usr/share/dict/american-english-small"))
     options = parser.parse_args()

@@ -1,7 +1,8 @@
-"""`python3 -m words --base MODEL --sentences FILE --natural FILE --vocabulary FILE --out FOLDER`
+"""`python3 -m words --base MODEL --corpus FOLDER (--out FOLDER | --check)`
 
 Makes a model folder that hears other words with the same acoustic model: the default one from the intent files and the names of the
-simulated cluster (`daemon/models/make_default.sh`), an owner's from the live names (`jarvisctl model words`).
+simulated cluster (`make words`), an owner's from the live names (`jarvisctl model words`). With --check it makes nothing, and says
+whether MODEL is what would be made.
 """
 
 import argparse
@@ -17,6 +18,11 @@ from .language_model import LanguageModel
 
 # Unchanged from the base model.
 KEPT = ["am/final.mdl", "conf/mfcc.conf", "conf/model.conf", "graph/phones.txt", "graph/phones/word_boundary.int", "phone_bigrams.tsv", "model.toml"]
+# What of the corpus is what (`jarvis_core::intent::Corpus`): requests of every possible wording; what people are likely to say, where
+# repeats count; words that must be hearable. A line each.
+POSSIBLE, NATURAL, VOCABULARY = "sentences", "natural", "vocabulary"
+# Digests of what the graph was made from. The compiled graph itself differs between versions of OpenFst, this does not.
+MADE_FROM = "graph/made_from.sha256"
 HERE = Path(__file__).resolve().parent
 
 
@@ -24,11 +30,11 @@ def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(prog="words", description=__doc__.split("\n\n")[1])
     parser.add_argument("--base", type=Path, required=True, help="model folder whose acoustic model and pronunciations are used")
-    parser.add_argument("--sentences", type=Path, required=True, help="requests of every possible wording, a line each")
-    parser.add_argument("--natural", type=Path, required=True, help="what people are likely to say, a line each; repeats count")
-    parser.add_argument("--vocabulary", type=Path, required=True, help="words that must be hearable, a line each")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the new model; put in place whole, or not at all")
+    parser.add_argument("--corpus", type=Path, required=True, help=f"folder of the files {POSSIBLE}, {NATURAL} and {VOCABULARY}")
     parser.add_argument("--relearn", action="store_true", help="observe every pronunciation anew, not only those of new words")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--out", type=Path, help="folder of the new model; put in place whole, or not at all")
+    what.add_argument("--check", action="store_true", help="end with status 1 where the base model is not what would be made")
     return parser.parse_args()
 
 
@@ -56,6 +62,11 @@ def pronunciations(words, sentences, spelled, known):
     return {word: known.get(word) or observed[word] for word in words}
 
 
+def digests(*paths):
+    """As `sha256sum` writes them."""
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in paths)
+
+
 def write_sums(folder):
     """SHA256SUMS, by which the worker finds a damaged model before the library does."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS")
@@ -63,31 +74,51 @@ def write_sums(folder):
     (folder / "SHA256SUMS").write_text("".join(rows), encoding="utf-8")
 
 
+def check(base, new, made_from):
+    """Whether `base` is what would be made; ends the program where it is not."""
+    if new:
+        sys.exit(f"{base} does not know these words yet: {' '.join(sorted(new))}")
+    known = base / MADE_FROM
+    if not known.is_file() or known.read_text(encoding="utf-8") != made_from:
+        sys.exit(f"{base} knows every word, but its graph was made from other sentences")
+    print(f"{base} is what its sources make")
+
+
 def main():
     """Builds beside the target and renames."""
     options = arguments()
-    raw = [lines_of(path) for path in (options.sentences, options.natural, options.vocabulary, HERE / "always.txt")]
+    raw = [lines_of(path) for path in [*(options.corpus / name for name in (POSSIBLE, NATURAL, VOCABULARY)), HERE / "always.txt"]]
     spelled = text.spelled_words(line for lines in raw for line in lines)
     possible, natural, vocabulary, always = (writable(lines) for lines in raw)
     possible = sorted(set(possible))
     sentences = possible + natural + always
     words = words_of(sentences + vocabulary)
     known = {} if options.relearn else lexicon.read(options.base / "lexicon.tsv")
-    with tempfile.TemporaryDirectory(prefix=".words-", dir=options.out.resolve().parent) as scratch:
+    new = words - set(known)
+    if options.check and new:
+        check(options.base, new, None)
+    if options.out:
+        decoding_graph.plugin_folder()  # what is missing is told before half a minute of work
+    said = pronunciations(words, sentences, spelled, known)
+    with tempfile.TemporaryDirectory(prefix=".words-", dir=None if options.check else options.out.resolve().parent) as scratch:
         scratch = Path(scratch)
         model = scratch / "model"
         for name in KEPT:
             (model / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(options.base / name, model / name)
-        said = pronunciations(words, sentences, spelled, known)
         lexicon.write(model / "lexicon.tsv", said)
         bigrams = decoding_graph.read_bigrams(options.base / "phone_bigrams.tsv")
-        counts = decoding_graph.build(said, LanguageModel(possible, natural + always, words), bigrams, scratch, model / "graph")
+        ids, counts = decoding_graph.write_texts(said, LanguageModel(possible, natural + always, words), bigrams, scratch)
+        made_from = digests(model / "lexicon.tsv", scratch / decoding_graph.HCL_TEXT, scratch / decoding_graph.G_TEXT)
+        if options.check:
+            return check(options.base, new, made_from)
+        decoding_graph.compile_graph(ids, scratch, model / "graph")
+        (model / MADE_FROM).write_text(made_from, encoding="utf-8")
         write_sums(model)
         if options.out.exists():
             options.out.rename(scratch / "before")
         model.rename(options.out)
-    print(f"{options.out}: {counts['words']} words ({len(words - set(known))} new) from {len(sentences)} sentences, "
+    print(f"{options.out}: {counts['words']} words ({len(new)} new) from {len(sentences)} sentences, "
           f"{counts['lm_states']} language model states, {counts['hcl_arcs']} lexicon arcs")
 
 

@@ -16,6 +16,8 @@ from . import phones
 from .text import UNKNOWN
 
 EPSILON = "<eps>"
+# The two halves in OpenFst's text form.
+HCL_TEXT, G_TEXT = "hcl.txt", "g.txt"
 
 # Chance of a pause after a word, and before the first one.
 SILENCE_AFTER_WORD, SILENCE_AT_START = 0.3, 0.5
@@ -160,40 +162,40 @@ def read_bigrams(path):
     return bigrams
 
 
-def build(lexicon, language_model, bigrams, work, folder):
-    """Writes HCLr.fst, Gr.fst, words.txt and disambig_tid.int into `folder`; `work` holds what lies between."""
-    plugins = plugin_folder()
+def write_texts(lexicon, language_model, bigrams, work):
+    """Both halves in OpenFst's text form, into `work`. Returns (word -> number, counts for people)."""
     words = [EPSILON, *sorted(lexicon), UNKNOWN]
     ids = {word: number for number, word in enumerate(words)}
     graph = Graph(ids)
     graph.add_lexicon(lexicon)
     graph.add_unknown_word(bigrams)
-    graph.write(work / "hcl.txt")
-    states, arcs = language_model.write_acceptor(work / "g.txt", ids)
-    _compile(work, folder, plugins)
+    graph.write(work / HCL_TEXT)
+    states, arcs = language_model.write_acceptor(work / G_TEXT, ids)
+    return ids, {"words": len(words) - 1, "hcl_arcs": len(graph.arcs), "lm_states": states, "lm_arcs": arcs}
+
+
+def compile_graph(ids, work, folder):
+    """Makes HCLr.fst, Gr.fst, words.txt and disambig_tid.int in `folder` of the texts in `work`.
+
+    The look-ahead half renumbers the words; G and words.txt must follow.
+    """
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(plugin_folder()), "OUT": str(folder)}
+
+    def run(pipeline):
+        subprocess.run(["bash", "-c", "set -o pipefail; " + pipeline], check=True, cwd=work, env=environment)
+
+    run(
+        f"fstcompile {HCL_TEXT} | fstarcsort --sort_type=olabel"
+        ' | fstconvert --fst_type=olabel_lookahead --save_relabel_opairs=relabel > "$OUT/HCLr.fst"'
+    )
+    run(
+        f"fstcompile {G_TEXT} | fstconnect | fstrelabel --relabel_ipairs=relabel --relabel_opairs=relabel"
+        ' | fstarcsort --sort_type=ilabel | fstconvert --fst_type=const > "$OUT/Gr.fst"'
+    )
     renamed = {0: 0}
     with open(work / "relabel", encoding="utf-8") as lines:
         renamed.update(tuple(map(int, line.split())) for line in lines)
     with open(folder / "words.txt", "w", encoding="utf-8") as out:
-        for word in sorted(words, key=lambda word: renamed[ids[word]]):
+        for word in sorted(ids, key=lambda word: renamed[ids[word]]):
             out.write(f"{word} {renamed[ids[word]]}\n")
     (folder / "disambig_tid.int").write_text(f"{2 * len(phones.phone_table()) + 1}\n", encoding="utf-8")
-    return {"words": len(words) - 1, "hcl_arcs": len(graph.arcs), "lm_states": states, "lm_arcs": arcs}
-
-
-def _compile(work, folder, plugins):
-    """The look-ahead half renumbers the words; G must follow."""
-    run = lambda pipeline: subprocess.run(  # noqa: E731
-        ["bash", "-c", "set -o pipefail; " + pipeline],
-        check=True,
-        cwd=work,
-        env={**os.environ, "LD_LIBRARY_PATH": str(plugins), "OUT": str(folder)},
-    )
-    run(
-        "fstcompile hcl.txt | fstarcsort --sort_type=olabel"
-        ' | fstconvert --fst_type=olabel_lookahead --save_relabel_opairs=relabel > "$OUT/HCLr.fst"'
-    )
-    run(
-        "fstcompile g.txt | fstconnect | fstrelabel --relabel_ipairs=relabel --relabel_opairs=relabel"
-        ' | fstarcsort --sort_type=ilabel | fstconvert --fst_type=const > "$OUT/Gr.fst"'
-    )

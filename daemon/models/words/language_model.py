@@ -41,6 +41,9 @@ class LanguageModel:
             self._count(sentence.split())
         self._drop_rare_trigrams()
         self.unigrams = self._unigrams(vocabulary)
+        self._totals = {
+            history: sum(seen.values()) for order in (2, 3) for history, seen in self.counts[order].items()
+        }
 
     def _count(self, words):
         words = [START, *words, END]
@@ -61,7 +64,8 @@ class LanguageModel:
     def _unigrams(self, vocabulary):
         counts = self.counts[1][()]
         total = sum(counts.values())
-        for word in vocabulary:
+        # In order: a set has another one in every process, and the graph would have another.
+        for word in sorted(vocabulary):
             counts[word] += max(3, int(total * WORD_FLOOR))
         counts[UNKNOWN] = int(total * UNKNOWN_PROBABILITY)
         total = sum(counts.values())
@@ -74,14 +78,12 @@ class LanguageModel:
         seen = self.counts[len(history) + 1].get(history)
         if not seen:
             return self.probability(history[1:], word)
-        total = sum(seen.values())
-        own = max(seen[word] - DISCOUNT, 0) / total if word in seen else 0.0
+        own = max(seen[word] - DISCOUNT, 0) / self._totals[history] if word in seen else 0.0
         return own + self.backoff(history) * self.probability(history[1:], word)
 
     def backoff(self, history):
         """What is left for words not seen after `history`."""
-        seen = self.counts[len(history) + 1][history]
-        return DISCOUNT * len(seen) / sum(seen.values())
+        return DISCOUNT * len(self.counts[len(history) + 1][history]) / self._totals[history]
 
     def known(self, history):
         """The longest end of `history` after which something was seen."""

@@ -24,6 +24,8 @@ SENTENCES_PER_WORD = 16
 SHARE_MIN = 0.02
 PRONUNCIATIONS_MAX = 6
 
+WEIGHT_DECIMALS = 4
+
 # Only phonemes are wanted: the faster the less sound to make. The phonemes are the same.
 _RATE = 400
 
@@ -102,7 +104,8 @@ def _kept(counter):
     total = sum(counter.values())
     common = counter.most_common()
     kept = [(phones_, n) for phones_, n in common if n / total >= SHARE_MIN][:PRONUNCIATIONS_MAX] or common[:2]
-    return [(n / kept[0][1], list(phones_)) for phones_, n in kept]
+    # As `write` writes them: the graph made now and the one made of the file are the same.
+    return [(round(n / kept[0][1], WEIGHT_DECIMALS), list(phones_)) for phones_, n in kept]
 
 
 def read(path):
@@ -120,4 +123,4 @@ def write(path, lexicon):
     with open(path, "w", encoding="utf-8") as out:
         for word in sorted(lexicon):
             for weight, heard in lexicon[word]:
-                out.write(f"{word}\t{weight:.4f}\t{' '.join(heard)}\n")
+                out.write(f"{word}\t{weight:.{WEIGHT_DECIMALS}f}\t{' '.join(heard)}\n")

@@ -8,8 +8,9 @@ import re
 
 UNKNOWN = "[unk]"
 
-# "a" and "i" are words of their own: they are letters only in the spelled words that owners of a cluster say.
-_SPELLED = re.compile(r"\b(?:i [dop]|h a|[b-hj-z](?: [b-hj-z])+)\b")
+# "a" and "i" are words of their own: they are letters only in the spelled words that owners of a cluster say. The "s" of "what's" is
+# no letter either.
+_SPELLED = re.compile(r"(?<![\w'])(?:i [dop]|h a|[b-hj-z](?: [b-hj-z])+)(?![\w'])")
 _WORD = re.compile(r"^[a-z][a-z'-]*$")
 
 # Said as letters, as a word, or either, by different people (and by espeak-ng's accents).

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::cluster::ClusterConfig;
-use crate::ear::EarConfig;
+use crate::ear::{EARS_MAX, EarConfig};
 use crate::environment::Environment;
 use crate::hub::HubConfig;
 use crate::mind::MindsConfig;
@@ -147,6 +147,13 @@ impl Config {
                 &["page", "listen"],
                 format!("{} can be reached from outside", self.page.listen),
                 "the page has no login: listen on 127.0.0.1 or [::1], and reach it through an SSH tunnel or a proxy that asks who is there",
+            );
+        }
+        if !(1..=EARS_MAX).contains(&self.ear.workers) {
+            say(
+                &["ear", "workers"],
+                format!("{} workers", self.ear.workers),
+                &format!("give 1 to {EARS_MAX}: as many rooms are heard at once, and each worker holds the whole model"),
             );
         }
         let days = &self.retention;

@@ -27,7 +27,7 @@ impl Config {
                     None => "none: temperatures stay unknown".to_owned(),
                 },
             ),
-            ("ear", self.ear.model.display().to_string()),
+            ("ear", format!("{}, for {} at once", self.ear.model.display(), rooms(self.ear.workers))),
             ("voice", self.voice()),
             ("minds", self.minds()),
             (
@@ -58,4 +58,8 @@ impl Config {
         };
         format!("{} at {}, then {espeak}", first.name, first.url)
     }
+}
+
+fn rooms(workers: u8) -> String {
+    if workers == 1 { "one room".to_owned() } else { format!("{workers} rooms") }
 }

@@ -61,11 +61,12 @@ fn the_mark_stands_below_the_key() {
 
 #[test]
 fn what_types_cannot_hold_is_told_at_its_line_all_at_once() {
-    let text = "[page]\nlisten = \"0.0.0.0:80\"\n[retention]\ntranscripts_days = 0\n[daemon]\nstate_dir = \"var\"\n";
-    let Err(ConfigError::Wrong(all)) = parse(text) else { panic!("three mistakes were due") };
+    let text = "[page]\nlisten = \"0.0.0.0:80\"\n[retention]\ntranscripts_days = 0\n[daemon]\nstate_dir = \"var\"\n[ear]\nworkers = 9\n";
+    let Err(ConfigError::Wrong(all)) = parse(text) else { panic!("four mistakes were due") };
     let lines: Vec<_> = all.iter().map(|m| m.line).collect();
-    assert_eq!(lines, [6, 2, 4], "{all:?}");
+    assert_eq!(lines, [6, 2, 8, 4], "{all:?}");
     assert!(all[1].remedy.contains("127.0.0.1"));
+    assert!(all[2].remedy.contains("1 to 8"));
 }
 
 #[test]

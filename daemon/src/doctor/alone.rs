@@ -55,7 +55,9 @@ fn database(path: &Path) -> Option<Finding> {
 }
 
 async fn try_ear(config: &EarConfig) -> Finding {
-    let (mut handle, task) = match Ear::start(config.clone()).await {
+    // One worker tells all that is to be told of the program, the library and the model.
+    let config = EarConfig { workers: 1, ..config.clone() };
+    let (mut handle, task) = match Ear::start(config).await {
         Ok(started) => started,
         Err(error) => return Finding::problem("ear", format!("{error:#}"), "correct the section [ear]"),
     };

@@ -48,6 +48,11 @@ pub(super) fn damaged(verdict: &str) -> Finding {
 
 pub(super) fn ear(status: &EarStatus) -> Finding {
     match status {
+        EarStatus::Ready { model, loaded, workers, .. } if loaded < workers => Finding::note(
+            "ear",
+            format!("hears with {model}, but only {loaded} of its {workers} workers have loaded it"),
+            "ask again in a moment; if it stays so, the journal says why: memory for fewer asks for fewer [ear] workers",
+        ),
         EarStatus::Ready { model, .. } => Finding::good("ear", format!("hears with {model}")),
         EarStatus::Starting => Finding::note("ear", "the worker is being started", "ask again in a moment"),
         EarStatus::Broken { reason } => {

@@ -1,13 +1,27 @@
-//! The ear: speech to text in a worker process of its own.
+//! The ear: speech to text in worker processes of its own.
 //!
-//! [`Ear`] is a handle to one owner task; [`EarTask::run`] is that task, awaited by whoever started it. Whatever happens to the worker
-//! (it is killed, hangs, writes garbage, its library or its model is missing) the session at hand ends in [`EarHeard::Lost`] within
+//! [`Ear`] is a handle to one owner task; [`EarTask::run`] is that task, awaited by whoever started it. Whatever happens to a worker
+//! (it is killed, hangs, writes garbage, its library or its model is missing) the session on it ends in [`EarHeard::Lost`] within
 //! [`EarConfig::max_call_ms`], the task starts another process, and the next [`Ear::begin`] works. The recogniser decides nothing:
 //! core ends the utterance, by [`EarSession::finish`].
+//!
+//! # Several rooms at once
+//! [`EarConfig::workers`] processes, each with the whole model and one session at a time. Considered and left:
+//! - One process, one model, a recogniser per session. It would save the model's memory, but all sessions would share one fate: what
+//!   aborts or hangs libvosk in one room would silence every room, and which session is to blame could not be told. Isolation is why
+//!   the ear is a process at all. And with the embedded model there is little to save: of a worker's 31 MB resident (measured after six
+//!   utterances; 19 MB before the first) 12 MB are the library's and shared, 9 MB are the model, 11 MB are the session's own.
+//! - A process that loads the model and forks for each session would share the pages *and* isolate. It needs `unsafe`, and a library
+//!   that may have started threads by then.
+//!
+//! All workers are started with the daemon and stay loaded, so that a room finds one ready however long its model takes to load; those
+//! that hear nothing are the spares for one that is lost. Beyond them a session waits for the first to be free, in order, and its sound
+//! waits with its turn; after [`BEGIN_WAIT`] it is refused with [`EarError::Busy`].
 
 mod config;
 mod model;
-mod owner;
+mod pool;
+mod recogniser;
 mod session;
 
 use std::time::Duration;
@@ -15,17 +29,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use config::EarConfig;
+pub use config::{EARS_MAX, EarConfig};
 pub use model::{EarModel, ModelError};
-pub use owner::EarTask;
+pub use pool::EarTask;
 pub use session::{EarError, EarHeard, EarSession};
 
-use owner::Begin;
+use recogniser::Begin;
 
-/// Requests for a session that wait for the owner task. When they are more, [`Ear::begin`] waits.
+/// Requests for a session that wait for the owner task; who finds no place waits for one, in order.
 const BEGIN_QUEUE: usize = 4;
-/// How long [`Ear::begin`] waits for a worker that is being started.
-const BEGIN_WAIT: Duration = Duration::from_secs(3);
+/// How long [`Ear::begin`] waits for a worker that is being started, or hears another room. One request takes three to four seconds; and
+/// who asked for so long must not be left without a word for more than four seconds after the end of it.
+pub const BEGIN_WAIT: Duration = Duration::from_secs(6);
 
 /// How the ear is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +52,12 @@ pub enum EarStatus {
         model: String,
         /// See [`EarModel::tried_on_people`].
         tried_on_people: bool,
+        /// Workers that have it loaded: so many rooms can be heard at once now.
+        loaded: usize,
+        /// Workers as configured.
+        workers: usize,
     },
-    /// The worker is being started.
+    /// The workers are being started.
     Starting,
     /// It can't hear; it goes on trying.
     Broken {
@@ -55,7 +74,7 @@ pub struct Ear {
 }
 
 impl Ear {
-    /// Makes the handle and its task; the worker is started by [`EarTask::run`]. What is wrong with the model or the library is no
+    /// Makes the handle and its task; the workers are started by [`EarTask::run`]. What is wrong with the model or the library is no
     /// error here but a status: the daemon runs without an ear, and says so.
     ///
     /// # Errors
@@ -69,7 +88,7 @@ impl Ear {
     /// A new utterance, heard with the model's own language model.
     ///
     /// # Errors
-    /// [`EarError::Starting`] after some seconds, [`EarError::Broken`] and [`EarError::Busy`] at once.
+    /// [`EarError::Starting`] and [`EarError::Busy`] after [`BEGIN_WAIT`], [`EarError::Broken`] at once.
     pub async fn begin(&self) -> Result<EarSession, EarError> {
         self.begin_with(Vec::new()).await
     }
@@ -86,7 +105,14 @@ impl Ear {
             self.begin.send(Begin { grammar, reply }).await.map_err(|_| gone())?;
             answer.await.map_err(|_| gone())?
         };
-        tokio::time::timeout(BEGIN_WAIT, asked).await.unwrap_or(Err(EarError::Starting))
+        let waited = |_| {
+            Err(match self.status() {
+                EarStatus::Ready { workers, .. } => EarError::Busy { workers },
+                EarStatus::Starting => EarError::Starting,
+                EarStatus::Broken { reason } => EarError::Broken(reason),
+            })
+        };
+        tokio::time::timeout(BEGIN_WAIT, asked).await.unwrap_or_else(waited)
     }
 
     /// How it is now.

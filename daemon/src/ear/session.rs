@@ -18,9 +18,12 @@ pub enum EarError {
     /// The worker can't be run as it is configured.
     #[error("no speech recognition: {0}")]
     Broken(String),
-    /// Another utterance is being heard.
-    #[error("the speech recogniser is busy with another utterance")]
-    Busy,
+    /// As many utterances are being heard as there are workers, and none of them ended in time.
+    #[error("the speech recogniser hears {workers} rooms already: raise `workers` in the section [ear] to hear more at once")]
+    Busy {
+        /// Workers as configured.
+        workers: usize,
+    },
     /// The session is over.
     #[error("this utterance is over")]
     Over,

@@ -59,7 +59,7 @@ async fn what_the_worker_says_of_a_damaged_model_is_shown() {
 #[tokio::test]
 async fn a_worker_that_never_answers_is_lost_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("printf '{}'; exec cat >/dev/null", ready());
+    let script = format!("printf '{}'; exec sleep 600", ready());
     let (ear, task) = Ear::start(scripted(folder.path(), &script)).await.unwrap();
     let task = tokio::spawn(task.run());
     for _ in 0..2 {
@@ -77,7 +77,7 @@ async fn a_worker_that_never_answers_is_lost_and_replaced() {
 async fn garbage_from_the_worker_is_lost_and_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     let script =
-        format!("printf '{}'; head -c 1 >/dev/null; printf '\\377\\377\\377\\377'; exec cat >/dev/null", ready());
+        format!("printf '{}'; head -c 1 >/dev/null; printf '\\377\\377\\377\\377'; exec sleep 600", ready());
     let (ear, task) = Ear::start(scripted(folder.path(), &script)).await.unwrap();
     let task = tokio::spawn(task.run());
     let mut session = ear.begin().await.unwrap();
@@ -87,19 +87,77 @@ async fn garbage_from_the_worker_is_lost_and_never_a_panic() {
 }
 
 #[tokio::test]
-async fn a_second_session_at_a_time_is_told_so() {
+async fn beyond_the_workers_a_session_waits_for_the_first_to_end() {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("printf '{}'; exec cat >/dev/null", ready());
-    let (ear, task) = Ear::start(scripted(folder.path(), &script)).await.unwrap();
+    let script = format!("printf '{}'; exec sleep 600", ready());
+    let (ear, task) = Ear::start(EarConfig { workers: 2, ..scripted(folder.path(), &script) }).await.unwrap();
     let task = tokio::spawn(task.run());
     let first = ear.begin().await.unwrap();
-    assert_eq!(ear.begin().await.unwrap_err(), EarError::Busy);
-    drop(first);
-    // The owner task sees the drop when it looks next.
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while ear.begin().await.is_err() {
-        assert!(tokio::time::Instant::now() < deadline, "still busy");
-        tokio::task::yield_now().await;
+    let _second = ear.begin().await.unwrap();
+    let (mut third, mut fourth) = (std::pin::pin!(ear.begin()), std::pin::pin!(ear.begin()));
+    tokio::select! {
+        biased;
+        begun = &mut third => panic!("a third of two: {begun:?}"),
+        begun = &mut fourth => panic!("a fourth of two: {begun:?}"),
+        () = tokio::time::sleep(Duration::from_millis(100)) => {}
     }
+    drop(first);
+    tokio::select! {
+        begun = &mut third => drop(begun.unwrap()),
+        begun = &mut fourth => panic!("out of order: {begun:?}"),
+    }
+    task.abort();
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_is_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = format!("printf '{}'; exec sleep 600", ready());
+    let (ear, task) = Ear::start(EarConfig { workers: 1, ..scripted(folder.path(), &script) }).await.unwrap();
+    let task = tokio::spawn(task.run());
+    let first = ear.begin().await.unwrap();
+    let refused = ear.begin().await.unwrap_err();
+    assert_eq!(refused, EarError::Busy { workers: 1 });
+    assert!(refused.to_string().contains("[ear]"), "{refused}");
+    // Who gave up waiting takes no worker from the next.
+    drop(first);
+    ear.begin().await.unwrap();
+    task.abort();
+}
+
+/// Times the scripted worker was started.
+fn starts(folder: &Path) -> usize {
+    std::fs::read_to_string(folder.join("starts")).map_or(0, |text| text.lines().count())
+}
+
+#[tokio::test]
+async fn all_workers_are_loaded_before_anybody_speaks_and_one_that_dies_idle_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("died").display().to_string();
+    let script = format!(
+        "echo start >>{starts}; printf '{ready}'; if mkdir {mark} 2>/dev/null; then exit 1; fi; exec sleep 600",
+        starts = folder.path().join("starts").display(),
+        ready = ready()
+    );
+    let (ear, task) = Ear::start(EarConfig { workers: 3, ..scripted(folder.path(), &script) }).await.unwrap();
+    let task = tokio::spawn(task.run());
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while starts(folder.path()) < 4 || !matches!(ear.status(), EarStatus::Ready { loaded: 3, workers: 3, .. }) {
+        assert!(tokio::time::Instant::now() < deadline, "{:?}, {} starts", ear.status(), starts(folder.path()));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    task.abort();
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_all_workers_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = frame(&jarvis_worker::EarEvent::Unusable { reason: "the model is damaged".into() });
+    let script = format!("echo start >>{}; printf '{said}'", folder.path().join("starts").display());
+    let (mut ear, task) = Ear::start(EarConfig { workers: 4, ..scripted(folder.path(), &script) }).await.unwrap();
+    let task = tokio::spawn(task.run());
+    assert_eq!(broken(&mut ear).await, "the model is damaged");
+    // The first restart comes at once.
+    assert!(starts(folder.path()) <= 2, "one worker tries, not four: {}", starts(folder.path()));
     task.abort();
 }

@@ -4,7 +4,7 @@
 
 mod effects;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::future::pending;
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
 
 use super::answer::unix_ms;
-use super::hearing::Hearing;
+use super::hearing::{Begun, Hearing};
 use super::parts::millis;
 use super::record::Recording;
 use super::speak::Text;
 use super::{Before, Parts};
-use crate::ear::EarHeard;
+use crate::ear::{EarError, EarHeard};
 use crate::event::{EventKind, Route, ToolRun, TurnRecord, Wake};
 use crate::hub::{Opening as Opened, PlaybackNews};
 use crate::store::{NewTurn, Source, WakeRow};
@@ -131,6 +131,8 @@ struct Running {
     before: Before,
     generation: Generation,
     messages: mpsc::Receiver<ToTurn>,
+    /// What came while the ear was waited for.
+    early: VecDeque<ToTurn>,
     closed: bool,
     id: TurnId,
     turn: Turn,
@@ -153,7 +155,7 @@ struct Running {
 
 impl Running {
     async fn new(begin: Begin) -> Self {
-        let Begin { parts, room, satellite, origin, before, generation, messages } = begin;
+        let Begin { parts, room, satellite, origin, before, generation, mut messages } = begin;
         let utterance = origin.utterance();
         let (source, wake) = match &origin {
             Origin::Heard { opened: Opened::Wake { phrase, score, .. }, .. } => {
@@ -178,6 +180,11 @@ impl Running {
         };
         parts.bus.tell(EventKind::Wake { turn: id, satellite: satellite.clone(), wake: wake.clone() });
         let (opening, reply) = opening(&parts, origin, satellite.is_some());
+        let mut early = VecDeque::new();
+        let begun = match utterance {
+            Some(_) => Hearing::begin(&parts.ear, &mut messages, &mut early).await,
+            None => Begun::Moot,
+        };
         let mut running = Self {
             turn: Turn::new(opening, parts.now()),
             recording: Recording::new(id, satellite.clone(), wake),
@@ -188,6 +195,7 @@ impl Running {
             before,
             generation,
             messages,
+            early,
             closed: false,
             id,
             hearing: Hearing::Off,
@@ -206,11 +214,13 @@ impl Running {
         if let Some(reason) = broken {
             running.broken("store", reason);
         }
-        if utterance.is_some() {
-            match Hearing::begin(&running.parts.ear).await {
-                Ok(hearing) => running.hearing = hearing,
-                Err(reason) => running.lose_ear(reason),
+        match begun {
+            Begun::Hears(hearing) => running.hearing = hearing,
+            Begun::Refused(error) => {
+                let input = if matches!(error, EarError::Busy { .. }) { Input::EarBusy } else { Input::EarLost };
+                running.lose_ear(error.to_string(), input);
             }
+            Begun::Moot => {}
         }
         running
     }
@@ -226,6 +236,10 @@ impl Running {
             }
             if let Some(ending) = self.ending {
                 return ending;
+            }
+            if let Some(message) = self.early.pop_front() {
+                self.message(message).await;
+                continue;
             }
             let due = self.turn.poll_timeout();
             let wait = due.map(|due| Duration::from_millis(due.since(self.parts.now()).max(1)));
@@ -256,10 +270,12 @@ impl Running {
         self.recording.broken.push(reason);
     }
 
-    fn lose_ear(&mut self, reason: String) {
+    /// This turn's loss, and told with its record: the ear as a whole, whose state is told elsewhere, may be well.
+    fn lose_ear(&mut self, reason: String, input: Input) {
         self.hearing = Hearing::Off;
-        self.broken("ear", reason);
-        self.input(Input::EarLost);
+        tracing::warn!(turn = self.id.0, part = "ear", "{reason}");
+        self.recording.broken.push(reason);
+        self.input(input);
     }
 
     async fn message(&mut self, message: ToTurn) {
@@ -267,7 +283,7 @@ impl Running {
             ToTurn::Frame { captured, voice, samples } => {
                 let captured = millis(captured);
                 if let Err(error) = self.hearing.frame(captured, samples).await {
-                    self.lose_ear(error.to_string());
+                    self.lose_ear(error.to_string(), Input::EarLost);
                 }
                 self.input(Input::Frame { captured: captured.plus(FRAME_MS), voice });
             }
@@ -312,7 +328,7 @@ impl Running {
                     self.correct(better);
                 }
             }
-            EarHeard::Lost { reason } => self.lose_ear(reason),
+            EarHeard::Lost { reason } => self.lose_ear(reason, Input::EarLost),
         }
     }
 

@@ -4,13 +4,16 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jarvis_core::ids::Millis;
+use tokio::sync::mpsc;
 
+use super::TURN_QUEUE;
+use super::driver::ToTurn;
 use crate::ear::{Ear, EarError, EarHeard, EarSession};
 
 /// Frames kept back during the reopening window: more than its longest. Beyond it the oldest are dropped.
 const HELD_MAX: usize = 200;
-/// A backstop: the ear itself waits some seconds for a worker that is being started, and frames wait meanwhile.
-const BEGIN_MAX: Duration = Duration::from_secs(6);
+/// A backstop: the ear itself waits for a worker, see [`crate::ear::BEGIN_WAIT`].
+const BEGIN_MAX: Duration = Duration::from_secs(7);
 
 /// What hears an utterance.
 pub(super) enum Hearing {
@@ -34,12 +37,41 @@ pub(super) enum Hearing {
     },
 }
 
+/// How the wait for the ear ended.
+pub(super) enum Begun {
+    /// It hears from now on.
+    Hears(Hearing),
+    /// It does not.
+    Refused(EarError),
+    /// The turn was over before.
+    Moot,
+}
+
 impl Hearing {
-    pub(super) async fn begin(ear: &Ear) -> Result<Self, String> {
-        match tokio::time::timeout(BEGIN_MAX, ear.begin()).await {
-            Ok(Ok(session)) => Ok(Self::On { session, first: None }),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(_) => Err("the speech recogniser takes no utterance".to_owned()),
+    /// Waits for the ear, which may still be starting, or hear other rooms. What the turn is told meanwhile, its sound above all, is put
+    /// into `early`, in order, as far as that has room; the rest waits where it is.
+    pub(super) async fn begin(
+        ear: &Ear,
+        messages: &mut mpsc::Receiver<ToTurn>,
+        early: &mut VecDeque<ToTurn>,
+    ) -> Begun {
+        let mut begin = std::pin::pin!(tokio::time::timeout(BEGIN_MAX, ear.begin()));
+        loop {
+            tokio::select! {
+                biased;
+                begun = &mut begin => return match begun {
+                    Ok(Ok(session)) => Begun::Hears(Self::On { session, first: None }),
+                    Ok(Err(error)) => Begun::Refused(error),
+                    Err(_) => Begun::Refused(EarError::Starting),
+                },
+                Some(message) = messages.recv(), if early.len() < TURN_QUEUE => {
+                    let moot = matches!(message, ToTurn::Superseded | ToTurn::StopPressed | ToTurn::Shutdown);
+                    early.push_back(message);
+                    if moot {
+                        return Begun::Moot;
+                    }
+                }
+            }
         }
     }
 
@@ -106,5 +138,41 @@ impl Hearing {
             Self::Off => Millis(0),
             Self::On { first, .. } | Self::Held { first, .. } => first.unwrap_or_default().plus(u64::from(heard_ms)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jarvis_link::message::DaemonMicros;
+
+    use super::*;
+    use crate::ear::EarConfig;
+
+    fn frame(n: u64) -> ToTurn {
+        ToTurn::Frame { captured: DaemonMicros(n), voice: 200, samples: vec![0; 320] }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_is_over_stops_waiting_and_what_came_meanwhile_is_kept_in_order() {
+        // An ear that nobody runs: it never begins.
+        let (ear, _task) = Ear::start(EarConfig::default()).await.unwrap();
+        let (inbox, mut messages) = mpsc::channel(TURN_QUEUE);
+        for n in 0..3 {
+            inbox.send(frame(n)).await.unwrap();
+        }
+        inbox.send(ToTurn::Superseded).await.unwrap();
+        inbox.send(frame(3)).await.unwrap();
+        let mut early = VecDeque::new();
+        let begun = Hearing::begin(&ear, &mut messages, &mut early).await;
+        assert!(matches!(begun, Begun::Moot));
+        let kept: Vec<_> = early
+            .into_iter()
+            .map(|message| match message {
+                ToTurn::Frame { captured, .. } => Some(captured.0),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(kept, [Some(0), Some(1), Some(2), None]);
+        assert_eq!(messages.len(), 1, "what came after is still where it was");
     }
 }

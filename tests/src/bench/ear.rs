@@ -63,7 +63,7 @@ const STRANGE: [&str; 40] = [
 /// Utterances of such words, and words in each: the last are half a minute long.
 const STRANGE_UTTERANCES: [usize; 12] = [2, 3, 4, 5, 6, 7, 8, 10, 12, 20, 40, 60];
 /// Two ways to write one sound, of which the recogniser writes the right one (daemon/models/words/text.py).
-const ONE_SPELLING: [(&str, &str); 12] = [
+pub const ONE_SPELLING: [(&str, &str); 14] = [
     ("all right", "alright"),
     ("back up", "backup"),
     ("shut down", "shutdown"),
@@ -75,7 +75,9 @@ const ONE_SPELLING: [(&str, &str); 12] = [
     ("vm's", "vms"),
     ("cpu's", "cpus"),
     ("todays", "today's"),
+    ("disc", "disk"),
     ("utilization", "utilisation"),
+    ("centre", "center"),
 ];
 
 /// Noise under the speech.

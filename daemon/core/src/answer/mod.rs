@@ -88,6 +88,8 @@ pub struct Reply {
 pub enum Trouble {
     /// The recogniser died or hung.
     EarLost,
+    /// The recogniser heard other rooms all the while.
+    EarBusy,
     /// The microphone went away.
     MicLost,
     /// The utterance was too long.
@@ -175,6 +177,7 @@ pub fn not_understood(heard: &str, asker: &Asker<'_>) -> Reply {
 pub fn sorry(trouble: Trouble, asker: &Asker<'_>) -> Reply {
     let key = match trouble {
         Trouble::EarLost => "sorry.ear",
+        Trouble::EarBusy => "sorry.ear_busy",
         Trouble::MicLost => "sorry.mic",
         Trouble::TooLong => "sorry.too_long",
         Trouble::ClusterUnknown => "sorry.cluster",

@@ -298,6 +298,7 @@ fn what_was_not_understood_is_told_back() {
     assert!(reply.speech.contains("did not catch"));
     for trouble in [
         Trouble::EarLost,
+        Trouble::EarBusy,
         Trouble::MicLost,
         Trouble::TooLong,
         Trouble::ClusterUnknown,

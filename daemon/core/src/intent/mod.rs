@@ -3,6 +3,7 @@
 //! Patterns are data (`daemon/core/intents/*.toml`). A text is cut into words, names are looked up at every place, and each
 //! pattern that could take all the words is tried. Small words may be missing or too many; a word that decides the kind never.
 
+mod corpus;
 mod file;
 mod generate;
 mod machine;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{NodeName, StorageName, Vmid};
 use crate::names::Names;
+pub use corpus::Corpus;
 pub use file::Example;
 use machine::{Machine, Token, Weight};
 use pattern::Part;

@@ -4,6 +4,7 @@
 //! that fails, by likeness of letters and sound. Costs are in hundredths of a request's budget; equal ones are left to be asked.
 
 mod forms;
+mod list;
 mod sound;
 
 use std::collections::{BTreeMap, BTreeSet};

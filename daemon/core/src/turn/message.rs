@@ -81,6 +81,8 @@ pub enum Input {
     },
     /// The ear died, hangs, or could not begin.
     EarLost,
+    /// The ear heard other rooms, and had no time for this one.
+    EarBusy,
     /// The microphone stream ended.
     MicEnded(MicEnd),
     /// The satellite is away.

@@ -138,7 +138,8 @@ impl Turn {
             }
             Input::Partial { text, meaning, heard } => self.partial(&text, meaning, heard, now),
             Input::Final { text, changed } => self.last_word(&text, changed, now),
-            Input::EarLost => self.ear_lost(now),
+            Input::EarLost => self.ear_lost(Trouble::EarLost, now),
+            Input::EarBusy => self.ear_lost(Trouble::EarBusy, now),
             Input::MicEnded(end) => self.mic_ended(end, now),
             Input::StopPressed => self.finish(Ending::Stopped),
             Input::Superseded => self.finish(Ending::Superseded),
@@ -343,9 +344,9 @@ impl Turn {
         self.speak_what_waits(now);
     }
 
-    fn ear_lost(&mut self, now: Millis) {
+    fn ear_lost(&mut self, why: Trouble, now: Millis) {
         match &self.hearing {
-            Hearing::Open(_) if self.hearing_speech() => self.sorry(Trouble::EarLost, now),
+            Hearing::Open(_) if self.hearing_speech() => self.sorry(why, now),
             Hearing::Open(_) | Hearing::Finishing { .. } => self.deaf(now),
             Hearing::Closed => {}
         }

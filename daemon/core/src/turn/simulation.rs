@@ -115,6 +115,7 @@ impl World {
         }
         let faults = [
             Input::EarLost,
+            Input::EarBusy,
             Input::MicEnded(MicEnd::MicLost),
             Input::MicEnded(MicEnd::Cut),
             Input::MicEnded(MicEnd::TooLong),

@@ -358,8 +358,9 @@ fn a_veto_ends_the_turn_silently_before_anything_is_understood() {
 
 #[test]
 fn every_loss_ends_in_a_spoken_sorry() {
-    let cases: [(Input, Trouble); 4] = [
+    let cases: [(Input, Trouble); 5] = [
         (Input::EarLost, Trouble::EarLost),
+        (Input::EarBusy, Trouble::EarBusy),
         (Input::MicEnded(MicEnd::MicLost), Trouble::MicLost),
         (Input::MicEnded(MicEnd::TooLong), Trouble::TooLong),
         (Input::MicEnded(MicEnd::Cut), Trouble::LinkLost),
@@ -385,6 +386,43 @@ fn every_loss_ends_in_a_spoken_sorry() {
         scene.say(&[Words("how hot is node two", Meaning::Complete, 500), Pause(400)]);
         assert_eq!(scene.spoken(), [Speech::Sorry(failed)]);
     }
+}
+
+#[test]
+fn an_ear_that_begins_late_is_waited_for_while_it_comes_on() {
+    const WAITED: u64 = 6000;
+    let mut scene = Scene::new(Opening::Wake(wake(), demo_ear()));
+    // The house waited for the ear: the turn begins with it, and all the sound of that time is there at once.
+    scene.now = Millis(WAKE + WAITED);
+    scene.turn = Turn::new(Opening::Wake(wake(), demo_ear()), scene.now);
+    for captured in (0..WAKE + WAITED).step_by(20) {
+        let voice = if (200..WAKE + 2000).contains(&captured) { 250 } else { 5 };
+        scene.input(Input::Frame { captured: Millis(captured), voice });
+    }
+    let shown = [
+        ("", Meaning::Nothing, 100),
+        ("hey jarvis", Meaning::Nothing, WAKE),
+        ("hey jarvis how hot is", Meaning::Open, WAKE + 1000),
+        ("hey jarvis how hot is node", Meaning::Unknown, WAKE + 1500),
+        ("hey jarvis how hot is node two", Meaning::Complete, WAKE + 2600),
+    ];
+    for (text, meaning, heard) in shown {
+        assert_eq!(scene.at(|e| matches!(e, Effect::Commit(..) | Effect::Finish(_))), [], "before {text:?}");
+        // As slow as a large model: a turn must not hurry it.
+        scene.now = scene.now.plus(900);
+        scene.input(Input::Partial { text: text.to_owned(), meaning, heard: Millis(heard) });
+    }
+    assert_eq!(scene.commits(), ["how hot is node two"]);
+}
+
+#[test]
+fn an_ear_that_never_says_a_word_is_not_waited_for() {
+    let mut scene = Scene::new(Opening::Wake(wake(), demo_ear()));
+    for captured in (WAKE..WAKE + NO_SPEECH_MS + 1000).step_by(20) {
+        scene.now = Millis(captured);
+        scene.input(Input::Frame { captured: Millis(captured), voice: 5 });
+    }
+    assert_eq!(scene.ending(), Some(Ending::FalseWake));
 }
 
 #[test]

@@ -46,9 +46,14 @@ pub(super) fn status(status: Status) -> String {
 
 pub(super) fn ear(status: &EarStatus) -> String {
     match status {
-        EarStatus::Ready { model, tried_on_people: true } => format!("hears with {}", safe(model)),
-        EarStatus::Ready { model, tried_on_people: false } => {
-            format!("hears with {} (demo ear: not tried on people's voices)", safe(model))
+        EarStatus::Ready { model, tried_on_people, loaded, workers } => {
+            let rooms = match (loaded, workers) {
+                (1, 1) => "one room at a time".to_owned(),
+                (loaded, workers) if loaded < workers => format!("{loaded} of {workers} rooms at once"),
+                (_, workers) => format!("{workers} rooms at once"),
+            };
+            let demo = if *tried_on_people { "" } else { " (demo ear: not tried on people's voices)" };
+            format!("hears {rooms} with {}{demo}", safe(model))
         }
         EarStatus::Starting => "is being started".to_owned(),
         EarStatus::Broken { reason } => format!("BROKEN: {}", safe(reason)),

@@ -22,12 +22,12 @@ impl Running {
             Effect::HoldEar => self.hearing.hold(),
             Effect::ResumeEar => {
                 if let Err(error) = self.hearing.resume().await {
-                    self.lose_ear(error.to_string());
+                    self.lose_ear(error.to_string(), Input::EarLost);
                 }
             }
             Effect::FinishEar => {
                 if let Err(error) = self.hearing.finish().await {
-                    self.lose_ear(error.to_string());
+                    self.lose_ear(error.to_string(), Input::EarLost);
                 }
             }
             Effect::DropEar => self.hearing = Hearing::Off,
