@@ -17,8 +17,9 @@ setup: ## install what is missing, and say what
 build: setup
 	@$(CARGO) build --workspace --bins
 
-# SAY="hey jarvis, ..." VOICE=en-gb-x-rp | WAV=file.wav | SCRIPT=file | STAY=1 | SEED=n | ECHO=db
-demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO=)
+# SAY="hey jarvis, ..." VOICE=en-gb-x-rp | WAV=file.wav | SCRIPT=file | STAY=1 | SEED=n | ECHO=db | OUT=folder
+# MIC=1 [MODEL=folder] [MICROPHONE=name] [LOUDSPEAKER=name]: your own voice, and this machine's devices
+demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO= MIC=1)
 	@target/debug/jarvis-demo
 
 test: ## every test, then the rules of the house

@@ -10,7 +10,7 @@ root() { if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then
 
 # What each is for: sound devices and the simulated room; the voice; measuring; the language model's graph; nodes over SSH; journal.
 packages=(gcc pkg-config libasound2-dev libasound2-plugins pulseaudio pulseaudio-utils espeak-ng libespeak-ng-dev sox
-  libfst-tools libfst22-plugins-base libatomic1 openssh-server openssh-client libsystemd-dev python3 python3-pip python3-venv curl)
+  libfst-tools libfst22-plugins-base libatomic1 openssh-server openssh-client libsystemd-dev python3 python3-pip python3-venv curl ca-certificates)
 [ "$want" = test ] && packages+=(chromium)
 
 missing=()

@@ -298,6 +298,45 @@ fn docs_match_the_code() {
     none("documents", offences);
 }
 
+/// `path.rs::name` in tests/README.md is a test there.
+#[test]
+fn named_tests_exist() {
+    let text = std::fs::read_to_string(root().join("tests/README.md")).unwrap();
+    let named: Vec<(&str, &str)> =
+        text.split('`').skip(1).step_by(2).filter_map(|piece| piece.split_once(".rs::")).collect();
+    assert!(named.len() > 40, "only {} tests are named: this test looks in the wrong place", named.len());
+    let mut offences = Vec::new();
+    for (file, name) in named {
+        let text = std::fs::read_to_string(root().join(format!("{file}.rs"))).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let is_test = lines.iter().enumerate().any(|(n, line)| {
+            let line = line.strip_prefix("async ").unwrap_or(line);
+            let attributes = lines[..n].iter().rev().take_while(|above| above.starts_with("#["));
+            line.strip_prefix("fn ").is_some_and(|rest| rest.split('(').next() == Some(name))
+                && attributes.into_iter().any(|above| above.contains("test"))
+        });
+        if !is_test {
+            offences.push(format!("{file}.rs::{name}"));
+        }
+    }
+    none("tests/README.md names tests that do not exist", offences);
+}
+
+/// A child that the harness starts otherwise would outlive a harness that is killed.
+#[test]
+fn children_of_the_harness_die_with_it() {
+    let mut offences = Vec::new();
+    for (file, text) in rust() {
+        if !file.starts_with("tests/") || ["tests/src/process.rs", "tests/tidy.rs"].contains(&file.as_str()) {
+            continue;
+        }
+        offences.extend(
+            text.lines().enumerate().filter(|(_, l)| l.contains(".spawn()")).map(|(n, _)| format!("{file}:{}", n + 1)),
+        );
+    }
+    none("children are started by process::spawn alone", offences);
+}
+
 #[test]
 fn frozen_sentences_stay_frozen() {
     use sha2::{Digest, Sha256};

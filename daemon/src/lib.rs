@@ -12,6 +12,7 @@ pub mod event;
 pub mod hub;
 pub mod memory;
 pub mod mind;
+pub mod model_fetch;
 pub mod model_words;
 pub mod page;
 pub mod past;

@@ -110,13 +110,15 @@ fn record(config: &Config, takes: usize) -> Result<Vec<Vec<i16>>> {
     let (writer, mut reader) = tape(rate, 2);
     let (faults, faults_out) = sync_channel(1);
     let _open = microphone.open(writer, clock, faults)?;
-    let mut taken = Vec::new();
-    for n in 1..=takes {
-        println!("take {n} of {takes}: press Enter, then say it once");
+    let mut taken: Vec<Vec<i16>> = Vec::new();
+    while taken.len() < takes {
+        println!("take {} of {takes}: press Enter, then say it once", taken.len() + 1);
         let mut line = String::new();
-        std::io::stdin().read_line(&mut line).context("wait for Enter")?;
+        let read = std::io::stdin().read_line(&mut line).context("wait for Enter")?;
+        ensure!(read > 0, "nobody presses Enter: takes are recorded at a terminal, or given as files");
         let mut piece = vec![0; (rate / 100) as usize];
         while reader.read(&mut piece).is_some() {}
+        println!("say it now");
         let mut pipeline = Pipeline::new(rate, false)?;
         let mut take = Vec::new();
         let until = Instant::now() + TAKE;
@@ -129,7 +131,10 @@ fn record(config: &Config, takes: usize) -> Result<Vec<Vec<i16>>> {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        taken.push(take);
+        match wake::learn::word(&take) {
+            Ok(_) => taken.push(take),
+            Err(odd) => println!("once more, please: {odd}"),
+        }
     }
     Ok(taken)
 }

@@ -1,5 +1,5 @@
 //! The whole house on one machine: simulated nodes, `jarvisd`, a room, and a satellite in it. Demo, benches and end-to-end tests
-//! all build this one.
+//! all build this one; `make demo MIC=1` builds it around real devices instead of a simulated room.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use jarvisd::event::{Event, EventKind, TurnRecord};
 
-use crate::process::{Process, wait_for};
+use crate::place::Place;
+use crate::process::{self, Process, wait_for};
 use crate::pve::Simulator;
 use crate::room::{Recording, Room, RoomConfig};
 use crate::sound::{self, RATE_HZ};
@@ -37,25 +38,42 @@ pub struct HouseConfig {
     pub dir: PathBuf,
     /// Of the cluster's state.
     pub seed: u64,
-    /// The room.
+    /// The room, where it is a simulated one.
     pub room: RoomConfig,
+    /// Folder of the ear's model.
+    pub model: PathBuf,
+    /// Whether people were understood with it; only a model without a description of its own needs to be vouched for.
+    pub tried_on_people: Option<bool>,
 }
 
 impl HouseConfig {
-    /// A house with a quiet echo (-10 dB).
+    /// A house with the embedded model and a quiet echo (-10 dB).
     pub fn new(root: PathBuf, programs: PathBuf, dir: PathBuf, seed: u64) -> Self {
-        Self { root, programs, dir, seed, room: RoomConfig { echo_db: Some(-10.0), seed } }
+        let room = RoomConfig { echo_db: Some(-10.0), seed };
+        Self { model: model(&root), tried_on_people: None, root, programs, dir, seed, room }
+    }
+
+    /// Where the satellite keeps its key and the wake words it learnt.
+    pub fn satellite_state(&self) -> PathBuf {
+        self.dir.join("satellite")
+    }
+
+    /// Writes the configuration of a satellite in `room` and gives its path.
+    pub fn satellite_file(&self, room: &impl Place) -> Result<PathBuf> {
+        let file = self.dir.join("satellite.toml");
+        std::fs::write(&file, format!("state_dir = {:?}\n\n{}", self.satellite_state(), room.satellite_toml()))?;
+        Ok(file)
     }
 }
 
-/// A running house.
-pub struct House {
+/// A running house around a simulated room, or around real devices.
+pub struct House<P: Place = Room> {
     /// The satellite's process.
     pub satellite: Process,
     /// The daemon's process.
     pub daemon: Process,
     /// The room.
-    pub room: Room,
+    pub room: P,
     /// The cluster.
     pub cluster: Simulator,
     config: HouseConfig,
@@ -77,15 +95,14 @@ pub struct Asked {
     pub first_audio_ms: Option<f64>,
 }
 
-impl House {
-    /// Builds the house and waits until its satellite listens.
-    pub async fn start(config: HouseConfig) -> Result<Self> {
+impl<P: Place> House<P> {
+    /// Builds the house around `room` and waits until its satellite listens.
+    pub async fn around(room: P, config: HouseConfig) -> Result<Self> {
         std::fs::create_dir_all(&config.dir)?;
         let cluster = Simulator::start(config.seed).await?;
-        let room = Room::open(&config.dir.join("room"), &config.room)?;
         let page = format!("127.0.0.1:{}", free_port()?);
         let file = config.dir.join("jarvisd.toml");
-        std::fs::write(&file, daemon_toml(&config, &cluster, &page, &model(&config.root))?)?;
+        std::fs::write(&file, daemon_toml(&config, &cluster, &page, &config.model)?)?;
         let mut command = Command::new(config.programs.join("jarvisd"));
         command.arg("--config").arg(&file);
         let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join("jarvisd.log"))?;
@@ -141,6 +158,37 @@ impl House {
         self.room.check()
     }
 
+    /// Starts the daemon anew, after it was stopped or killed.
+    pub fn restart_daemon(&mut self) -> Result<()> {
+        let mut command = Command::new(self.config.programs.join("jarvisd"));
+        command.arg("--config").arg(self.config.dir.join("jarvisd.toml"));
+        self.daemon = Process::start("jarvisd", &mut command, &self.config.dir.join("jarvisd.again.log"))?;
+        wait_for("jarvisd's control socket", Duration::from_secs(60), || {
+            self.daemon.check()?;
+            Ok(ctl(&self.config, &["status", "--json"])?.status.success().then_some(()))
+        })?;
+        self.follower.kill()?;
+        self.follower.wait()?;
+        (self.follower, self.events) = follow(&self.config)?;
+        self.wait_connected()
+    }
+
+    fn wait_connected(&mut self) -> Result<()> {
+        wait_for("the satellite to connect", Duration::from_secs(30), || {
+            self.check()?;
+            let rooms = self.ctl_json(&["rooms"])?;
+            Ok(rooms.to_string().contains("\"connected\":true").then_some(()))
+        })
+    }
+}
+
+impl House {
+    /// Builds the house around the simulated room that `config` describes.
+    pub async fn start(config: HouseConfig) -> Result<Self> {
+        let room = Room::open(&config.dir.join("room"), &config.room)?;
+        Self::around(room, config).await
+    }
+
     /// Says something in the room and follows its turn to the end; `tell` sees each event as it happens.
     pub fn ask(&mut self, samples: &[i16], mut tell: impl FnMut(&Event)) -> Result<Asked> {
         while self.events.try_recv().is_ok() {}
@@ -185,32 +233,9 @@ impl House {
             Ok(sound::first_audible(&last.heard).is_none().then_some(()))
         })
     }
-
-    /// Starts the daemon anew, after it was stopped or killed.
-    pub fn restart_daemon(&mut self) -> Result<()> {
-        let mut command = Command::new(self.config.programs.join("jarvisd"));
-        command.arg("--config").arg(self.config.dir.join("jarvisd.toml"));
-        self.daemon = Process::start("jarvisd", &mut command, &self.config.dir.join("jarvisd.again.log"))?;
-        wait_for("jarvisd's control socket", Duration::from_secs(60), || {
-            self.daemon.check()?;
-            Ok(ctl(&self.config, &["status", "--json"])?.status.success().then_some(()))
-        })?;
-        self.follower.kill()?;
-        self.follower.wait()?;
-        (self.follower, self.events) = follow(&self.config)?;
-        self.wait_connected()
-    }
-
-    fn wait_connected(&mut self) -> Result<()> {
-        wait_for("the satellite to connect", Duration::from_secs(30), || {
-            self.check()?;
-            let rooms = self.ctl_json(&["rooms"])?;
-            Ok(rooms.to_string().contains("\"connected\":true").then_some(()))
-        })
-    }
 }
 
-impl Drop for House {
+impl<P: Place> Drop for House<P> {
     fn drop(&mut self) {
         if let Err(error) = self.follower.kill().and_then(|()| self.follower.wait()) {
             eprintln!("could not end jarvisctl turns --follow: {error}");
@@ -226,10 +251,11 @@ pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str,
     let link = std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?;
     Ok(format!(
         "[daemon]\nstate_dir = {state:?}\n\n[link]\nlisten = \"{link}\"\n\n[page]\nlisten = \"{page}\"\n\n\
-         [ear]\nworker = {ear:?}\nmodel = {model:?}\nlibrary_dir = {library:?}\n\n\
+         [ear]\nworker = {ear:?}\nmodel = {model:?}\nlibrary_dir = {library:?}\n{tried}\n\
          [speech]\nworker = {voice:?}\n\n{cluster}",
         state = config.dir.join("state"),
         ear = config.programs.join("jarvis-ear"),
+        tried = config.tried_on_people.map(|word| format!("tried_on_people = {word}\n")).unwrap_or_default(),
         library = library(&config.root),
         voice = config.programs.join("jarvis-voice"),
         cluster = cluster.toml()?,
@@ -256,13 +282,9 @@ pub(crate) fn ctl(config: &HouseConfig, arguments: &[&str]) -> Result<Output> {
 }
 
 pub(crate) fn follow(config: &HouseConfig) -> Result<(Child, Receiver<Event>)> {
-    let mut child = Command::new(config.programs.join("jarvisctl"))
-        .arg("--config")
-        .arg(config.dir.join("jarvisd.toml"))
-        .args(["turns", "--follow", "--json"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut command = Command::new(config.programs.join("jarvisctl"));
+    command.arg("--config").arg(config.dir.join("jarvisd.toml")).args(["turns", "--follow", "--json"]);
+    let mut child = process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let out = child.stdout.take().context("jarvisctl's output")?;
     let mut lines = BufReader::new(out).lines();
     // Its first line is the past; once that is there, nothing that follows is missed.
@@ -284,23 +306,16 @@ pub(crate) fn follow(config: &HouseConfig) -> Result<(Child, Receiver<Event>)> {
     Ok((child, events))
 }
 
-fn satellite(config: &HouseConfig, room: &Room) -> Result<Process> {
+fn satellite(config: &HouseConfig, room: &impl Place) -> Result<Process> {
     let output = ctl(config, &["enrol", ROOM, "--json"])?;
     ensure!(output.status.success(), "jarvisctl enrol: {}", String::from_utf8_lossy(&output.stderr));
     let enrolled: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let code = enrolled["code"].as_str().context("a code")?;
-    let file = config.dir.join("satellite.toml");
-    std::fs::write(
-        &file,
-        format!(
-            "state_dir = {:?}\n\n[audio]\nbackend = \"pulse\"\nmicrophone = \"mic\"\nloudspeaker = \"speaker\"\n",
-            config.dir.join("satellite")
-        ),
-    )?;
+    let file = config.satellite_file(room)?;
     let program = config.programs.join("jarvis-satellite");
     let output = Command::new(&program).arg("--config").arg(&file).arg("enrol").arg(code).output()?;
     ensure!(output.status.success(), "jarvis-satellite enrol: {}", String::from_utf8_lossy(&output.stderr));
     let mut command = Command::new(&program);
-    command.arg("--config").arg(&file).env("PULSE_SERVER", room.pulse_server());
+    command.arg("--config").arg(&file).envs(room.environment());
     Process::start("jarvis-satellite", &mut command, &config.dir.join("satellite.log"))
 }

@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use jarvis_worker::frames;
 use jarvis_worker::{EarEvent, EarRequest};
 
+use crate::process;
+
 /// Samples a frame to the worker holds.
 const CHUNK: usize = 1600;
 
@@ -47,14 +49,10 @@ pub struct Judge {
 impl Judge {
     /// Starts `worker` (jarvis-ear) with `model`; libvosk lies in `library_dir`.
     pub fn start(worker: &Path, model: &Path, library_dir: &Path) -> Result<Self> {
-        let mut child = Command::new(worker)
-            .arg(model)
-            .env("LD_LIBRARY_PATH", library_dir)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .with_context(|| format!("start {}", worker.display()))?;
+        let mut command = Command::new(worker);
+        command.arg(model).env("LD_LIBRARY_PATH", library_dir);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+        let mut child = process::spawn(&mut command).with_context(|| format!("start {}", worker.display()))?;
         let requests = child.stdin.take().context("the judge's input")?;
         let mut events = BufReader::new(child.stdout.take().context("the judge's output")?);
         match frames::read(&mut events)? {

@@ -7,6 +7,7 @@ pub mod fleet;
 pub mod house;
 pub mod judge;
 pub mod model_server;
+pub mod place;
 pub mod process;
 pub mod pve;
 pub mod room;

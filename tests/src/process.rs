@@ -1,8 +1,12 @@
-//! Processes the harness starts: logged to files, ended by their own pid, never outliving it.
+//! Processes the harness starts: logged to files, ended by their own pid, never outliving it, however it ends.
 
 use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -22,12 +26,9 @@ impl Process {
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Result<Self> {
         let out = File::create(log).with_context(|| format!("create {}", log.display()))?;
         let err = out.try_clone()?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err)
-            .spawn()
-            .with_context(|| format!("start {name} ({:?})", command.get_program()))?;
+        command.stdin(Stdio::null()).stdout(out).stderr(err);
+        let program = command.get_program().to_owned();
+        let child = spawn(command).with_context(|| format!("start {name} ({program:?})"))?;
         Ok(Self { name: name.to_owned(), child, log: log.to_owned() })
     }
 
@@ -92,6 +93,102 @@ impl Drop for Process {
         if let Err(error) = self.stop() {
             eprintln!("could not end {}: {error:#}", self.name);
         }
+    }
+}
+
+/// A child to be started, and who waits for it.
+struct Order {
+    command: Command,
+    reply: SyncSender<io::Result<Child>>,
+}
+
+/// Starts a child that the kernel kills when this process ends, in whatever way; `command` is used up. The child has a process group
+/// of its own, so that Ctrl-C at the terminal ends the harness, and the harness its children in order.
+///
+/// The kernel's promise is tied to the *thread* that starts the child, and threads of tests and runtimes come and go: one thread that
+/// never ends starts them all.
+///
+/// # Errors
+/// The program can't be started.
+pub fn spawn(command: &mut Command) -> io::Result<Child> {
+    static STARTER: OnceLock<SyncSender<Order>> = OnceLock::new();
+    let starter = STARTER.get_or_init(|| {
+        let (sender, orders) = sync_channel(1);
+        std::thread::spawn(move || start_all(&orders));
+        sender
+    });
+    let mut command = std::mem::replace(command, Command::new("false"));
+    command.process_group(0);
+    let (reply, child) = sync_channel(1);
+    let gone = || io::Error::other("the thread that starts children has ended");
+    starter.send(Order { command, reply }).map_err(|_| gone())?;
+    child.recv().map_err(|_| gone())?
+}
+
+fn start_all(orders: &Receiver<Order>) {
+    let me = Some(rustix::process::getpid());
+    for Order { mut command, reply } in orders {
+        let die_with_me = move || {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            // A parent that died before that line was reached is noticed here.
+            if rustix::process::getppid() == me { Ok(()) } else { Err(io::ErrorKind::NotConnected.into()) }
+        };
+        // SAFETY: between fork and exec it makes two system calls; it allocates nothing and takes no lock.
+        #[expect(unsafe_code, reason = "nothing else runs code in the child before its program does")]
+        unsafe {
+            command.pre_exec(die_with_me);
+        }
+        if reply.send(command.spawn()).is_err() {
+            return;
+        }
+    }
+}
+
+/// A process as it was seen: another one that gets its number later is not taken for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Its number.
+    pub pid: u32,
+    /// Its name, as far as the kernel keeps it.
+    pub name: String,
+    parent: u32,
+    /// When it was started, in the kernel's ticks.
+    started: u64,
+}
+
+impl Running {
+    /// Every process that `pid` started, and those that they started.
+    pub fn beneath(pid: u32) -> Vec<Self> {
+        let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let all: Vec<Self> = pids.filter_map(Self::look).collect();
+        let mut found: Vec<Self> = Vec::new();
+        let mut parents = vec![pid];
+        while let Some(parent) = parents.pop() {
+            for child in all.iter().filter(|p| p.parent == parent) {
+                parents.push(child.pid);
+                found.push(child.clone());
+            }
+        }
+        found
+    }
+
+    /// Whether it still runs. One that ended and was not asked for its status yet does not.
+    pub fn lives(&self) -> bool {
+        Self::look(self.pid).is_some_and(|now| now.started == self.started)
+    }
+
+    fn look(pid: u32) -> Option<Self> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold anything; what follows the last one does not.
+        let (head, tail) = stat.rsplit_once(')')?;
+        let (_, name) = head.split_once('(')?;
+        let fields: Vec<&str> = tail.split_whitespace().collect();
+        let (state, parent, started) = (fields.first()?, fields.get(1)?, fields.get(19)?);
+        if *state == "Z" || *state == "X" {
+            return None;
+        }
+        Some(Self { pid, name: name.to_owned(), parent: parent.parse().ok()?, started: started.parse().ok()? })
     }
 }
 

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -15,7 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
-use crate::process::{Process, wait_for};
+use crate::place::Place;
+use crate::process::{self, Process, wait_for};
 use crate::sound::{self, RATE_HZ, Random};
 
 /// Frames of one step of the room's loop (10 ms).
@@ -138,13 +138,6 @@ impl Room {
         Ok(file.finalize()?)
     }
 
-    /// An error if the room has broken down.
-    pub fn check(&mut self) -> Result<()> {
-        self.server.check()?;
-        ensure!(self.mixer.as_ref().is_some_and(|m| !m.is_finished()), "the room's loop has ended");
-        Ok(())
-    }
-
     /// Takes the loudspeaker and the microphone away, as if unplugged.
     pub fn unplug(&mut self) -> Result<()> {
         self.server.kill().map(drop)
@@ -152,6 +145,22 @@ impl Room {
 
     fn lock(&self) -> Result<std::sync::MutexGuard<'_, Recording>> {
         self.heard.lock().map_err(|_| anyhow!("the room's loop panicked"))
+    }
+}
+
+impl Place for Room {
+    fn satellite_toml(&self) -> String {
+        "[audio]\nbackend = \"pulse\"\nmicrophone = \"mic\"\nloudspeaker = \"speaker\"\n".to_owned()
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        vec![("PULSE_SERVER", self.pulse_server())]
+    }
+
+    fn check(&mut self) -> Result<()> {
+        self.server.check()?;
+        ensure!(self.mixer.as_ref().is_some_and(|m| !m.is_finished()), "the room's loop has ended");
+        Ok(())
     }
 }
 
@@ -207,19 +216,18 @@ fn stream(socket: &Path, program: &str, device: &str) -> Command {
         "--latency-msec=20",
         "--raw",
     ]);
-    // Its own process group: Ctrl-C at the terminal ends the demo in order, not the air under it.
-    command.process_group(0).stderr(Stdio::null());
+    command.stderr(Stdio::null());
     command
 }
 
 fn reader(socket: &Path) -> Result<(Child, ChildStdout)> {
-    let mut child = stream(socket, "parec", "record").stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+    let mut child = process::spawn(stream(socket, "parec", "record").stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let out = child.stdout.take().context("parec's output")?;
     Ok((child, out))
 }
 
 fn writer(socket: &Path) -> Result<(Child, ChildStdin)> {
-    let mut child = stream(socket, "pacat", "mouth").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let mut child = process::spawn(stream(socket, "pacat", "mouth").stdin(Stdio::piped()).stdout(Stdio::null()))?;
     let input = child.stdin.take().context("pacat's input")?;
     // A small pipe that never blocks: the air can't fall behind by more than this.
     rustix::pipe::fcntl_setpipe_size(&input, PIPE_BYTES)?;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::process::Process;
+use crate::process::{Process, Running};
 
 /// Where Debian puts it.
 const SSHD: &str = "/usr/sbin/sshd";
@@ -30,10 +30,15 @@ pub struct KeyPair {
 impl KeyPair {
     /// Makes an ed25519 pair in `dir`, or takes the one there.
     pub fn make(dir: &Path, name: &str) -> Result<Self> {
+        Self::make_of("ed25519", dir, name)
+    }
+
+    /// Likewise of another kind, as ssh-keygen calls it.
+    pub fn make_of(kind: &str, dir: &Path, name: &str) -> Result<Self> {
         let private = dir.join(name);
         if !private.exists() {
             let made = Command::new("ssh-keygen")
-                .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
+                .args(["-q", "-t", kind, "-N", "", "-C", name, "-f"])
                 .arg(&private)
                 .output()
                 .context("ssh-keygen (apt install openssh-client)")?;
@@ -119,18 +124,12 @@ impl Sshd {
 impl Drop for Sshd {
     fn drop(&mut self) {
         // Sessions are processes of their own, which outlive the listener; a dead node has none.
-        let mut sessions = children_of(self.process.pid());
-        let mut next = 0;
-        while next < sessions.len() {
-            let more = children_of(sessions[next]);
-            sessions.extend(more);
-            next += 1;
-        }
+        let sessions = Running::beneath(self.process.pid());
         if let Err(error) = self.process.kill() {
             eprintln!("could not end sshd: {error}");
         }
         for session in sessions {
-            if let Some(pid) = i32::try_from(session).ok().and_then(Pid::from_raw) {
+            if let Some(pid) = i32::try_from(session.pid).ok().and_then(Pid::from_raw) {
                 // One that ended by itself is what is wanted.
                 kill_process(pid, Signal::KILL).ok();
             }
@@ -151,16 +150,4 @@ fn configuration(address: SocketAddr, host_key: &KeyPair, authorized: &Path, ans
         authorized.display(),
         answer.display(),
     )
-}
-
-fn children_of(parent: u32) -> Vec<u32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| parent_of(*pid) == Some(parent)).collect()
-}
-
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in parentheses may hold anything; what follows the last one does not.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }

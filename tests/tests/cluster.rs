@@ -1,4 +1,6 @@
 //! The daemon's cluster client against the simulated cluster: every read, and every way a cluster can fail to answer.
+//!
+//! Length: one client and one simulator serve all of these tests, a fault each.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::time::{Duration, Instant};
@@ -8,7 +10,8 @@ use jarvis_core::gate::{Cleared, Gate};
 use jarvis_core::ids::{NodeName, Vmid};
 use jarvis_core::tool::{Facts, GapReason, Read};
 use jarvis_tests::pve::{Fault, Options, Simulator, State};
-use jarvisd::cluster::{ClusterClient, ClusterConfig, Fingerprint, Limits, RUN_LIMIT};
+use jarvis_tests::sshd::{KeyPair, Sshd};
+use jarvisd::cluster::{ClusterClient, ClusterConfig, Fingerprint, Limits, RUN_LIMIT, SensorsConfig};
 use jarvisd::event::ToolRun;
 use serde::Deserialize;
 
@@ -191,6 +194,31 @@ async fn a_dead_node_is_unknown_and_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_kept_of_a_node_is_forgotten_once_it_is_known_not_to_answer() {
+    let mut simulator = Simulator::start(26).await.unwrap();
+    let client = client(&simulator);
+    let guest = running_on(&simulator.state(), "pve2");
+    let reads = [
+        Read::Temperatures { nodes: vec!["pve2".into()] },
+        Read::NodeStatus { node: "pve2".into() },
+        Read::GuestConfig { vmid: guest },
+        Read::Temperatures { nodes: vec!["pve1".into()] },
+    ];
+    let (before, _) = run(&client, &reads).await;
+    assert_eq!(before.gaps, []);
+    simulator.kill("pve2").await.unwrap();
+    let checks = client.check().await;
+    assert!(checks[1].api.is_err() && checks[1].sensors.is_err(), "the doctor notices: {checks:?}");
+    for read in &reads[..3] {
+        let facts = facts(&client, read.clone()).await;
+        assert_eq!(reasons(&facts, "pve2"), [GapReason::NodeUnknown], "{read:?}: {facts:?}");
+        let celsius = facts.temperatures.into_iter().flatten().find_map(|(_, celsius)| celsius);
+        assert_eq!((celsius, facts.node_status, facts.guest_config), (None, None, None), "{read:?}");
+    }
+    assert_eq!(facts(&client, reads[3].clone()).await.gaps, [], "the others are as well known as before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_died_unnoticed_is_not_waited_for() {
     let mut simulator = without_sensors(13).await;
     let client = hurried(&simulator);
@@ -365,11 +393,33 @@ async fn a_wrong_host_key_a_refused_key_and_a_missing_one_leave_the_others_their
     assert_eq!(celsius, [None, Some(truth.nodes[1].celsius), None, Some(truth.nodes[3].celsius)]);
     assert_eq!(reasons(&facts, "pve1"), [GapReason::Failed], "{:?}", facts.gaps);
     assert_eq!(reasons(&facts, "pve3"), [GapReason::NotConfigured]);
-    let stranger = jarvis_tests::sshd::KeyPair::make(simulator.token_file().parent().unwrap(), "stranger").unwrap();
+    let stranger = KeyPair::make(simulator.token_file().parent().unwrap(), "stranger").unwrap();
     config.sensors.as_mut().unwrap().key_file = stranger.private;
     let client = patient(&config);
     let refused = client.run(cleared(&[Read::Temperatures { nodes: vec!["pve2".into()] }])).await.0;
     assert_eq!(reasons(&refused, "pve2"), [GapReason::Forbidden]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ecdsa_host_key_is_pinned_and_a_node_that_shows_another_kind_is_told_which() {
+    let simulator = without_sensors(27).await;
+    let dir = tempfile::tempdir().unwrap();
+    let [host, user] = ["host", "user"].map(|name| KeyPair::make_of("ecdsa", dir.path(), name).unwrap());
+    let answer = dir.path().join("sensors.json");
+    std::fs::write(&answer, r#"{"coretemp-isa-0000":{"Package id 0":{"temp1_input":47.0}}}"#).unwrap();
+    let sshd = Sshd::start(dir.path(), &host, &user.public, &answer, None).unwrap();
+    let mut config = config(&simulator);
+    config.sensors = Some(SensorsConfig { user: Sshd::user().unwrap(), key_file: user.private });
+    config.nodes[0].ssh_address = Some(sshd.address().to_string());
+    config.nodes[0].ssh_host_key = Some(host.public);
+    let read = Read::Temperatures { nodes: vec!["pve1".into()] };
+    let known = facts(&patient(&config), read.clone()).await;
+    assert_eq!((known.temperatures, known.gaps), (Some(vec![("pve1".into(), Some(47.0))]), Vec::new()));
+    let other = KeyPair::make(dir.path(), "other").unwrap();
+    config.nodes[0].ssh_host_key = Some(other.public);
+    let unknown = facts(&patient(&config), read).await;
+    let told = &unknown.gaps[0].detail;
+    assert!(told.contains("ecdsa-sha2-nistp256") && told.contains("ssh-ed25519"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,6 +139,113 @@ async fn a_dead_node_is_unknown_and_a_killed_daemon_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_utterance_of_a_minute_ends_in_a_word_and_the_next_request_is_answered() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::start(config(dir.path(), 9)).await.unwrap();
+    let mut minute = spoken("en-gb", "hey jarvis, and then the garden and the kitchen and the weather in the evening and");
+    let more = spoken("en-gb", "and then the garden and the kitchen and the weather in the evening and");
+    while minute.len() < 60 * 16_000 {
+        minute.extend(&more);
+    }
+    let from = house.room.now().unwrap();
+    let asked = house.ask(&minute, |event| println!("{event:?}")).unwrap();
+    let turn = asked.turn.expect("it woke, and the turn ended by itself");
+    assert!(turn.route.is_some(), "{turn:?}");
+    wait_for("the person to fall silent", Duration::from_secs(90), || {
+        house.check()?;
+        Ok((house.room.now()? > from + minute.len() + 16_000).then_some(()))
+    })
+    .unwrap();
+    house.wait_quiet().unwrap();
+    let heard = house.room.recording(from).unwrap().heard;
+    assert!(sound::first_audible(&heard[16_000..]).is_some(), "something was said of it");
+    let next = house.ask(&spoken("en-gb", "hey jarvis, how much memory is the database using"), |_| ()).unwrap();
+    let next = next.turn.expect("the next request wakes");
+    assert!(next.error.is_none() && next.reply.is_some_and(|reply| reply.contains("database")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_names_each_nodes_trouble_and_an_answer_does_not_outlive_its_node() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::start(config(dir.path(), 10)).await.unwrap();
+    let hot = |house: &House| {
+        let typed = house.ctl_json(&["ask", "how hot is node two"]).unwrap();
+        typed["reply"].as_str().unwrap_or_default().to_owned()
+    };
+    let right = house.cluster.expected("node.temperature", &[("node", "pve2")]);
+    let before = hot(&house);
+    assert!(right.iter().any(|figure| before.contains(figure)), "{before:?} holds one of {right:?}");
+    let findings = |house: &House, part: &str, level: &str| -> Vec<String> {
+        let output = house.ctl(&["doctor", "--json"]).unwrap();
+        let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let of_part = all.as_array().unwrap().iter().filter(|f| f["part"] == part && f["level"] == level);
+        of_part.map(|f| format!("{} -> {}", f["what"], f["remedy"])).collect()
+    };
+    assert_eq!(findings(&house, "cluster", "good").len(), 4);
+    assert_eq!(findings(&house, "sensors", "good").len(), 4);
+
+    house.cluster.kill("pve2").await.unwrap();
+    let dead = (findings(&house, "cluster", "problem"), findings(&house, "sensors", "problem"));
+    assert!(matches!(&dead, (api, ssh) if api.len() == 1 && ssh.len() == 1), "{dead:?}");
+    assert!(dead.0[0].contains("pve2") && dead.1[0].contains("pve2"), "{dead:?}");
+    let reply = hot(&house);
+    assert!(reply.contains("pve2") && !right.iter().any(|figure| reply.contains(figure)), "{reply}");
+    house.cluster.revive("pve2").await.unwrap();
+
+    // The API waits some seconds before it says that a token is wrong; the doctor waits longer.
+    std::fs::write(house.cluster.token_file(), "jarvis@pve!reader=00000000-0000-4000-8000-000000000000\n").unwrap();
+    house.daemon.stop().unwrap();
+    house.restart_daemon().unwrap();
+    let wrong = findings(&house, "cluster", "problem");
+    assert_eq!(wrong.iter().filter(|f| f.contains("401") && f.contains("token")).count(), 4, "{wrong:?}");
+    assert_eq!(findings(&house, "sensors", "good").len(), 4, "SSH knows no token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owners_command_speaks_asks_lists_and_revokes() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let house = House::start(config(dir.path(), 11)).await.unwrap();
+    let rooms = house.ctl_json(&["rooms"]).unwrap();
+    assert_eq!((&rooms[0]["room"], &rooms[0]["connected"]), (&"study".into(), &true.into()), "{rooms}");
+    assert!(String::from_utf8(house.ctl(&["rooms"]).unwrap().stdout).unwrap().contains("study"));
+    let heard = |house: &House, arguments: &[&str]| {
+        let from = house.room.now().unwrap();
+        let turn = house.ctl_json(arguments).unwrap();
+        assert!(turn["error"].is_null(), "{turn}");
+        wait_for("it to be heard in the room", Duration::from_secs(60), || {
+            Ok(sound::first_audible(&house.room.recording(from)?.heard).map(drop))
+        })
+        .unwrap();
+        turn["reply"].as_str().unwrap_or_default().to_owned()
+    };
+    heard(&house, &["say", "Dinner", "is", "served."]);
+    let reply = heard(&house, &["ask", "--room", "study", "how hot is node two"]);
+    let right = house.cluster.expected("node.temperature", &[("node", "pve2")]);
+    assert!(right.iter().any(|figure| reply.contains(figure)), "{reply:?} holds one of {right:?}");
+    let volume = |house: &House| house.ctl_json(&["rooms"]).unwrap()[0]["volume_percent"].as_u64().unwrap();
+    let before = volume(&house);
+    heard(&house, &["ask", "--room", "study", "quieter"]);
+    assert!(volume(&house) < before, "{} after {before}", volume(&house));
+    let turns = house.ctl_json(&["turns"]).unwrap().to_string();
+    assert!(turns.contains("how hot is node two") && turns.contains("Dinner is served"), "{turns}");
+    let model = |what: &str| house.ctl_json(&["model", what]).unwrap().to_string();
+    assert!(model("status").contains("ready"), "{}", model("status"));
+    for (what, wanted) in [("words", "grafana"), ("names", "home-assistant"), ("sentences", "how hot is")] {
+        assert!(model(what).contains(wanted), "{what}: {}", model(what));
+    }
+    let revoked = house.ctl(&["revoke", "study"]).unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+    wait_for("the satellite to be locked out", Duration::from_secs(30), || {
+        Ok((!house.ctl_json(&["rooms"])?.to_string().contains("\"connected\":true")).then_some(()))
+    })
+    .unwrap();
+    assert!(!house.ctl(&["say", "--room", "study", "hello"]).unwrap().status.success(), "nobody is there to hear it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn talk_without_the_wake_word_opens_nothing() {
     let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();

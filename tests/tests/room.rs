@@ -5,7 +5,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use jarvis_tests::process::wait_for;
+use jarvis_tests::process::{spawn, wait_for};
 use jarvis_tests::room::{Room, RoomConfig};
 use jarvis_tests::sound;
 
@@ -30,20 +30,16 @@ fn said_exactly_and_echoed_at_its_level() {
     );
 
     let microphone = std::fs::File::create(dir.path().join("mic.raw")).unwrap();
-    let mut listener = Command::new("parec")
-        .args(["--device=mic", "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=20", "--raw"])
-        .env("PULSE_SERVER", room.pulse_server())
-        .stdout(microphone)
-        .spawn()
-        .unwrap();
+    let stream = |program: &str, device: &str| {
+        let mut command = Command::new(program);
+        command.args([device, "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=20", "--raw"]);
+        command.env("PULSE_SERVER", room.pulse_server());
+        command
+    };
+    let mut listener = spawn(stream("parec", "--device=mic").stdout(microphone)).unwrap();
     let length = || -> anyhow::Result<u64> { Ok(std::fs::metadata(dir.path().join("mic.raw"))?.len()) };
     wait_for("the microphone", Duration::from_secs(20), || Ok((length()? > 8000).then_some(()))).unwrap();
-    let mut player = Command::new("pacat")
-        .args(["--device=speaker", "--rate=16000", "--channels=1", "--format=s16le", "--latency-msec=20", "--raw"])
-        .env("PULSE_SERVER", room.pulse_server())
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut player = spawn(stream("pacat", "--device=speaker").stdin(Stdio::piped())).unwrap();
     let bytes: Vec<u8> = said.iter().flat_map(|s| s.to_le_bytes()).collect();
     player.stdin.take().unwrap().write_all(&bytes).unwrap();
     assert!(player.wait().unwrap().success());

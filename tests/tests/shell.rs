@@ -181,6 +181,65 @@ fn a_corrupt_database_is_kept_aside_and_told_everywhere() {
 }
 
 #[test]
+fn a_locked_database_stops_the_start_with_a_remedy_and_stays_where_it_is() {
+    let home = Home::new();
+    let path = home.path("state/jarvis.db");
+    home.running("first").stop().unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute_batch("begin exclusive").unwrap();
+    let mut daemon = home.daemon("second");
+    let ended = format!("{:#}", wait_for("the daemon's end", GENEROUS, || Ok(daemon.check().err())).unwrap());
+    assert!(ended.contains(path.to_str().unwrap()) && ended.contains("in use by another process"), "{ended}");
+    assert!(ended.contains("stop it"), "{ended}");
+    assert_eq!(jarvisd::store::kept_aside_beside(&path), Vec::<PathBuf>::new(), "what is locked is not damaged");
+    drop(other);
+    drop(home.running("third"));
+}
+
+#[test]
+fn a_full_disk_is_told_in_turn_status_and_doctor_and_forgotten_once_there_is_room() {
+    let home = Home::new();
+    let state = home.path("state");
+    let mount = ["-t", "tmpfs", "-o", "size=2m,mode=0750", "jarvis-test"];
+    if !Command::new("mount").args(mount).arg(&state).output().is_ok_and(|done| done.status.success()) {
+        println!("skipped: no file system can be mounted here");
+        return;
+    }
+    let _mounted = Mounted(state.clone());
+    let _daemon = home.running("log");
+    let filler = state.join("filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while std::io::Write::write(&mut file, &[1; 4096]).is_ok_and(|written| written > 0) {}
+    // What room the database has left within its own files is soon used up.
+    let full = wait_for("a turn to fail", GENEROUS, || {
+        let turn = home.json(&["ask", "what", "can", "you", "do"]);
+        Ok(turn["error"].as_str().map(str::to_owned))
+    });
+    assert!(full.as_ref().is_ok_and(|error| error.contains("free space")), "{full:?}");
+    let stored = |status: &Value| status["degraded"].as_array().unwrap().iter().any(|d| d["part"] == "store");
+    assert!(stored(&home.json(&["status"])));
+    let doctor = text(&home.ctl(&["doctor"]).stdout);
+    assert!(doctor.contains("0 MiB are left") && doctor.contains("free space there"), "{doctor}");
+
+    drop(file);
+    std::fs::remove_file(&filler).unwrap();
+    let turn = home.json(&["ask", "what time is it"]);
+    assert!(turn["error"].is_null(), "{turn}");
+    wait_for("the status to say so", GENEROUS, || Ok((!stored(&home.json(&["status"]))).then_some(()))).unwrap();
+}
+
+/// A file system that goes with its owner.
+struct Mounted(PathBuf);
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        if !Command::new("umount").arg("-l").arg(&self.0).status().is_ok_and(|status| status.success()) {
+            eprintln!("{} stays mounted", self.0.display());
+        }
+    }
+}
+
+#[test]
 fn the_doctor_works_without_the_daemon() {
     let home = Home::new();
     std::fs::write(home.path("state/jarvis.db"), b"no database at all").unwrap();

@@ -173,6 +173,11 @@ impl Api {
         }
     }
 
+    /// Whether `node`'s last answer was none.
+    pub(super) fn is_silent(&self, node: &NodeName) -> bool {
+        self.endpoints.iter().any(|e| e.name == *node && e.health().answers == Some(false))
+    }
+
     /// The node in question first, the shunned ones last, else as configured.
     pub(super) fn order(&self, about: Option<&NodeName>) -> Vec<&Endpoint> {
         let mut order: Vec<&Endpoint> = self.endpoints.iter().collect();

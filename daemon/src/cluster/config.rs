@@ -37,7 +37,7 @@ pub struct NodeConfig {
     /// Host and port of its sshd, where they are not the API's host and 22.
     #[serde(default)]
     pub ssh_address: Option<String>,
-    /// Its SSH host key as in `known_hosts`: `ssh-ed25519 AAAA...`; without one its temperature stays unknown.
+    /// Its SSH host key as in `known_hosts`, ed25519 or ECDSA: `ssh-ed25519 AAAA...`; without one its temperature stays unknown.
     #[serde(default)]
     pub ssh_host_key: Option<String>,
 }

@@ -60,6 +60,14 @@ fn fresh_for(read: &Read) -> Duration {
     })
 }
 
+/// Whether one node alone can answer it, so that its death leaves the answer unknown.
+fn is_of_nodes(read: &Read) -> bool {
+    matches!(
+        read,
+        Read::NodeStatus { .. } | Read::Temperatures { .. } | Read::GuestConfig { .. } | Read::Snapshots { .. }
+    )
+}
+
 impl Reader {
     pub(super) fn new(api: Arc<Api>, sensors: Option<Arc<Sensors>>, limits: Limits) -> Self {
         Self { api, sensors, limits, views: Cache::new(limits.run * 2), answers: Cache::new(limits.run * 2) }
@@ -76,13 +84,35 @@ impl Reader {
         self.answers.forget();
     }
 
-    /// The answer to `read`, kept or asked for.
+    /// The answer to `read`, kept or asked for. What was kept of a node that is known not to answer is asked anew.
     pub(super) async fn read(self: &Arc<Self>, read: Read) -> Fetched {
         let fresh = fresh_for(&read);
-        let fresh_for = |facts: &Fetched| if facts.gaps.is_empty() { fresh } else { GAP_FRESH };
-        let (reader, key) = (Arc::clone(self), read.clone());
-        let ask = || -> BoxFuture<'static, Fetched> { async move { Arc::new(reader.fetch(&read).await) }.boxed() };
-        self.answers.get(Instant::now(), key, fresh_for, ask).await
+        let view = if is_of_nodes(&read) { self.view().await.ok() } else { None };
+        let fresh_for = |facts: &Fetched| match facts.gaps.is_empty() {
+            true if self.is_bygone(&read, facts, view.as_deref()) => Duration::ZERO,
+            true => fresh,
+            false => GAP_FRESH,
+        };
+        let (reader, asked) = (Arc::clone(self), read.clone());
+        let ask = || -> BoxFuture<'static, Fetched> { async move { Arc::new(reader.fetch(&asked).await) }.boxed() };
+        self.answers.get(Instant::now(), read.clone(), fresh_for, ask).await
+    }
+
+    /// Whether `facts` tell of a node of which it is known by now that it does not answer, by its own silence or the cluster's word.
+    fn is_bygone(&self, read: &Read, facts: &Facts, view: Option<&View>) -> bool {
+        let silent = |node: &NodeName| self.api.is_silent(node) || view.is_some_and(|view| view.there(node).is_err());
+        match read {
+            Read::NodeStatus { node } => silent(node),
+            Read::Temperatures { .. } => {
+                let told = facts.temperatures.iter().flatten().filter(|(_, celsius)| celsius.is_some());
+                told.into_iter().any(|(node, _)| silent(node))
+            }
+            Read::GuestConfig { vmid } | Read::Snapshots { vmid } => {
+                let guests = view.map(|view| &view.cluster.guests).into_iter().flatten();
+                guests.filter(|guest| guest.vmid == *vmid).any(|guest| silent(&guest.node))
+            }
+            _ => false,
+        }
     }
 
     /// The cluster's state, kept or asked for.

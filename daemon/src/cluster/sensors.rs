@@ -11,14 +11,16 @@ use std::time::Duration;
 use jarvis_core::ids::NodeName;
 use jarvis_core::tool::GapReason;
 use russh::client::{self, Handle};
-use russh::keys::{PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
-use russh::{ChannelMsg, Preferred};
+use russh::keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKey, PublicKeyOrCertificate};
+use russh::{AlgorithmKind, ChannelMsg, Preferred};
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::api::ApiError;
 use super::{ClusterConfig, SetupError};
 
+/// Kinds of keys that are checked and shown, in words.
+const KINDS: &str = "ed25519 or ECDSA";
 /// The one command; nodes whose key forces a command run that one instead.
 const COMMAND: &str = "sensors -j";
 /// The longest answer read; a server with 100 sensors says 20 KiB.
@@ -56,9 +58,7 @@ impl Sensors {
             let Some(text) = &node.ssh_host_key else {
                 continue;
             };
-            let host_key = PublicKey::from_openssh(text.trim()).map_err(|error| {
-                SetupError(format!("node {}: ssh_host_key is no line like `ssh-ed25519 AAAA...`: {error}", node.name))
-            })?;
+            let host_key = host_key(text).map_err(|why| SetupError(format!("node {}: ssh_host_key {why}", node.name)))?;
             nodes.push(Host {
                 name: NodeName(node.name.clone()),
                 authority: node.ssh_authority(),
@@ -146,11 +146,20 @@ impl Host {
 
     fn unconnected(&self, error: &russh::Error) -> ApiError {
         match error {
-            russh::Error::UnknownKey | russh::Error::NoCommonAlgo { .. } => ApiError::new(
+            russh::Error::UnknownKey => ApiError::new(
                 GapReason::Failed,
                 format!(
                     "{}: its SSH host key is not the one in [cluster] nodes; if the node was reinstalled, put the new one there",
                     self.name
+                ),
+            ),
+            russh::Error::NoCommonAlgo { kind: AlgorithmKind::Key, theirs, .. } => ApiError::new(
+                GapReason::Failed,
+                format!(
+                    "{}: its SSH host keys are {}, and the one in [cluster] nodes is {}; put a line of its /etc/ssh/ssh_host_*_key.pub there, {KINDS}",
+                    self.name,
+                    theirs.join(", "),
+                    self.host_key.algorithm()
                 ),
             ),
             error => {
@@ -210,6 +219,21 @@ impl client::Handler for Pin {
     }
 }
 
+/// The host key of a line as in `known_hosts`, without the host; the error goes on from the key's name in the configuration.
+fn host_key(line: &str) -> Result<PublicKey, String> {
+    let key = PublicKey::from_openssh(line.trim())
+        .map_err(|error| format!("is no line like `ssh-ed25519 AAAA...`: {error}"))?;
+    if !is_known(&key.algorithm()) {
+        return Err(format!("is of kind {}, which is not checked here: take the node's other one, {KINDS}", key.algorithm()));
+    }
+    Ok(key)
+}
+
+/// RSA is left out: its only pure implementation leaks by timing (RUSTSEC-2023-0071), and every sshd of the last ten years has the others.
+fn is_known(kind: &Algorithm) -> bool {
+    matches!(kind, Algorithm::Ed25519 | Algorithm::Ecdsa { .. })
+}
+
 fn private_key(file: &Path) -> Result<PrivateKey, SetupError> {
     let shown = file.display();
     let wrong = |why: String| SetupError(format!("[cluster.sensors] key_file {shown}: {why}"));
@@ -223,6 +247,9 @@ fn private_key(file: &Path) -> Result<PrivateKey, SetupError> {
     })?;
     if key.is_encrypted() {
         return Err(wrong("has a passphrase; nobody is there to type it".to_owned()));
+    }
+    if !is_known(&key.algorithm()) {
+        return Err(wrong(format!("is of kind {}: make one with `ssh-keygen -t ed25519 -N ''`", key.algorithm())));
     }
     Ok(key)
 }
@@ -260,6 +287,16 @@ mod tests {
         assert_eq!(hottest_in(b"{}"), Ok(None));
         assert!(hottest_in(b"ERROR: Can't get value").is_err());
         assert!(hottest_in(b"[]").is_err());
+    }
+
+    #[test]
+    fn a_host_key_of_a_kind_that_is_not_checked_names_those_that_are() {
+        const RSA: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQDY79z4C8Py8eZ3Uk8dPoKOzwaiaQq+rN3bCK7gxEjJSLKRb9jE9En0xscB8qwJES5Bd0UtZomG7kzhYjcYmYNNuhGPFQaiU7BZ+bYEtxGG4OqbgeRhvWys7oTHON4VXLh76MSjc0nLC+Co51uHpNcmEFgQUlbJIeH22HSNLW1HLDVOI9YOPvBxXJWWpv9miJkvhzWYVHEcxAXlisWm2unS879IfpcRaHzfgIadyGzwxSmAs6eRnanVjdb2cdiaSth0UXJ/nURbbUxmC4XiaUrMzfb3UE0YNJssvbFRq3AXI92HLmPumct+5Bxib65av0fUGQAugth/W5fWiH5PPUgH";
+        let error = host_key(RSA).unwrap_err();
+        assert!(error.contains("ssh-rsa") && error.contains("ed25519 or ECDSA"), "{error}");
+        let ecdsa = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBOwBcE9KEh+w4BGDJ76YqB+nP3gLfxlc3VxdVLzaVatLIXx8QAQzmtLVLMxkZdAjbL0ugP5arhdoDFQH5tKKTYI=";
+        assert!(host_key(ecdsa).is_ok(), "{:?}", host_key(ecdsa));
+        assert!(host_key("pve1 ssh-ed25519").unwrap_err().contains("ssh-ed25519 AAAA"));
     }
 
     #[test]

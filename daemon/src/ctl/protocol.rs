@@ -93,7 +93,7 @@ pub enum MemoryQuestion {
 }
 
 /// What can be asked of the ear's model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelQuestion {
     /// Which one it is, and whether it works.

@@ -135,7 +135,7 @@ fn model(config: &Config) -> Vec<Finding> {
         Ok(model) => found.push(Finding::note(
             "ear",
             format!("model {} was not tried on people's voices", model.name),
-            "good for the demo; for people name another Vosk model in [ear] model (README)",
+            "good for the demo; for people `jarvisctl model fetch`, or name another Vosk model in [ear] model",
         )),
         Err(error) => {
             found.push(Finding::problem("ear", error.to_string(), "correct [ear] model, or install the model"))

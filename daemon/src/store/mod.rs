@@ -50,7 +50,8 @@ impl Store {
         let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut held = open::open(path, &stamp)?;
         let kept_aside = held.kept_aside.clone();
-        let cut_turns = write::end_cut_turns(&mut held.connection, now.as_millisecond())?;
+        let cut_turns = write::end_cut_turns(&mut held.connection, now.as_millisecond())
+            .map_err(|error| open::at_start(path, error))?;
         let thread = Arc::new(thread::Thread::start(held, probe)?);
         Ok((Self { thread }, Opened { kept_aside, cut_turns }))
     }

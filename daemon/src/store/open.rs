@@ -92,10 +92,15 @@ fn try_open(path: &Path) -> Result<Connection, StoreError> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    prepare(connection).map_err(|error| match error {
+    prepare(connection).map_err(|error| at_start(path, error))
+}
+
+/// At the start somebody else's lock is no write that was not made: it is a file that is not ours to open.
+pub(super) fn at_start(path: &Path, error: StoreError) -> StoreError {
+    match error {
         StoreError::Busy => StoreError::Locked { path: path.to_owned(), holder: "it holds SQLite's own lock".into() },
         other => other,
-    })
+    }
 }
 
 fn prepare(mut connection: Connection) -> Result<Connection, StoreError> {

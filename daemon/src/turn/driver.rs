@@ -115,8 +115,8 @@ impl Driver {
         Self { begin }
     }
 
-    /// Runs the turn to its end; ends always.
-    pub(super) async fn run(self) -> TurnRecord {
+    /// Runs the turn to its end; ends always. Beside its record, the parts that failed in it.
+    pub(super) async fn run(self) -> (TurnRecord, Vec<String>) {
         let mut running = Running::new(self.begin).await;
         let ending = running.run().await;
         running.close(ending).await
@@ -211,8 +211,9 @@ impl Running {
             heard_out: watch::Sender::new(false),
             ending: None,
         };
-        if let Some(reason) = broken {
-            running.broken("store", reason);
+        match broken {
+            Some(reason) => running.broken("store", reason),
+            None => running.announce().await,
         }
         match begun {
             Begun::Hears(hearing) => running.hearing = hearing,
@@ -223,6 +224,17 @@ impl Running {
             Begun::Moot => {}
         }
         running
+    }
+
+    /// What is to be said of its own accord is committed before a word of it is heard.
+    async fn announce(&mut self) {
+        if self.reply.is_empty() {
+            return;
+        }
+        self.recording.record.reply = Some(self.reply.clone());
+        if let Err(error) = self.parts.store.reply(self.id, &self.reply).await {
+            self.broken("store", error.to_string());
+        }
     }
 
     async fn run(&mut self) -> Ending {
@@ -267,7 +279,7 @@ impl Running {
     fn broken(&mut self, part: &str, reason: String) {
         tracing::warn!(turn = self.id.0, part, "{reason}");
         self.parts.bus.tell(EventKind::Degraded { part: part.to_owned(), reason: reason.clone(), fallback: None });
-        self.recording.broken.push(reason);
+        self.recording.broken.push((part.to_owned(), reason));
     }
 
     /// This turn's loss, and told with its record: the ear as a whole, whose state is told elsewhere, may be well.
@@ -454,7 +466,7 @@ impl Running {
         }
     }
 
-    async fn close(mut self, ending: Ending) -> TurnRecord {
+    async fn close(mut self, ending: Ending) -> (TurnRecord, Vec<String>) {
         self.hearing = Hearing::Off;
         self.jobs.shutdown().await;
         if let (Some(satellite), Some(utterance)) = (&self.satellite, self.utterance)
@@ -467,7 +479,7 @@ impl Running {
         }
         self.recording.close(&self.turn, ending);
         self.recording.commit(&self.parts, ending).await;
-        self.recording.record
+        (self.recording.record, self.recording.broken.into_iter().map(|(part, _)| part).collect())
     }
 }
 

@@ -11,7 +11,7 @@ mod record;
 mod remember;
 mod speak;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jarvis_core::ids::SatelliteId;
@@ -34,6 +34,9 @@ pub const TURNS_MAX: usize = 64;
 /// On the way down, turns get so long to be recorded.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
+/// Parts that turns need, each its own way: the ear only what is heard.
+const NEEDED: [&str; 3] = ["store", "ear", "turn"];
+
 /// What the turn before in a room left behind, for "say that again" and "why".
 #[derive(Debug, Clone, Default)]
 pub struct Before {
@@ -50,6 +53,8 @@ struct Over {
     satellite: Option<SatelliteId>,
     utterance: Option<Utterance>,
     record: TurnRecord,
+    /// Parts that failed in it.
+    broken: Vec<String>,
     done: Option<oneshot::Sender<Result<TurnRecord, String>>>,
 }
 
@@ -68,6 +73,8 @@ pub struct Turns {
     rooms: BTreeMap<Option<SatelliteId>, Room>,
     running: JoinSet<Over>,
     first_generation: u64,
+    /// Parts of which turns or satellites told trouble, and nobody since that they are well.
+    troubled: BTreeSet<String>,
 }
 
 impl Turns {
@@ -75,7 +82,7 @@ impl Turns {
     pub fn new(parts: Parts) -> Self {
         // A satellite plays nothing older than what it played last, which may have come from the run before this one.
         let first_generation = crate::event::UnixMillis::now().0.unsigned_abs();
-        Self { parts, rooms: BTreeMap::new(), running: JoinSet::new(), first_generation }
+        Self { parts, rooms: BTreeMap::new(), running: JoinSet::new(), first_generation, troubled: BTreeSet::new() }
     }
 
     /// Runs until `hub` is closed, or `stop` comes; then ends what is under way.
@@ -141,6 +148,7 @@ impl Turns {
                 };
             }
         }
+        self.judge_parts(&over.broken, over.utterance.is_some());
         if let Some(done) = over.done
             && done.send(Ok(over.record)).is_err()
         {
@@ -148,9 +156,27 @@ impl Turns {
         }
     }
 
+    /// A turn told the parts that failed in it. One that needed a part and found it well shows that it is well again.
+    fn judge_parts(&mut self, broken: &[String], heard: bool) {
+        for part in NEEDED.into_iter().filter(|part| heard || *part != "ear") {
+            if !broken.iter().any(|failed| failed == part) {
+                self.restore(part);
+            }
+        }
+        self.troubled.extend(broken.iter().cloned());
+    }
+
+    fn restore(&mut self, part: &str) {
+        if self.troubled.remove(part) {
+            self.parts.bus.tell(EventKind::Restored { part: part.to_owned() });
+        }
+    }
+
     async fn hub_event(&mut self, event: HubEvent) {
         match event {
             HubEvent::Connected { satellite, status } => {
+                // What is still wrong with it is told anew.
+                self.restore(&part_of(&satellite));
                 let detail = format!("{}, {}", status.room, status.software);
                 self.room(&satellite).name = status.room;
                 self.tell(&satellite, true, detail);
@@ -181,8 +207,10 @@ impl Turns {
             HubEvent::Settings { satellite, settings } => {
                 tracing::info!(%satellite, ?settings, "settings changed at the satellite");
             }
+            HubEvent::Trouble { satellite, text } if text.is_empty() => self.restore(&part_of(&satellite)),
             HubEvent::Trouble { satellite, text } => {
-                let part = format!("satellite {satellite}");
+                let part = part_of(&satellite);
+                self.troubled.insert(part.clone());
                 self.parts.bus.tell(EventKind::Degraded { part, reason: text, fallback: None });
             }
         }
@@ -279,7 +307,10 @@ impl Turns {
         if satellite.is_some() {
             room.turn = Some((utterance, inbox));
         }
-        self.running.spawn(async move { Over { record: driver.run().await, satellite, utterance, done } });
+        self.running.spawn(async move {
+            let (record, broken) = driver.run().await;
+            Over { record, broken, satellite, utterance, done }
+        });
     }
 
     fn room(&mut self, satellite: &SatelliteId) -> &mut Room {
@@ -301,6 +332,11 @@ impl Turns {
     fn tell(&self, satellite: &SatelliteId, connected: bool, detail: String) {
         self.parts.bus.tell(EventKind::Satellite { satellite: satellite.clone(), connected, detail });
     }
+}
+
+/// What a satellite's trouble is told of.
+fn part_of(satellite: &SatelliteId) -> String {
+    format!("satellite {satellite}")
 }
 
 fn refuse(done: oneshot::Sender<Result<TurnRecord, String>>, problem: String) {

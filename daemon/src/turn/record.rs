@@ -10,8 +10,8 @@ use crate::store::StoreError;
 /// A record as it grows. Parts of an attempt that was withdrawn are replaced by the next.
 pub(super) struct Recording {
     pub(super) record: TurnRecord,
-    /// Why a part failed, in its own words.
-    pub(super) broken: Vec<String>,
+    /// Parts that failed, and why in their own words.
+    pub(super) broken: Vec<(String, String)>,
 }
 
 impl Recording {
@@ -49,7 +49,7 @@ impl Recording {
         }
         self.record.error = error(ending).map(|what| match self.broken.is_empty() {
             true => what,
-            false => format!("{what}: {}", self.broken.join("; ")),
+            false => format!("{what}: {}", self.reasons().join("; ")),
         });
         if let Ending::Sorry(trouble) = ending
             && self.record.route.is_none()
@@ -65,11 +65,16 @@ impl Recording {
         }
     }
 
+    fn reasons(&self) -> Vec<&str> {
+        self.broken.iter().map(|(_, reason)| reason.as_str()).collect()
+    }
+
     /// Commits what is left to commit, and tells that the turn is over.
-    pub(super) async fn commit(&self, parts: &Parts, ending: Ending) {
+    pub(super) async fn commit(&mut self, parts: &Parts, ending: Ending) {
         if let Err(error) = self.store(parts, ending).await {
             tracing::error!(turn = %self.record.turn_id, "the turn's end was not committed: {error}");
             let reason = error.to_string();
+            self.broken.push(("store".into(), reason.clone()));
             parts.bus.tell(EventKind::Degraded { part: "store".into(), reason, fallback: None });
         }
         self.sum_up(ending);

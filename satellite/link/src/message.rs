@@ -86,7 +86,7 @@ pub enum ToDaemon {
     Settings(Settings),
     /// The button was pressed while it spoke: stop.
     StopPressed,
-    /// Something the owner should know of (microphone lost, ...).
+    /// What the owner should know of (microphone lost, ...), all of it; an empty text says that all is well again.
     Trouble {
         /// In words.
         text: String,

@@ -144,10 +144,13 @@ impl<O: Outlet> Driver<'_, O> {
             }
             FrontEvent::MicrophoneLost { reason } => self.session.microphone_lost(reason),
             FrontEvent::MicrophoneBack => self.session.microphone_back(),
-            FrontEvent::Loudspeaker(mouth) => self.outlet.speaker().attach(mouth, now),
+            FrontEvent::Loudspeaker(mouth) => {
+                self.outlet.speaker().attach(mouth, now);
+                self.session.loudspeaker_back();
+            }
             FrontEvent::LoudspeakerLost { reason } => {
                 self.outlet.speaker().lost(now);
-                self.session.trouble(format!("loudspeaker lost: {reason}"));
+                self.session.loudspeaker_lost(reason);
             }
         }
         self.settle();

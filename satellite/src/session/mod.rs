@@ -93,7 +93,7 @@ enum Link {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Microphone {
+enum Device {
     Works,
     Lost { reason: String },
 }
@@ -115,7 +115,8 @@ enum Phase {
 /// The satellite's state.
 pub struct Session {
     link: Link,
-    microphone: Microphone,
+    microphone: Device,
+    loudspeaker: Device,
     phase: Phase,
     /// An answer is heard, or about to be.
     speaking: bool,
@@ -136,7 +137,8 @@ impl Session {
     pub fn new(settings: Settings, now: SatMicros) -> Self {
         Self {
             link: Link::Down { since: SatMicros(now.0.saturating_sub(FRESH_LOSS_US)) },
-            microphone: Microphone::Works,
+            microphone: Device::Works,
+            loudspeaker: Device::Works,
             phase: Phase::Idle,
             speaking: false,
             listen_ms: None,
@@ -203,7 +205,9 @@ impl Session {
                 }
                 self.take(settings);
                 // What was told while nobody listened is told again.
-                self.tell_of_microphone();
+                if self.microphone != Device::Works || self.loudspeaker != Device::Works {
+                    self.tell_of_devices();
+                }
             }
             NetEvent::Down { .. } => {
                 if self.link == Link::Up {
@@ -352,7 +356,7 @@ impl Session {
     }
 
     fn open(&mut self, opened: Opened, preroll: usize, now: SatMicros) {
-        if self.microphone != Microphone::Works {
+        if self.microphone != Device::Works {
             return;
         }
         if let Link::Down { since } = self.link {
@@ -427,19 +431,40 @@ impl Session {
             self.effects.push_back(Effect::End(utterance, MicEnd::MicLost));
             self.phase = Phase::Waiting;
         }
-        self.microphone = Microphone::Lost { reason };
-        self.tell_of_microphone();
-    }
-
-    fn tell_of_microphone(&mut self) {
-        if let Microphone::Lost { reason } = &self.microphone {
-            self.trouble(format!("microphone lost: {reason}"));
-        }
+        self.microphone = Device::Lost { reason };
+        self.tell_of_devices();
     }
 
     /// The microphone works again.
     pub fn microphone_back(&mut self) {
-        self.microphone = Microphone::Works;
+        if std::mem::replace(&mut self.microphone, Device::Works) != Device::Works {
+            self.tell_of_devices();
+        }
+    }
+
+    /// The loudspeaker went away.
+    pub fn loudspeaker_lost(&mut self, reason: String) {
+        self.loudspeaker = Device::Lost { reason };
+        self.tell_of_devices();
+    }
+
+    /// The loudspeaker works again.
+    pub fn loudspeaker_back(&mut self) {
+        if std::mem::replace(&mut self.loudspeaker, Device::Works) != Device::Works {
+            self.tell_of_devices();
+        }
+    }
+
+    /// Everything that is wrong with them; nothing, once all is well again.
+    fn tell_of_devices(&mut self) {
+        let lost: Vec<String> = [("microphone", &self.microphone), ("loudspeaker", &self.loudspeaker)]
+            .into_iter()
+            .filter_map(|(what, device)| match device {
+                Device::Works => None,
+                Device::Lost { reason } => Some(format!("{what} lost: {reason}")),
+            })
+            .collect();
+        self.trouble(lost.join("; "));
     }
 
     /// Something the owner should know of.
@@ -452,7 +477,7 @@ impl Session {
             Phase::Streaming { .. } | Phase::Opening | Phase::FollowUp { .. } => return Mood::Listening,
             Phase::Idle | Phase::Waiting => {}
         }
-        if self.link != Link::Up || self.microphone != Microphone::Works {
+        if self.link != Link::Up || self.microphone != Device::Works {
             return Mood::Trouble;
         }
         if self.speaking {

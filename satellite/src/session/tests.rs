@@ -182,6 +182,10 @@ fn a_hundred_wakes_in_a_minute_open_and_close_one_after_the_other() {
     assert_eq!(frames, 10 + 99 * 30, "each frame at most once");
 }
 
+fn trouble(text: &str) -> Effect {
+    Effect::Control(ToDaemon::Trouble { text: text.to_owned() })
+}
+
 #[test]
 fn the_microphone_lost_in_mid_utterance_ends_it_and_is_told() {
     let mut room = Room::connected();
@@ -190,15 +194,18 @@ fn the_microphone_lost_in_mid_utterance_ends_it_and_is_told() {
     room.session.microphone_lost("unplugged".to_owned());
     let effects = room.effects();
     assert_eq!(ends(&effects), [MicEnd::MicLost]);
-    assert!(
-        effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Control(ToDaemon::Trouble { text }) if text.contains("unplugged")))
-    );
+    assert!(effects.contains(&trouble("microphone lost: unplugged")));
     assert!(effects.contains(&Effect::Show(Mood::Trouble)));
     assert_eq!(room.button(Button::Press), [], "there is nothing to listen with");
+    room.session.loudspeaker_lost("stolen".to_owned());
+    assert_eq!(room.effects(), [trouble("microphone lost: unplugged; loudspeaker lost: stolen")]);
     room.session.microphone_back();
-    assert_eq!(room.effects(), [Effect::Show(Mood::Thinking)], "the daemon still owes a word");
+    let news = [trouble("loudspeaker lost: stolen"), Effect::Show(Mood::Thinking)];
+    assert_eq!(room.effects(), news, "the daemon still owes a word");
+    room.session.loudspeaker_back();
+    assert_eq!(room.effects(), [trouble("")], "all is well");
+    room.session.microphone_back();
+    assert_eq!(room.effects(), [], "and that is no news");
     assert_eq!(room.control(ToSatellite::Show(Mood::Idle)), [Effect::Show(Mood::Idle)]);
     assert!(!room.wake().is_empty());
 }

@@ -29,16 +29,33 @@ pub enum LearnError {
     #[error("{0} takes were given; give 2 to 32, five or more are good")]
     Count(usize),
     /// One is no wake word.
-    #[error("take {number} is {ms} ms long without its silence; say the wake word once, alone (300 to 2000 ms)")]
-    Length {
+    #[error("take {number}: {odd}")]
+    Odd {
         /// Which, from 1 on.
         number: usize,
-        /// Its length in milliseconds.
-        ms: usize,
+        /// Why.
+        odd: OddTake,
     },
     /// The spotter refuses them.
     #[error("the takes can't be used: {0}")]
     Refused(String),
+}
+
+/// Why a take is no wake word.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("it is {ms} ms long without its silence; say the wake word once, alone (300 to 2000 ms)")]
+pub struct OddTake {
+    /// Its length in milliseconds.
+    ms: usize,
+}
+
+/// The spoken part of a take, where it can be a wake word.
+///
+/// # Errors
+/// It is too short or too long.
+pub fn word(take: &[i16]) -> Result<&[i16], OddTake> {
+    let word = trim(take);
+    if LENGTH.contains(&word.len()) { Ok(word) } else { Err(OddTake { ms: word.len() * 1000 / RATE_HZ as usize }) }
 }
 
 /// Makes a reference file from takes at 16 kHz.
@@ -48,10 +65,7 @@ pub fn learn(phrase: &str, takes: &[Vec<i16>]) -> Result<Vec<u8>, LearnError> {
     }
     let mut files = HashMap::new();
     for (n, take) in takes.iter().enumerate() {
-        let word = trim(take);
-        if !LENGTH.contains(&word.len()) {
-            return Err(LearnError::Length { number: n + 1, ms: word.len() * 1000 / RATE_HZ as usize });
-        }
+        let word = word(take).map_err(|odd| LearnError::Odd { number: n + 1, odd })?;
         let file = wav(word).map_err(|e| LearnError::Refused(e.to_string()))?;
         files.insert(format!("{n:02}"), file);
     }
@@ -114,6 +128,6 @@ mod tests {
     fn takes_that_are_no_word_are_refused_by_number() {
         assert_eq!(learn("x", &[take(100, 12_000)]), Err(LearnError::Count(1)));
         let error = learn("x", &[take(100, 12_000), take(100, 1_000)]).unwrap_err();
-        assert!(matches!(error, LearnError::Length { number: 2, .. }), "{error}");
+        assert!(matches!(error, LearnError::Odd { number: 2, .. }), "{error}");
     }
 }

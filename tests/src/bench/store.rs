@@ -141,13 +141,14 @@ impl Seen {
 }
 
 fn one_life(child: &Path, database: &Path, plan: &Plan) -> Result<Seen> {
-    let mut process = Command::new(child)
+    let mut command = Command::new(child);
+    command
         .arg(database)
         .args([plan.seed.to_string(), plan.commit.to_string(), plan.share_percent.to_string()])
         .arg(format!("{:?}", plan.moment))
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
+        .stdout(Stdio::piped());
+    let mut process = crate::process::spawn(&mut command)
         .with_context(|| format!("cannot start {}; is it built?", child.display()))?;
     let pipe = process.stdout.take().context("the child has no pipe")?;
     let mut seen = Seen::default();

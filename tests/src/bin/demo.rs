@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
+use jarvis_tests::demo::live::{self, Live};
 use jarvis_tests::demo::request::{self, Request};
 use jarvis_tests::demo::{self, Demo};
 use jarvis_tests::process::programs;
@@ -22,6 +23,25 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<bool> {
     let given = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
+    let on = |name: &str| given(name).is_some_and(|v| v != "0");
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
+    let dir = given("OUT").map_or_else(|| root.join("target/demo"), PathBuf::from);
+    let seed = match given("SEED") {
+        Some(text) => text.parse().context("SEED is a whole number")?,
+        None => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() % 100_000,
+    };
+    if on("MIC") {
+        let live = Live {
+            dir,
+            root,
+            programs: programs()?,
+            seed,
+            model: given("MODEL").map(PathBuf::from),
+            microphone: given("MICROPHONE").unwrap_or_default(),
+            loudspeaker: given("LOUDSPEAKER").unwrap_or_default(),
+        };
+        return live::run(&live).await.map(|()| true);
+    }
     let (say, wav, script) = (given("SAY"), given("WAV"), given("SCRIPT"));
     ensure!(
         [&say, &wav, &script].iter().filter(|g| g.is_some()).count() <= 1,
@@ -35,14 +55,7 @@ async fn run() -> Result<bool> {
             vec![Request::Spoken { voice: given("VOICE").unwrap_or_else(|| request::VOICE.to_owned()), text }]
         }
     };
-    let seed = match given("SEED") {
-        Some(text) => text.parse().context("SEED is a whole number")?,
-        None => std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_secs() % 100_000,
-    };
     let echo_db =
         given("ECHO").map_or(Ok(-10.0), |e| e.parse()).context("ECHO is a level in decibels, such as -10 or 0")?;
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let stay = given("STAY").is_some_and(|s| s != "0");
-    let dir = root.join("target/demo");
-    demo::run(&Demo { dir, root, programs: programs()?, seed, echo_db, requests, stay }).await
+    demo::run(&Demo { dir, root, programs: programs()?, seed, echo_db, requests, stay: on("STAY") }).await
 }

@@ -1,6 +1,6 @@
 //! `make demo`: spoken sentences through the whole house, told as they happen, judged from the recording.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use jarvis_core::intent::{Grammar, Intent, Understood};
@@ -16,6 +16,7 @@ use crate::room::RoomConfig;
 use crate::sound::RATE_HZ;
 use jarvisd::event::TurnRecord;
 
+pub mod live;
 pub mod request;
 pub mod tell;
 
@@ -67,9 +68,7 @@ struct Heard {
 /// Runs the demo; `Ok(true)` if every turn was answered and every answer held its figure.
 pub async fn run(demo: &Demo) -> Result<bool> {
     let dir = demo.dir.clone();
-    if dir.exists() {
-        std::fs::remove_dir_all(&dir).with_context(|| format!("clear {}", dir.display()))?;
-    }
+    clear(&dir)?;
     println!("Jarvis. Four simulated nodes, one room, seed {}.", demo.seed);
     let mut config = HouseConfig::new(demo.root.clone(), demo.programs.clone(), dir.clone(), demo.seed);
     config.room = RoomConfig { echo_db: Some(demo.echo_db), seed: demo.seed };
@@ -97,6 +96,14 @@ pub async fn run(demo: &Demo) -> Result<bool> {
         tokio::signal::ctrl_c().await?;
     }
     Ok(misses.is_empty())
+}
+
+/// Makes an empty folder of `dir`.
+fn clear(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        std::fs::remove_dir_all(dir).with_context(|| format!("clear {}", dir.display()))?;
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))
 }
 
 /// What is known of the requests before anybody hears them.

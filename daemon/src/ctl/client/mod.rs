@@ -1,5 +1,6 @@
 //! `jarvisctl`: parses its arguments, asks the daemon, prints for people or as JSON.
 
+mod fetch;
 mod follow;
 mod memory;
 mod show;
@@ -9,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 use jarvis_core::cluster::Cluster;
 use jarvis_core::intent::Grammar;
 use jarvis_core::names::Names;
@@ -100,8 +101,9 @@ enum Command {
     /// About the ear's model.
     Model {
         /// What.
-        what: ModelQuestion,
-        /// With `words`: make a model in this folder that hears the live cluster's names, of the one that comes with Jarvis.
+        what: ModelCommand,
+        /// With `words`: make a model in this folder that hears the live cluster's names, of the one that comes with Jarvis. With
+        /// `fetch`: where to put it.
         #[arg(long, value_name = "FOLDER")]
         into: Option<PathBuf>,
     },
@@ -113,6 +115,20 @@ enum Command {
     },
     /// Look at everything and say what to do; works without the daemon as well.
     Doctor,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ModelCommand {
+    /// Which one it is, and whether it works.
+    Status,
+    /// The words of the live cluster's names that it must know.
+    Words,
+    /// Every request the grammar knows, for its language model.
+    Sentences,
+    /// What the live cluster's nodes, guests and storages are called.
+    Names,
+    /// Offer to install a model that understands people; asks before anything is fetched.
+    Fetch,
 }
 
 /// Runs the command.
@@ -155,8 +171,12 @@ impl Control<'_> {
                 let told = self.ask(&Request::Revoke { room: room.clone() })?;
                 self.print(&told, |_: Value| format!("{}'s satellite is locked out.\n", show::safe(room)))
             }
-            Command::Model { what: ModelQuestion::Words, into: Some(into) } => self.rebuild(into),
-            Command::Model { what, .. } => self.model(*what),
+            Command::Model { what: ModelCommand::Words, into: Some(into) } => self.rebuild(into),
+            Command::Model { what: ModelCommand::Fetch, into } => self.fetch(into.as_deref()),
+            Command::Model { what: ModelCommand::Status, .. } => self.model(ModelQuestion::Status),
+            Command::Model { what: ModelCommand::Words, .. } => self.model(ModelQuestion::Words),
+            Command::Model { what: ModelCommand::Sentences, .. } => self.model(ModelQuestion::Sentences),
+            Command::Model { what: ModelCommand::Names, .. } => self.model(ModelQuestion::Names),
             Command::Memory { command } => self.memory(command),
             Command::Doctor => self.doctor(),
         }
