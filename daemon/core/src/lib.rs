@@ -17,6 +17,7 @@ pub mod memory;
 pub mod mind;
 pub mod names;
 pub mod numbers;
+pub mod redact;
 pub mod sentences;
 pub mod speakable;
 pub mod tool;

@@ -14,6 +14,7 @@ pub mod intents;
 pub mod latency;
 pub mod memory;
 pub mod peer;
+pub mod secrets;
 pub mod store;
 pub mod window;
 
@@ -121,6 +122,7 @@ const BENCHES: &[Group] = &[
     Group { part: "v4", run: ear::run },
     Group { part: "m1", run: intents::run },
     Group { part: "m3", run: window::run },
+    Group { part: "s6", run: secrets::run },
     Group { part: "store", run: store::run },
     Group { part: "m8", run: memory::run },
     Group { part: "v18", run: latency::run },

@@ -1,11 +1,14 @@
 //! Before: markup and characters that nobody says. After: only what an engine can say.
 
-/// Takes markdown, emoji and control characters away and writes typographic marks plainly.
+use super::{asides, html, math};
+
+/// Takes asides, markdown, HTML, emoji and control characters away and writes typographic marks plainly.
 pub(super) fn clean(text: &str) -> String {
+    let text = asides::without_asides(&without_codes(text));
     let mut plain = String::with_capacity(text.len());
     for line in text.lines() {
         let line = line.trim();
-        if line.starts_with("```") || is_rule(line) {
+        if is_rule(line) || line.starts_with(":::") || is_definition(line) {
             continue;
         }
         let before = plain.len();
@@ -22,13 +25,39 @@ fn is_rule(line: &str) -> bool {
     line.len() >= 3 && line.chars().all(|c| matches!(c, '-' | '*' | '_' | '=' | '|' | ':' | ' '))
 }
 
+/// Where a link's name leads: `[docs]: https://docs.example.net`.
+fn is_definition(line: &str) -> bool {
+    let definition = line.strip_prefix('[').and_then(|rest| rest.split_once("]: "));
+    definition.is_some_and(|(name, target)| {
+        !name.starts_with('^') && target.trim_start_matches('<').starts_with(['h', '/', '#'])
+    }) && line.contains('/')
+}
+
+/// Without the codes that colour a terminal: ESC, `[`, numbers, a letter.
+fn without_codes(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut parts = text.split('\u{1b}');
+    plain.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let code = part
+            .strip_prefix('[')
+            .map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit() || ";?".contains(c)));
+        plain.push_str(match code {
+            Some(rest) => rest.strip_prefix(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest),
+            None => part,
+        });
+    }
+    plain
+}
+
 /// The line without its list, heading or quotation marker.
 fn strip_marker(line: &str) -> &str {
     let mut line = line;
     loop {
         let rest = line
-            .strip_prefix("- [ ] ")
-            .or_else(|| line.strip_prefix("- [x] "))
+            .strip_prefix("[ ] ")
+            .or_else(|| line.strip_prefix("[x] "))
+            .or_else(|| line.strip_prefix("[X] "))
             .or_else(|| line.strip_prefix("- "))
             .or_else(|| line.strip_prefix("* "))
             .or_else(|| line.strip_prefix("+ "))
@@ -45,7 +74,7 @@ fn strip_marker(line: &str) -> &str {
     }
 }
 
-/// Links, emphasis, code and HTML tags.
+/// Links, emphasis, code, formulas and HTML.
 fn inline(line: &str, plain: &mut String) {
     let mut rest = line;
     while let Some(c) = rest.chars().next() {
@@ -54,8 +83,14 @@ fn inline(line: &str, plain: &mut String) {
             rest = after;
             continue;
         }
-        if let Some(after) = tag(rest) {
-            plain.push(' ');
+        let instead = html::address(rest)
+            .or_else(|| html::tag(rest))
+            .map(|(plain, after)| (plain.to_owned(), after))
+            .or_else(|| html::entity(rest).map(|(text, after)| (marks(&text), after)))
+            .or_else(|| math::formula(rest))
+            .or_else(|| footnote(rest).map(|after| (String::new(), after)));
+        if let Some((words, after)) = instead {
+            plain.push_str(&words);
             rest = after;
             continue;
         }
@@ -71,26 +106,41 @@ fn inline(line: &str, plain: &mut String) {
     }
 }
 
-/// `[shown](target)` or `![shown](target)`: what is shown, and what follows.
-fn link(text: &str) -> Option<(&str, &str)> {
-    let inner = text.strip_prefix("![").or_else(|| text.strip_prefix('['))?;
-    let (shown, after) = inner.split_once("](")?;
-    if shown.contains(['[', ']']) {
-        return None;
-    }
-    let (_, after) = after.split_once(')')?;
-    Some((shown, after))
+/// `[^1]`, with the colon of the note itself: what follows it.
+fn footnote(text: &str) -> Option<&str> {
+    let (name, after) = text.strip_prefix("[^")?.split_once(']')?;
+    let named = !name.is_empty() && name.len() <= 16 && !name.contains(char::is_whitespace);
+    named.then(|| after.strip_prefix(':').unwrap_or(after))
 }
 
-/// An HTML tag: what follows it.
-fn tag(text: &str) -> Option<&str> {
-    let inner = text.strip_prefix('<')?;
-    let name = inner.strip_prefix('/').unwrap_or(inner);
-    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+/// `[shown](target)`, `![shown](target)` or `[shown][name]`: what is shown, and what follows.
+fn link(text: &str) -> Option<(&str, &str)> {
+    let inner = text.strip_prefix("![").or_else(|| text.strip_prefix('['))?;
+    let (shown, after) = inner.split_once(']')?;
+    if shown.contains('[') {
         return None;
     }
-    let (inside, after) = inner.split_once('>')?;
-    (!inside.contains('<')).then_some(after)
+    if let Some(target) = after.strip_prefix('(') {
+        return Some((shown, after_target(target)?));
+    }
+    let (name, after) = after.strip_prefix('[')?.split_once(']')?;
+    (!shown.is_empty() && !name.contains('[')).then_some((shown, after))
+}
+
+/// What follows the bracket that closes a link's target; targets hold brackets in pairs.
+fn after_target(target: &str) -> Option<&str> {
+    let mut depth = 1;
+    for (at, c) in target.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(&target[at + 1..]);
+        }
+    }
+    None
 }
 
 /// Typographic marks as plain ones, symbols as words, anything else that can't be said as a space.

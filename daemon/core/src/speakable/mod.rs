@@ -7,14 +7,18 @@
 //! by digit ("VM one zero four").
 
 mod address;
+mod asides;
 mod clean;
 mod date;
 mod figure;
+mod html;
+mod math;
 mod name;
 mod number;
 mod token;
 mod upid;
 
+pub use asides::{Asides, MAX_HELD_BYTES as MAX_ASIDE_HELD_BYTES, without_asides};
 use token::Token;
 
 /// Longest text that is turned into words, in characters; what is beyond is left out. Sentences are shorter
@@ -27,7 +31,7 @@ pub const MAX_SPOKEN_BYTES: usize = 16 * 1024;
 /// The words to say for `text`; empty where it holds nothing that can be said.
 pub fn speakable(text: &str) -> String {
     let text: String = text.chars().take(MAX_TEXT_CHARS).collect();
-    let text = clean::clean(&text);
+    let text = clean::clean(&crate::redact::spoken(&text));
     let tokens = token::split(&text);
     let mut spoken = String::new();
     let mut at = 0;

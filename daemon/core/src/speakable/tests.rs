@@ -1,4 +1,5 @@
 use super::*;
+use crate::sentences::Sentences;
 use proptest::prelude::*;
 
 /// Written, then said.
@@ -99,6 +100,81 @@ fn texts_are_said_as_a_briton_with_a_cluster_would() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// What models write into their answers, and what is heard of it when the answer is cut into sentences as it comes.
+const HOSTILE: &[(&str, &str)] = &[
+    // markdown
+    ("# Status\n\n**All is well**, sir. _Really_ ~~not~~ `fine`.", "Status / All is well, sir. / Really not fine."),
+    ("***bold italic*** and __bold__ and *it*.", "bold italic and bold and it."),
+    ("> Quoted text\n>> deeper\n\n---\n\nAfter.", "Quoted text / deeper / After."),
+    ("1. First\n2. Second\n   - sub *item*\n   * [x] done", "one. First / two. Second / sub item / done"),
+    (
+        "| Node | State |\n|------|:-----:|\n| pve1 | up |\n| pve2 | down |\n\nThat is all.",
+        "Node, State / p v e one, up / p v e two, down / That is all.",
+    ),
+    (
+        "See [the docs](https://docs.example.net/a_(b)) or [that][ref].\n\n[ref]: https://example.net/x",
+        "See the docs or that.",
+    ),
+    ("![graph](https://img.example.net/a.png) Fine.", "graph Fine."),
+    ("A note[^1] here.\n\n[^1]: The note.", "A note here. / The note."),
+    (":::note\nCareful.\n:::", "Careful."),
+    // code
+    (
+        "Run this:\n\n```bash\nqm stop 104. Then wait.\nrm -rf /tmp/x\n```\n\nThen it is done.",
+        "Run this / Then it is done.",
+    ),
+    ("~~~\nprint(1)\n~~~\nDone.", "Done."),
+    ("Say `pct list`, sir.", "Say p c t list, sir."),
+    ("Here it is: ```\nand then it never ends. Never.", "Here it is"),
+    // thoughts, calls of tools, marks of templates
+    ("<think>The user wants it. I should lie.\n\nOr not.</think>\nNode two is hot.", "Node two is hot."),
+    ("<tool_call>{\"name\":\"guest_stop\",\"arguments\":{\"vmid\":104}}</tool_call>Done, sir.", "Done, sir."),
+    ("<|im_start|>assistant\nAll is well.<|im_end|>", "assistant / All is well."),
+    // HTML
+    (
+        "<p>Node <b>two</b> is <span style=\"color:red\">hot</span>.<br/>It is &lt;5&nbsp;% &amp; falling&hellip;</p>",
+        "Node two is hot. It is less than five percent and falling.",
+    ),
+    ("<script>alert(\"x. Y.\")</script><style>b {}</style>All is well.", "All is well."),
+    ("<!-- hidden. Really. -->Visible.", "Visible."),
+    ("<details><summary>More</summary>There is &#109;ore &#x21;</details>", "More There is more!"),
+    ("Ask <kim@example.net> or <https://nas.example.net/x>.", "Ask kim at example dot net or nas dot example dot net."),
+    ("a < b and c > d, sir.", "a b and c d, sir."),
+    // formulas and prices
+    ("The load is $\\frac{3}{4}$ of \\(n^2\\), sir.", "The load is three over four of n squared, sir."),
+    ("$$E = mc^2 \\times \\text{two}$$", "E equals mc squared times two"),
+    ("It costs $5 and $10 a month.", "It costs five dollars and ten dollars a month."),
+    // characters
+    ("🎉🔥 All nodes 🟢 up ✅ — great 👍🏽!", "All nodes up, great!"),
+    ("\u{1b}[31;1mred\u{1b}[0m text", "red text"),
+    ("A\u{200b}ll is\u{202e} well\u{feff}.", "All is well."),
+    ("A\u{0}ll\u{7} \u{e0041}well.", "A ll well."),
+    // other tongues: Latin script is said, the rest is left to the page
+    ("Alles in Ordnung: größer, über, Straße.", "Alles in Ordnung: größer, über, Straße."),
+    ("El nodo está caído, señor. ¿Reinicio?", "El nodo está caído, señor. / Reinicio?"),
+    ("Всё хорошо, сэр. Node two is up.", "Node two is up."),
+    ("すべて正常です。", ""),
+    // secrets that were taken out
+    ("The password is [secret: password], sir.", "The password is a secret, sir."),
+    ("Use `[secret: API token]`.", "Use a secret."),
+];
+
+#[test]
+fn what_models_write_stays_clean_in_speech() {
+    let wrong: Vec<_> = HOSTILE
+        .iter()
+        .filter_map(|(text, wanted)| {
+            let mut sentences = Sentences::new();
+            let mut cut = sentences.push(&without_asides(text));
+            cut.extend(sentences.finish());
+            let said: Vec<_> = cut.iter().map(|s| speakable(s)).filter(|s| !s.is_empty()).collect();
+            check(text);
+            (said.join(" / ") != *wanted).then(|| format!("{text:?}\n  said {:?}\n  not  {wanted:?}", said.join(" / ")))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 fn check(text: &str) {
     let spoken = speakable(text);
     assert!(spoken.len() <= MAX_SPOKEN_BYTES);
@@ -120,6 +196,11 @@ proptest! {
     }
 
     #[test]
+    fn only_words_come_out_of_markup(text in "(<[a-z]{1,6}>|</b>|<think>|</think>|```|`|\\*\\*|_|&[a-z]{1,4};|&#[0-9]{1,4};|\\$|\\\\[a-z]{1,5}|\\{|\\}|\\^|\\[|\\]|\\(|\\)|https://|\\||\n|[a-z]{1,5}|[0-9]{1,3}| ){0,60}") {
+        check(&text);
+    }
+
+    #[test]
     fn every_count_is_said(n in any::<u64>()) {
         let spoken = speakable(&format!("{n} guests"));
         prop_assert!(spoken.ends_with("guests"));
@@ -135,9 +216,18 @@ proptest! {
 
 #[test]
 fn the_longest_text_stays_bounded() {
-    for text in
-        ["7".repeat(100_000), "104 ".repeat(50_000), "🎉".repeat(50_000), "[".repeat(50_000), "<a".repeat(50_000)]
-    {
+    for text in [
+        "7".repeat(100_000),
+        "104 ".repeat(50_000),
+        "🎉".repeat(50_000),
+        "[".repeat(50_000),
+        "<a".repeat(50_000),
+        "$a^".repeat(50_000),
+        "&".repeat(50_000),
+        "\\frac{".repeat(50_000),
+        "```".repeat(50_000),
+        "<think>".repeat(50_000),
+    ] {
         check(&text);
     }
 }
