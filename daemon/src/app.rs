@@ -25,9 +25,10 @@ use crate::event::{Bus, EventKind, UnixMillis};
 use crate::hub::Hub;
 use crate::memory::Memories;
 use crate::page::Page;
+use crate::safety::{Door, RunsConfig, Safety};
 use crate::speech::Speech;
 use crate::status::House;
-use crate::store::{Keep, Store};
+use crate::store::{ApprovalRow, Keep, Store};
 use crate::systemd::Notifier;
 use crate::turn::{LiveNames, Parts, Turns, lexicon};
 
@@ -74,6 +75,10 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
     let (memory, keeper) = Memories::start(store.clone(), redact);
     tasks.spawn(named("memory", keeper.run()));
     let cluster = open_cluster(&config, &bus);
+    let (safety, runs) =
+        Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone())
+            .await
+            .context("nothing may be changed without safety")?;
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
@@ -101,7 +106,10 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         HUB
     });
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
+    let _door = open_stop_door(&config, &safety, &bus)?;
+    tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
     let house = House {
+        safety: safety.clone(),
         config: Arc::new(config),
         hub: hub.clone(),
         store: store.clone(),
@@ -122,6 +130,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         store: store.clone(),
         memory: memory.clone(),
         cluster,
+        safety,
         speech,
         grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
         names,
@@ -231,6 +240,22 @@ fn open_cluster(config: &Config, bus: &Bus) -> ClusterClient {
     bus.tell(EventKind::Degraded { part: "cluster".into(), reason: broken, fallback: None });
     #[expect(clippy::expect_used, reason = "the default names no node and no secret, so nothing of it can be wrong")]
     ClusterClient::new(&ClusterConfig::default()).expect("the empty cluster")
+}
+
+/// The end of a change that nobody in the room waits for, in words.
+fn announcement(row: &ApprovalRow) -> String {
+    crate::turn::change_over(row, row.row.id.0.unsigned_abs())
+}
+
+/// The way to stop that works while everything else hangs.
+fn open_stop_door(config: &Config, safety: &Safety, bus: &Bus) -> anyhow::Result<Door> {
+    let group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
+    let (switch, bus) = (safety.switch().clone(), bus.clone());
+    let told = move |by: &str| {
+        tracing::warn!(by, "the kill switch was set");
+        bus.tell(EventKind::Power { state: switch.state() });
+    };
+    Door::open(&config.daemon.state_dir, safety.switch().clone(), group, told).context("the stop door")
 }
 
 /// Control socket and page. The page may be missing.

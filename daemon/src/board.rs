@@ -70,7 +70,10 @@ impl Picture {
             | EventKind::Reply { turn, .. }
             | EventKind::Sentence { turn, .. }
             | EventKind::Marks { turn, .. } => self.add(*turn, event),
-            EventKind::Satellite { .. } | EventKind::Node { .. } => {}
+            EventKind::Satellite { .. }
+            | EventKind::Node { .. }
+            | EventKind::Approval { .. }
+            | EventKind::Power { .. } => {}
         }
     }
 

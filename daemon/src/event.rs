@@ -136,6 +136,16 @@ pub enum EventKind {
         /// Which.
         part: String,
     },
+    /// A question was asked, answered or settled; 0 for several at once. What it is now is to be looked up.
+    Approval {
+        /// Which.
+        id: jarvis_core::ids::ApprovalId,
+    },
+    /// The kill switch was set or released.
+    Power {
+        /// How it stands.
+        state: crate::safety::SwitchState,
+    },
     /// A turn is over, whichever way.
     TurnDone(Box<TurnRecord>),
 }

@@ -16,6 +16,7 @@ pub mod model_fetch;
 pub mod model_words;
 pub mod page;
 pub mod past;
+pub mod safety;
 pub mod speech;
 pub mod status;
 pub mod store;

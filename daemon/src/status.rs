@@ -17,6 +17,7 @@ use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::{Hub, SatelliteStatus};
 use crate::memory::Memories;
+use crate::safety::{Safety, SwitchState};
 use crate::speech::{Speech, SpeechStatus};
 use crate::store::{Store, kept_aside_beside};
 
@@ -41,6 +42,8 @@ pub struct House {
     pub speech: Option<Speech>,
     /// The cluster.
     pub cluster: ClusterClient,
+    /// What may be changed, and what became of it.
+    pub safety: Safety,
     /// Takes typed turns.
     pub typed: TypedSender,
     /// When the daemon started.
@@ -64,6 +67,8 @@ pub struct Status {
     pub satellites: Vec<SatelliteLine>,
     /// Configured nodes, as their API answered.
     pub nodes: Vec<NodeLine>,
+    /// The kill switch.
+    pub power: SwitchState,
     /// Degraded parts.
     pub degraded: Vec<Degraded>,
     /// Damaged databases that were kept aside and wait for their owner.
@@ -134,6 +139,7 @@ impl House {
             speech: self.speech.as_ref().map(Speech::status),
             satellites: satellites.into_iter().map(|s| line(s, now.0)).collect(),
             nodes: self.cluster.health().into_iter().map(|n| node(n, cluster.as_ref())).collect(),
+            power: self.safety.switch().state(),
             degraded: self.board.borrow().degraded(),
             kept_aside: kept_aside_beside(&self.config.daemon.database()),
         }

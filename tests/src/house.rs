@@ -252,10 +252,13 @@ pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str,
     Ok(format!(
         "[daemon]\nstate_dir = {state:?}\n\n[link]\nlisten = \"{link}\"\n\n[page]\nlisten = \"{page}\"\n\n\
          [ear]\nworker = {ear:?}\nmodel = {model:?}\nlibrary_dir = {library:?}\n{tried}\n\
-         [speech]\nworker = {voice:?}\n\n{cluster}",
+         [speech]\nworker = {voice:?}\n\n\
+         # Where no people speak, what the ear hears may approve, though it was never tried on them.\n\
+         [safety]\nown_guest = 100\nuntried_ear_approves = {approves}\n\n{cluster}",
         state = config.dir.join("state"),
         ear = config.programs.join("jarvis-ear"),
         tried = config.tried_on_people.map(|word| format!("tried_on_people = {word}\n")).unwrap_or_default(),
+        approves = config.tried_on_people.is_none(),
         library = library(&config.root),
         voice = config.programs.join("jarvis-voice"),
         cluster = cluster.toml()?,

@@ -2,6 +2,7 @@
 
 pub mod aimock;
 pub mod bench;
+pub mod crash;
 pub mod demo;
 pub mod fleet;
 pub mod house;

@@ -271,3 +271,63 @@ async fn talk_without_the_wake_word_opens_nothing() {
     let recording = house.room.recording(from).unwrap();
     assert_eq!(sound::first_audible(&recording.heard), None, "and nothing was played");
 }
+
+/// Waits until the newest approval is in `stage`.
+fn until_approval(house: &mut House, stage: &str) {
+    wait_for("the approval", Duration::from_secs(60), || {
+        let all = house.ctl_json(&["approvals"])?;
+        Ok((all[0]["stage"] == stage).then_some(()))
+    })
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_asked_about_approved_verified_and_written_down() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::start(config(dir.path(), 7)).await.unwrap();
+    house.cluster.change(|state| {
+        state.guest_mut(112).unwrap().running = false;
+        state.ha.clear();
+        state.nodes.iter_mut().for_each(|node| node.memory.0 = node.memory.1 / 4);
+    });
+    let reply = |turn: &serde_json::Value| turn["reply"].as_str().unwrap_or_default().to_owned();
+    let asked = reply(&house.ctl_json(&["ask", "start the test machine"]).unwrap());
+    assert!(
+        asked.contains("start") && asked.contains("112") && asked.contains("pve"),
+        "verb, target and node: {asked}"
+    );
+    assert!(!house.cluster.state().guest(112).unwrap().running, "nothing runs before a yes");
+    let answered = house.ctl_json(&["ask", "yes please"]).unwrap();
+    until_approval(&mut house, "done");
+    assert!(house.cluster.state().guest(112).unwrap().running, "{answered}");
+
+    // A RED one asks for its two words at the second channel.
+    let asked = reply(&house.ctl_json(&["ask", "pull the plug on the test machine"]).unwrap());
+    let words = asked.split("the words ").nth(1).unwrap().split(" on the page").next().unwrap().to_owned();
+    let shown = house.ctl_json(&["approvals"]).unwrap()[0].clone();
+    assert!(!shown["question"].as_str().unwrap().contains(&words), "the words are heard, not shown: {shown}");
+    let id = shown["id"].to_string();
+    let wrong = house.ctl(&["approve", &id, "wrong", "words"]).unwrap();
+    assert!(!wrong.status.success());
+    let mut right = vec!["approve", id.as_str()];
+    right.extend(words.split_whitespace());
+    let done = house.ctl(&right).unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(!house.cluster.state().guest(112).unwrap().running);
+
+    // Nobody may touch the machine Jarvis runs on.
+    let never = house.ctl_json(&["ask", "shut down vm one hundred"]).unwrap();
+    assert!(reply(&never).contains("decline"), "{never}");
+
+    // The kill switch, past the loop, and back.
+    assert!(house.ctl(&["stop"]).unwrap().status.success());
+    let stopped = reply(&house.ctl_json(&["ask", "start the test machine"]).unwrap());
+    assert!(stopped.contains("standing down"), "{stopped}");
+    assert!(house.ctl(&["resume"]).unwrap().status.success());
+    let undone = reply(&house.ctl_json(&["ask", "undo that"]).unwrap());
+    assert!(undone.contains("start"), "the last change is offered to be taken back: {undone}");
+    let verified = house.ctl(&["audit", "verify"]).unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    house.check().unwrap();
+}

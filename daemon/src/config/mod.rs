@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::hub::HubConfig;
 use crate::mind::MindsConfig;
 use crate::page::PageConfig;
+use crate::safety::SafetyConfig;
 use crate::speech::SpeechConfig;
 use crate::store::Keep;
 
@@ -52,6 +53,8 @@ pub struct Config {
     pub minds: MindsConfig,
     /// `[page]`: the status page.
     pub page: PageConfig,
+    /// `[safety]`: what may be changed, by whom, from where.
+    pub safety: SafetyConfig,
     /// `[retention]`: how long words are kept.
     pub retention: RetentionConfig,
 }
@@ -180,6 +183,9 @@ impl Config {
                 None => vec!["minds", mistake.key],
             };
             say(&keys, mistake.what, mistake.remedy);
+        }
+        for (keys, what, remedy) in self.safety.mistakes() {
+            say(keys, what, remedy);
         }
         for (keys, what) in secret::resolve(self, environment) {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

@@ -57,6 +57,31 @@ pub enum Request {
     },
     /// Findings that only the running daemon can have.
     Doctor {},
+    /// Questions that are open, and the newest that are not.
+    Approvals {},
+    /// Says yes to a question, as it was shown.
+    Approve {
+        /// Which.
+        id: i64,
+        /// The seal that was shown with it.
+        seal: String,
+        /// The words that were spoken with it, where it has some.
+        words: Option<String>,
+    },
+    /// Says no to a question, or takes a yes back that has not begun.
+    Deny {
+        /// Which.
+        id: i64,
+    },
+    /// Lets changes run again after the kill switch.
+    Resume {},
+    /// The newest entries of the audit log.
+    Audit {
+        /// How many.
+        limit: u32,
+    },
+    /// Checks the audit log from its first entry to its last.
+    AuditVerify {},
 }
 
 /// What can be asked of the memory.

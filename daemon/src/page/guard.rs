@@ -1,4 +1,4 @@
-//! What every request and every answer must pass: a name that is ours, a method that only reads, headers that hold the browser to it.
+//! What every request and every answer must pass: a name that is ours, a method that only reads (but for the owner's few), headers that hold the browser to it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ use axum::response::{IntoResponse, Response};
 /// What the browser may load and do: our own files, nothing inline, nowhere framed.
 const POLICY: &str =
     "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'";
+
+/// What the owner may send; `owner` looks at who it is.
+const OWNERS: [&str; 5] = ["/api/session", "/api/approve", "/api/deny", "/api/stop", "/api/resume"];
 
 /// Names under which the page may be asked for.
 #[derive(Debug)]
@@ -42,13 +45,17 @@ fn is_port(text: &str) -> bool {
     text.strip_prefix(':').is_some_and(|port| port.bytes().all(|b| b.is_ascii_digit()))
 }
 
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 pub(super) async fn guard(State(names): State<Arc<Names>>, request: Request, next: Next) -> Response {
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next().and_then(|h| h.to_str().ok());
     let answer = if hosts.next().is_some() || !host.is_some_and(|h| names.ours(h)) {
         let told = "This page is served to localhost. Behind a proxy, add its name to [page] hosts.\n";
         (StatusCode::MISDIRECTED_REQUEST, told).into_response()
-    } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
+    } else if !reads(request.method()) && !OWNERS.contains(&request.uri().path()) {
         (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response()
     } else {
         next.run(request).await

@@ -1,20 +1,22 @@
-//! The status page: what Jarvis hears, does and knows, live, read-only, on loopback.
+//! The status page: what Jarvis hears, does and knows, live, on loopback; and where the owner answers questions about changes.
 //!
-//! Three embedded files and a stream of server-sent events. There is no login, so only loopback is served, and only under names that are
-//! ours (a foreign site whose name was pointed at 127.0.0.1 is refused).
+//! Three embedded files and a stream of server-sent events. Looking needs no login, so only loopback is served, and only under names that
+//! are ours (a foreign site whose name was pointed at 127.0.0.1 is refused). What changes something needs the owner's token (`owner`).
 
 mod guard;
+mod owner;
 mod stream;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -24,6 +26,8 @@ use crate::status::House;
 
 /// Pages that may be open at once; one more is told to wait.
 pub const MAX_STREAMS: usize = 8;
+/// Longest body that is read.
+const BODY_BYTES_MAX: usize = 4096;
 /// Turns shown.
 const TURNS_SHOWN: u32 = 20;
 
@@ -62,6 +66,7 @@ pub struct Page {
 #[derive(Clone)]
 struct Shared {
     house: House,
+    owner: Arc<owner::Owner>,
     streams: Arc<Semaphore>,
 }
 
@@ -81,7 +86,8 @@ impl Page {
 
     /// Serves until it is dropped.
     pub async fn run(self, house: House) -> std::io::Result<()> {
-        let shared = Shared { house, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
+        let owner = owner::Owner::open(&house.config.daemon.state_dir)?;
+        let shared = Shared { house, owner, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
         let router = Router::new()
             .route("/", get(|| asset("text/html; charset=utf-8", include_str!("assets/page.html"))))
             .route("/page.css", get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css"))))
@@ -90,6 +96,13 @@ impl Page {
             .route("/events", get(stream::events))
             .route("/api/status", get(status))
             .route("/api/turns", get(turns))
+            .route("/api/approvals", get(owner::approvals))
+            .route("/api/session", get(owner::session).post(owner::enter))
+            .route("/api/approve", post(owner::approve))
+            .route("/api/deny", post(owner::deny))
+            .route("/api/stop", post(owner::stop))
+            .route("/api/resume", post(owner::resume))
+            .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
             .with_state(shared)
             .layer(middleware::from_fn_with_state(Arc::new(guard::Names::new(self.hosts)), guard::guard));
         axum::serve(self.listener, router).await

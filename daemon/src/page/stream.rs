@@ -128,7 +128,11 @@ fn settled(mut status: Status) -> Status {
 fn changes_status(kind: &EventKind) -> bool {
     matches!(
         kind,
-        EventKind::Satellite { .. } | EventKind::Node { .. } | EventKind::Degraded { .. } | EventKind::Restored { .. }
+        EventKind::Satellite { .. }
+            | EventKind::Node { .. }
+            | EventKind::Degraded { .. }
+            | EventKind::Restored { .. }
+            | EventKind::Power { .. }
     )
 }
 

@@ -15,6 +15,7 @@ use crate::ear::Ear;
 use crate::event::Bus;
 use crate::hub::Hub;
 use crate::memory::Memories;
+use crate::safety::{RunsConfig, Safety};
 use crate::store::Store;
 
 /// A house below `folder`, and where its typed turns arrive.
@@ -38,7 +39,10 @@ pub(crate) async fn quiet_house(folder: &Path) -> (House, mpsc::Receiver<Typed>)
     tokio::spawn(keeper.run());
     let cluster = ClusterClient::new(&config.cluster).unwrap();
     let (typed, requests) = mpsc::channel(4);
+    let safety = Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone());
+    let (safety, runs) = safety.await.unwrap();
+    tokio::spawn(runs.run(RunsConfig { typed: typed.clone(), words: |_| String::new() }));
     let config = Arc::new(config);
     let started = Instant::now();
-    (House { config, hub, store, memory, bus, board, ear, speech: None, cluster, typed, started }, requests)
+    (House { config, hub, store, memory, bus, board, ear, speech: None, cluster, safety, typed, started }, requests)
 }

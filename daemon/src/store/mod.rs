@@ -3,6 +3,8 @@
 //! SQLite has a thread of its own. Every method resolves after its COMMIT (WAL, `synchronous=FULL`), so whoever awaited it may show,
 //! speak or acknowledge what was written. An error means that nothing of that call was written.
 
+mod approvals;
+mod audit;
 mod error;
 mod migrate;
 mod open;
@@ -17,6 +19,8 @@ use std::sync::Arc;
 use jarvis_core::ids::TurnId;
 use rusqlite::Transaction;
 
+pub use approvals::{ApprovalRow, Begun};
+pub use audit::{Entry as AuditEntry, Shown as AuditShown};
 pub use error::StoreError;
 pub use open::{KeptAside, kept_aside_beside};
 pub use row::{EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};

@@ -155,3 +155,57 @@ end;
 create trigger memories_never_rewritten before update of text, value, keys, subject, attribute on memories begin
   select raise(abort, 'a memory is superseded, never rewritten');
 end;
+
+-- What was asked of the owner before something was changed, and what became of it. A row is used once: `started` is written in the
+-- transaction that consumes it, before the effect.
+create table approvals (
+  id integer primary key autoincrement,
+  -- JSON of jarvis_core::approval::Bound: tool, version, argument bytes, target, tier, origin, room, question, challenge, times.
+  bound text not null,
+  -- HMAC-SHA-256 over id and bound, with the key in the state folder.
+  seal blob not null check (length(seal) = 32),
+  stage text not null check (stage in ('pending', 'approved', 'denied', 'cancelled', 'expired', 'started', 'done', 'failed', 'unknown')),
+  -- `voice in study`, `page`, `jarvisctl`, `leave`.
+  approved_by text,
+  -- Not before then does it run: a mind may be changed.
+  clears_ms integer,
+  wrong_words integer not null default 0,
+  -- Copies of what is bound, to look rows up by; what counts is in `bound`.
+  room text,
+  asked_ms integer not null,
+  expires_ms integer not null,
+  started_ms integer,
+  -- JSON of jarvis_core::tools::Change, written with 'started': how the node's task list is searched after a crash.
+  change text,
+  -- The task, committed as soon as the node named it.
+  upid text,
+  -- How it ended, in words.
+  outcome text,
+  ended_ms integer,
+  -- JSON {tool, args} of the call that takes it back; null where nothing does.
+  inverse text,
+  -- The approval that took it back.
+  undone_by integer references approvals (id)
+) strict;
+create index approvals_by_stage on approvals (stage, id);
+
+-- Everything asked, ruled, approved, run and verified, chained: each hash covers the entry before (jarvis_core::audit). Never updated,
+-- never deleted from.
+create table audit (
+  seq integer primary key,
+  at_ms integer not null,
+  kind text not null,
+  approval_id integer,
+  -- SHA-256 over salt and content.
+  content_hash blob not null check (length(content_hash) = 32),
+  before blob not null check (length(before) = 32),
+  hash blob not null check (length(hash) = 32)
+) strict;
+
+-- The contents, which may be forgotten: the chain holds without them.
+create table audit_contents (
+  seq integer primary key references audit (seq),
+  salt blob not null check (length(salt) = 16),
+  -- JSON, secrets taken out.
+  content text not null
+) strict;

@@ -1,7 +1,7 @@
 //! From a request to an answer: understand, route, clear the reads, run them, put it in words. Each step is committed before it is told.
 
 use jarvis_core::answer::{self, Asker, Reply, Trouble};
-use jarvis_core::gate::Gate;
+use jarvis_core::gate::{Gate, Voice};
 use jarvis_core::ids::{TurnId, UnixSeconds};
 use jarvis_core::intent::{Intent, Understood};
 use jarvis_core::names::Names;
@@ -9,6 +9,7 @@ use jarvis_core::tool::Facts;
 use jarvis_core::turn::{Attempt, Input, Outcome};
 use tokio::sync::{mpsc, watch};
 
+use super::change::{self, Changing};
 use super::driver::News;
 use super::remember::{self, Recollection, Step};
 use super::{Before, Parts};
@@ -21,6 +22,7 @@ pub(super) struct Job {
     pub(super) turn: TurnId,
     pub(super) attempt: Attempt,
     pub(super) room: String,
+    pub(super) voice: Voice,
     pub(super) before: Before,
     pub(super) asked: String,
     /// Whether Jarvis is sure to have been spoken to.
@@ -95,6 +97,13 @@ impl Job {
         let asker = asking.asker(&names);
         let mut tools = Vec::new();
         let (reply, outcome) = match self.parts.grammar.understand(&self.asked, &names) {
+            Understood::Intent { intent, score, pattern } if change::is_about(&intent) => {
+                self.tell(News::Input(Input::Understood(self.attempt))).await;
+                self.route(RouteKind::Intent, format!("{}, score {score:.2}: {pattern}", intent.kind)).await?;
+                let changed = self.changing().run(&intent).await;
+                self.ran(changed.tools).await?;
+                (changed.reply, Outcome::Reply)
+            }
             Understood::Intent { intent, score, pattern } => {
                 self.tell(News::Input(Input::Understood(self.attempt))).await;
                 let reason = format!("{}, score {score:.2}: {pattern}", intent.kind);
@@ -103,12 +112,19 @@ impl Job {
                     let memory = Recollection::new(&self.parts, &names, &asker).await?;
                     return self.remembered(memory.step(&intent, &asker).await?, &asker).await;
                 }
+                let taken_back = match intent.kind.as_str() {
+                    "control.cancel" => self.changing().cancel().await,
+                    _ => None,
+                };
                 // Who answers is committed before anything is shown of the answer; the reads need not wait for it.
                 let (routed, (facts, ran)) =
                     tokio::join!(self.route(RouteKind::Intent, reason), read(&self.parts, &intent));
                 routed?;
                 tools = ran;
-                let reply = answer::answer(&intent, &facts, &asker);
+                let reply = match taken_back {
+                    Some(changed) => changed.reply,
+                    None => answer::answer(&intent, &facts, &asker),
+                };
                 let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
                 (reply, outcome)
             }
@@ -165,6 +181,16 @@ impl Job {
         self.parts.store.route(self.turn, route.kind.as_str(), &route.reason).await?;
         self.tell(News::Route { attempt: self.attempt, route }).await;
         Ok(())
+    }
+
+    fn changing(&self) -> Changing<'_> {
+        Changing {
+            parts: &self.parts,
+            turn: self.turn,
+            room: Some(self.room.as_str()).filter(|room| !room.is_empty()),
+            voice: self.voice,
+            heard_out: self.heard_out.clone(),
+        }
     }
 
     async fn ran(&self, tools: Vec<ToolRun>) -> Result<(), Failed> {

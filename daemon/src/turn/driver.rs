@@ -36,6 +36,8 @@ pub(super) const GENERATIONS_PER_TURN: u64 = 1 << 16;
 const NEWS_MAX: usize = 64;
 /// The store must begin a turn within this, else the turn says sorry.
 const STORE_MAX: Duration = Duration::from_secs(3);
+/// How long the room listens for the answer to a question.
+const LISTEN_MS: u16 = 8000;
 /// "Louder" and "quieter".
 const VOLUME_STEP: u8 = 10;
 
@@ -147,6 +149,8 @@ struct Running {
     /// Memories that the answer is made of: they count as used once it was given.
     recalled: Vec<MemoryId>,
     shown: bool,
+    /// Whether the answer is a question that the room may answer without a wake word.
+    listen: bool,
     /// Told once nobody can go on speaking.
     heard_out: watch::Sender<bool>,
     recording: Recording,
@@ -208,6 +212,7 @@ impl Running {
             reply,
             recalled: Vec::new(),
             shown: false,
+            listen: false,
             heard_out: watch::Sender::new(false),
             ending: None,
         };
@@ -386,6 +391,7 @@ impl Running {
 
     async fn replied(&mut self, reply: Reply) {
         self.reply.clone_from(&reply.speech);
+        self.listen = reply.listen;
         if let Some(act) = reply.act {
             self.act(act).await;
         }
@@ -476,6 +482,9 @@ impl Running {
         }
         if ending == Ending::Answered {
             self.parts.memory.touch(std::mem::take(&mut self.recalled), UnixMillis(unix_ms()));
+        }
+        if self.listen && ending == Ending::Answered {
+            self.ask_to_listen().await;
         }
         self.recording.close(&self.turn, ending);
         self.recording.commit(&self.parts, ending).await;

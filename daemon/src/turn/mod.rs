@@ -4,6 +4,7 @@
 //! takes the record of each turn that ends. All decisions are [`jarvis_core::turn`]'s; a `driver` only carries them out.
 
 mod answer;
+mod change;
 mod driver;
 mod hearing;
 mod parts;
@@ -23,6 +24,7 @@ use tokio::task::JoinSet;
 use crate::ctl::Typed;
 use crate::event::{EventKind, TurnRecord};
 use crate::hub::{Cut, EndReason, HubEvent};
+pub(crate) use change::over as change_over;
 use driver::{Driver, Origin, ToTurn};
 pub use parts::{LiveNames, Parts, lexicon};
 

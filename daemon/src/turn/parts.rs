@@ -17,6 +17,7 @@ use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::Hub;
 use crate::memory::Memories;
+use crate::safety::Safety;
 use crate::speech::Speech;
 use crate::store::Store;
 
@@ -42,6 +43,8 @@ pub struct Parts {
     pub memory: Memories,
     /// The cluster.
     pub cluster: ClusterClient,
+    /// What may be changed, and what became of it.
+    pub safety: Safety,
     /// Text to speech; `None` where no engine could be set up.
     pub speech: Option<Speech>,
     /// What is asked.

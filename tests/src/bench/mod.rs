@@ -15,6 +15,7 @@ pub mod latency;
 pub mod memory;
 pub mod peer;
 pub mod secrets;
+pub mod safety;
 pub mod store;
 pub mod window;
 
@@ -125,6 +126,9 @@ const BENCHES: &[Group] = &[
     Group { part: "s6", run: secrets::run },
     Group { part: "store", run: store::run },
     Group { part: "m8", run: memory::run },
+    Group { part: "s1", run: safety::tiers },
+    Group { part: "s2", run: safety::approvals },
+    Group { part: "s3", run: safety::stop },
     Group { part: "v18", run: latency::run },
     Group { part: "a7", run: idle::run },
     Group { part: "build", run: build::run },

@@ -80,6 +80,9 @@ pub struct Reply {
     pub key: Option<String>,
     /// What to do beside speaking.
     pub act: Option<Act>,
+    /// It is a question: the room listens once for the answer, without a wake word.
+    #[serde(default)]
+    pub listen: bool,
 }
 
 /// What went wrong with a turn.
@@ -100,6 +103,11 @@ pub enum Trouble {
     LinkLost,
     /// A fault of Jarvis's own.
     Internal,
+}
+
+/// A phrasing of `key` in the file of spoken words; `seed` picks among several.
+pub fn phrase(key: &str, seed: u64, values: &[(&str, &str)]) -> String {
+    strings::say(key, seed, values)
 }
 
 /// The reads that a request needs; none for those that Jarvis answers of himself.

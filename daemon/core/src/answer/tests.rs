@@ -147,8 +147,11 @@ fn said(kind: &str, facts: &Facts) -> Reply {
 #[test]
 fn every_kind_has_a_whole_answer_that_holds_its_key() {
     let grammar = Grammar::embedded().expect("the grammar");
+    // What is about changes is answered by what became of them, not of facts.
+    let of_changes =
+        |kind: &str| kind.starts_with("change.") || kind.starts_with("reply.") || kind == "control.stand_down";
     for facts in [facts(), silent(), Facts::default()] {
-        for kind in grammar.kinds() {
+        for kind in grammar.kinds().into_iter().filter(|kind| !of_changes(kind)) {
             for (seed, vmid) in (0..SEEDS).flat_map(|s| [(s, 104), (s, 105), (s, 112), (s, 106)]) {
                 let reply = with_asker(seed, |a| answer(&intent(kind, vmid), &facts, a));
                 let speech = &reply.speech;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::{RED_MS, Stage, YELLOW_MS};
-use crate::gate::{Ask, Identity, Origin};
+use crate::gate::{Ask, Identity, Origin, Work};
 use crate::ids::{ApprovalId, TurnId, WallMillis};
 use crate::tool::Tier;
 
@@ -73,6 +73,32 @@ impl Bound {
         }
     }
 
+    /// Binds a call that runs on standing leave: nobody is asked, and its row serves the record and a crash alone.
+    pub fn on_leave(
+        work: &Work,
+        origin: Origin,
+        room: Option<String>,
+        turn: Option<TurnId>,
+        sentence: String,
+        now: WallMillis,
+    ) -> Self {
+        Self {
+            tool: work.call.name().to_owned(),
+            version: work.call.tool().version(),
+            args: work.call.json(),
+            identity: work.identity.clone(),
+            tier: work.ruling.tier,
+            origin,
+            room,
+            turn,
+            by_voice: false,
+            challenge: None,
+            question: sentence,
+            asked: now,
+            expires: now.plus(YELLOW_MS),
+        }
+    }
+
     /// The seal over every field.
     pub fn seal(&self, id: ApprovalId, key: &SealKey) -> Seal {
         // A struct of numbers and texts is written in the order of its fields, always the same.
@@ -87,6 +113,7 @@ fn mac(key: &SealKey) -> Hmac<Sha256> {
 }
 
 /// The daemon's key for seals, drawn at its first start and kept.
+#[derive(Clone)]
 pub struct SealKey(pub [u8; 32]);
 
 impl fmt::Debug for SealKey {

@@ -124,6 +124,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("talk.toml", include_str!("../../intents/talk.toml")),
     ("control.toml", include_str!("../../intents/control.toml")),
     ("memory.toml", include_str!("../../intents/memory.toml")),
+    ("change.toml", include_str!("../../intents/change.toml")),
 ];
 
 /// Words that stand for themselves when they were never interned.

@@ -142,8 +142,8 @@ fn words_that_decide_are_never_guessed() {
     check(&[
         ("delete vm one zero four", "nothing"),
         ("restart node two", "nothing"),
-        ("stop vm one zero four", "nothing"),
-        ("shut down the mail server", "nothing"),
+        ("stop vm one zero four", "change.shutdown guest=104"),
+        ("shut down the mail server", "change.shutdown guest=102"),
         ("stop the backup", "nothing"),
         ("how [unk] is node two", "nothing"),
         ("how fluffy is node two", "nothing"),

@@ -5,6 +5,7 @@
 //! ([`Tool::effect`]) and how that is taken back ([`Tool::inverse`]). The shell only carries effects out, and only those that the
 //! [gate](crate::gate) cleared.
 
+pub mod asked;
 mod call;
 mod effect;
 mod guest;

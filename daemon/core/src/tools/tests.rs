@@ -32,7 +32,7 @@ fn the_table_and_the_files_match() {
     let names: BTreeSet<_> = TOOLS.iter().map(|tool| tool.name()).collect();
     assert_eq!(names.len(), TOOLS.len(), "a name stands twice");
     let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
-    let shared = ["mod", "call", "effect", "guest", "read", "ruling", "tests"];
+    let shared = ["mod", "asked", "call", "effect", "guest", "read", "ruling", "tests"];
     let files: BTreeSet<String> = std::fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())

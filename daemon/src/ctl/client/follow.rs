@@ -54,8 +54,9 @@ fn told(kind: &EventKind) -> Option<(String, String)> {
             let instead = fallback.as_ref().map(|f| format!(" (instead: {f})")).unwrap_or_default();
             ("degraded".to_owned(), format!("{part}: {reason}{instead}"))
         }
+        EventKind::Power { state } => ("power".to_owned(), super::show::power(state)),
         EventKind::Restored { part } => ("restored".to_owned(), part.clone()),
-        // Sentences say it piece by piece; marks come with the turn's end.
-        EventKind::Reply { .. } | EventKind::Marks { .. } => return None,
+        // Sentences say it piece by piece; marks come with the turn's end; `jarvisctl approvals` lists questions.
+        EventKind::Reply { .. } | EventKind::Marks { .. } | EventKind::Approval { .. } => return None,
     })
 }

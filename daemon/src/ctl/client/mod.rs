@@ -1,5 +1,6 @@
 //! `jarvisctl`: parses its arguments, asks the daemon, prints for people or as JSON.
 
+mod approvals;
 mod fetch;
 mod follow;
 mod memory;
@@ -26,7 +27,9 @@ use crate::environment::Environment;
 use crate::event::TurnRecord;
 use crate::model_words;
 use crate::past::PastTurn;
+use crate::safety::{Approval, SwitchState, stop_from_outside};
 use crate::status::{SatelliteLine, Status};
+use crate::store::AuditShown;
 use memory::MemoryCommand;
 use wire::Line;
 
@@ -115,6 +118,39 @@ enum Command {
     },
     /// Look at everything and say what to do; works without the daemon as well.
     Doctor,
+    /// What was asked before something is changed, and what became of it.
+    Approvals,
+    /// Say yes to a question; a grave one needs the two words that were spoken with it.
+    Approve {
+        /// Its number.
+        id: i64,
+        /// The words.
+        words: Vec<String>,
+    },
+    /// Say no to a question, or take a yes back that has not begun.
+    Deny {
+        /// Its number.
+        id: i64,
+    },
+    /// Stop every change at once; works while the daemon hangs or is down.
+    Stop,
+    /// Let changes run again.
+    Resume,
+    /// The audit log.
+    Audit {
+        /// Check it from its first entry to its last.
+        #[command(subcommand)]
+        what: Option<AuditCommand>,
+        /// How many entries to show.
+        #[arg(short, long, value_name = "N", default_value_t = 20)]
+        number: u32,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Check it from its first entry to its last.
+    Verify,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -179,7 +215,50 @@ impl Control<'_> {
             Command::Model { what: ModelCommand::Names, .. } => self.model(ModelQuestion::Names),
             Command::Memory { command } => self.memory(command),
             Command::Doctor => self.doctor(),
+            Command::Approvals => self.show::<Vec<Approval>>(&Request::Approvals {}, approvals::list),
+            Command::Approve { id, words } => self.approve(*id, words),
+            Command::Deny { id } => {
+                let told = self.ask(&Request::Deny { id: *id })?;
+                self.print(&told, |_: Value| "Nothing will be done.\n".to_owned())
+            }
+            Command::Stop => self.stop(),
+            Command::Resume => {
+                self.show::<SwitchState>(&Request::Resume {}, |state| format!("{}\n", show::power(&state)))
+            }
+            Command::Audit { what: Some(AuditCommand::Verify), .. } => {
+                let told = self.ask(&Request::AuditVerify {})?;
+                self.print(&told, |told: Value| format!("The log holds: {} entries.\n", told["entries"]))
+            }
+            Command::Audit { what: None, number } => {
+                self.show::<Vec<AuditShown>>(&Request::Audit { limit: *number }, approvals::log)
+            }
         }
+    }
+
+    fn approve(&self, id: i64, words: &[String]) -> Result<ExitCode, Trouble> {
+        let all: Vec<Approval> = shaped(&self.ask(&Request::Approvals {})?)?;
+        let Some(question) = all.into_iter().find(|approval| approval.id == id) else {
+            return Err(Trouble::new(format!("there is no question {id}"), "`jarvisctl approvals` lists them"));
+        };
+        if !self.arguments.json {
+            out(&format!("{}\n", show::safe(&question.question)))?;
+        }
+        let words = (!words.is_empty()).then(|| words.join(" "));
+        let told = self.ask(&Request::Approve { id, seal: question.seal, words })?;
+        let failed = told["stage"] != "done";
+        self.print(&told, approvals::ended)?;
+        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
+
+    /// Past the daemon's control socket: through its stop door, or by the file where nobody answers.
+    fn stop(&self) -> Result<ExitCode, Trouble> {
+        let socket = self.socket();
+        let state_dir = socket.parent().unwrap_or(Path::new("/"));
+        let way = stop_from_outside(state_dir, "jarvisctl")
+            .map_err(|e| Trouble::new(format!("cannot stop: {e}"), "run it with sudo, or `systemctl stop jarvisd`"))?;
+        self.print(&json!({"stopped": true, "how": way}), |_: Value| {
+            format!("Stopped: {way}. `jarvisctl resume` lets changes run again.\n")
+        })
     }
 
     fn socket(&self) -> PathBuf {

@@ -10,6 +10,7 @@ use crate::doctor::printable;
 use crate::ear::EarStatus;
 use crate::event::{RouteKind, ToolRun, TurnRecord};
 use crate::past::{PastMemory, PastTurn};
+use crate::safety::SwitchState;
 use crate::speech::{EngineStatus, SpeechStatus};
 use crate::status::{NodeLine, SatelliteLine, Status};
 
@@ -26,6 +27,7 @@ pub(super) fn status(status: Status) -> String {
     add(&mut out, format_args!("Ear         {}", ear(&status.ear)));
     add(&mut out, format_args!("Voice       {}", voice(status.speech.as_ref())));
     add(&mut out, format_args!("Page        http://{}/", status.page));
+    add(&mut out, format_args!("Changes     {}", power(&status.power)));
     out.push_str("\nSatellites\n");
     out.push_str(&indented(satellite_table(&status.satellites), "none; `jarvisctl enrol ROOM` makes a code for one"));
     out.push_str("\nNodes\n");
@@ -42,6 +44,17 @@ pub(super) fn status(status: Status) -> String {
         add(&mut out, format_args!("\nA damaged database was kept aside: {}", path.display()));
     }
     out
+}
+
+/// What the kill switch says.
+pub(super) fn power(state: &SwitchState) -> String {
+    match state {
+        SwitchState::On => "may run".to_owned(),
+        SwitchState::Stopped { by, at_ms } => {
+            format!("STOPPED by {} at {}; `jarvisctl resume` lets them run again", safe(by), clock(*at_ms))
+        }
+        SwitchState::Damaged { why } => format!("STOPPED: {}; `jarvisctl resume` writes it anew", safe(why)),
+    }
 }
 
 pub(super) fn ear(status: &EarStatus) -> String {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use jarvis_core::ids::SatelliteId;
+use jarvis_core::approval::Channel;
+use jarvis_core::ids::{ApprovalId, SatelliteId};
 use jarvis_core::intent::Grammar;
 use jarvis_core::names::Names;
 use serde::Serialize;
@@ -14,6 +15,7 @@ use crate::ctl::Typed;
 use crate::ctl::protocol::{ModelQuestion, Request, Trouble};
 use crate::event::TurnRecord;
 use crate::past::PastTurn;
+use crate::safety::SafetyError;
 use crate::status::House;
 use crate::{doctor, hub};
 
@@ -23,6 +25,8 @@ const TURN_LIMIT: Duration = Duration::from_secs(120);
 const MAX_TEXT_CHARS: usize = 2000;
 /// Sentences given to a language model.
 const MAX_SENTENCES: usize = 20_000;
+/// Approvals shown.
+const APPROVALS_SHOWN: u32 = 30;
 /// Seed of the choice among them: the same state of the cluster gives the same file.
 const SENTENCES_SEED: u64 = 1;
 
@@ -59,7 +63,49 @@ pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Tro
         Request::Model { what } => model(house, what).await,
         Request::Memory { what } => super::memory::answer(house, what).await,
         Request::Doctor {} => to_value(&doctor::live(house).await),
+        Request::Approvals {} => {
+            let past = house.safety.past(APPROVALS_SHOWN).await.map_err(safety_trouble)?;
+            to_value(&past)
+        }
+        Request::Approve { id, seal, words } => approve(house, ApprovalId(id), &seal, words).await,
+        Request::Deny { id } => match house.safety.refuse(ApprovalId(id), "jarvisctl").await.map_err(safety_trouble)? {
+            true => Ok(json!({"denied": id})),
+            false => {
+                Err(Trouble::new(format!("question {id} is not open"), "`jarvisctl approvals` lists those that are"))
+            }
+        },
+        Request::Resume {} => {
+            house.safety.resume("jarvisctl").await.map_err(safety_trouble)?;
+            to_value(&house.safety.switch().state())
+        }
+        Request::Audit { limit } => to_value(&house.safety.journal().tail(limit).await.map_err(safety_trouble)?),
+        Request::AuditVerify {} => match house.safety.journal().verify().await.map_err(safety_trouble)? {
+            Ok(entries) => Ok(json!({"entries": entries})),
+            Err(broken) => Err(Trouble::new(
+                format!("the audit log does not hold: {broken}"),
+                "keep the database as it is, and look at who could write to it; a backup shows what was there",
+            )),
+        },
     }
+}
+
+/// Says yes, and waits for the end of what was approved.
+async fn approve(house: &House, id: ApprovalId, seal: &str, words: Option<String>) -> Result<Value, Trouble> {
+    let approved = house.safety.approve_second(id, Channel::Ctl, seal, words).await;
+    approved.map_err(|e| Trouble::new(e, "`jarvisctl approvals` lists the questions that are open"))?;
+    let settled = house.safety.wait(id, TURN_LIMIT).await.map_err(safety_trouble)?;
+    let row = house.safety.row(id).await.map_err(safety_trouble)?;
+    let said = row.filter(|_| settled.is_some()).map(|row| crate::turn::change_over(&row, id.0.unsigned_abs()));
+    Ok(json!({
+        "id": id,
+        "stage": settled.as_ref().map_or("started", |settled| settled.stage.name()),
+        "outcome": settled.as_ref().map(|settled| &settled.outcome),
+        "said": said,
+    }))
+}
+
+fn safety_trouble(error: SafetyError) -> Trouble {
+    Trouble::new(error, "`jarvisctl doctor`; nothing was changed")
 }
 
 /// Takes text that can be asked or said.

@@ -7,7 +7,7 @@ const LIVE_SHOWN = 3; // Turns in the card "Now": those under way, and the last 
 const RETRY_MS = 10000; // After the server refused a stream; the browser itself reconnects after a broken one.
 const TEXT_MAX = 4000; // Longest text that is drawn.
 
-const state = { status: null, trouble: null, live: new Map(), past: [] };
+const state = { status: null, trouble: null, live: new Map(), past: [], approvals: [], csrf: null };
 const byId = (id) => document.getElementById(id);
 
 // Drawing
@@ -69,6 +69,7 @@ function draw() {
     drawSatellites();
     drawNodes();
     drawParts();
+    drawChanges();
   }
 }
 
@@ -156,6 +157,9 @@ const take = {
   },
   marks(e) {
     liveTurn(e.turn, e.at).marks = e.marks_ms;
+  },
+  approval() {
+    refresh();
   },
   turn_done(e) {
     const turn = liveTurn(e.turn_id, e.at);
@@ -374,6 +378,104 @@ function drawParts() {
   });
 }
 
+// Changes: what waits for an answer, and the kill switch
+
+const stages = { pending: "waits for an answer", approved: "approved", started: "under way", done: "done", failed: "failed", unknown: "unknown", denied: "denied", cancelled: "cancelled", expired: "too old" };
+
+function drawChanges() {
+  const { power } = state.status;
+  const on = power.power === "on";
+  const news = on ? "may run" : power.by ? `stopped by ${power.by} at ${clock(power.at_ms)}` : `stopped: ${power.why}`;
+  say(byId("power").firstChild, `Changes ${news}`);
+  mark(byId("power"), "state", on ? "good" : "bad");
+  say(byId("power-button"), on ? "Stop all changes" : "Let changes run again");
+  byId("power-button").className = on ? "grave" : "";
+  byId("enter").hidden = state.csrf !== null;
+  const open = state.approvals.filter((a) => ["pending", "approved", "started"].includes(a.stage));
+  const recent = state.approvals.filter((a) => !open.includes(a)).slice(0, 3);
+  keyed(byId("question-list"), [...open, ...recent], (a) => a.id, makeQuestion, fillQuestion);
+}
+
+function makeQuestion(approval) {
+  const node = el("li");
+  const head = el("p");
+  head.append(el("span", "tier"), el("span", "stage"));
+  const form = el("form", "reply-form");
+  if (approval.needs_words) {
+    const words = el("input");
+    words.setAttribute("aria-label", "The two words that were spoken");
+    words.placeholder = "the two words";
+    words.autocomplete = "off";
+    form.append(words);
+  }
+  const yes = el("button", "", "Yes, do it");
+  const no = el("button", "grave", "No");
+  no.type = "button";
+  form.append(yes, no);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const words = form.querySelector("input")?.value ?? null;
+    send("/api/approve", { id: node.itemKey, seal: node.dataset.seal, words }, "Approved.");
+  });
+  no.addEventListener("click", () => send("/api/deny", { id: node.itemKey }, "Nothing will be done."));
+  node.append(head, el("p", "question"), form);
+  return node;
+}
+
+function fillQuestion(node, approval) {
+  const [head, question, form] = node.children;
+  mark(node, "seal", approval.seal);
+  say(head.children[0], approval.tier);
+  mark(head.children[0], "tier", approval.tier);
+  const outcome = approval.outcome ? `: ${approval.outcome}` : "";
+  say(head.children[1], `${stages[approval.stage] ?? approval.stage}${outcome}, ${approval.room ?? "typed"}, ${clock(approval.asked_ms)}`);
+  say(question, approval.question);
+  form.hidden = approval.stage !== "pending" || state.csrf === null;
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch("/api/approvals");
+    if (answer.ok) state.approvals = await answer.json();
+  } catch {
+    // The stream tells that the connection is lost.
+    return;
+  }
+  changed();
+}
+
+async function send(path, body, done) {
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-jarvis-csrf": state.csrf ?? "" },
+      body: JSON.stringify(body),
+    });
+    if (answer.status === 401) state.csrf = null;
+    const text = answer.ok ? done : await answer.text();
+    say(byId("answered"), text);
+    if (answer.ok) return await answer.json();
+  } catch {
+    say(byId("answered"), "That did not reach Jarvis; jarvisctl stop works without this page.");
+  } finally {
+    await refresh();
+  }
+  return null;
+}
+
+byId("enter").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const entered = await send("/api/session", { token: byId("token").value }, "Signed in.");
+  byId("token").value = "";
+  if (entered) state.csrf = entered.csrf;
+  changed();
+});
+
+byId("power-button").addEventListener("click", () => {
+  if (state.status?.power.power === "on") send("/api/stop", {}, "Nothing is changed any more.");
+  else send("/api/resume", {}, "Changes may run again.");
+});
+
 // The stream
 
 function connection(name, text) {
@@ -401,7 +503,7 @@ function connect() {
     for (const [id, turn] of state.live) if (!turn.over || live.has(id)) state.live.delete(id);
     for (const event of running) if (Object.hasOwn(take, event.kind)) take[event.kind](event);
     connection("live", "Live");
-    changed();
+    refresh();
   });
   stream.addEventListener("event", (message) => receive(JSON.parse(message.data)));
   stream.addEventListener("status", (message) => {
@@ -414,4 +516,8 @@ function connect() {
   });
 }
 
+fetch("/api/session").then((answer) => answer.json()).then(({ csrf }) => {
+  state.csrf = csrf;
+  changed();
+}, () => {});
 connect();

@@ -1,11 +1,12 @@
 //! What a turn wants done, done.
 
 use jarvis_core::answer::{self, Reply, Trouble};
+use jarvis_core::gate::Voice;
 use jarvis_core::turn::{Attempt, Effect, Input, Showing, Speech};
 use jarvis_link::message::{Mood, ToSatellite};
 use tokio::sync::mpsc;
 
-use super::{News, Running, Speaker, Work};
+use super::{LISTEN_MS, News, Running, Speaker, Work};
 use crate::event::EventKind;
 use crate::turn::answer::{self as answering, Asking};
 use crate::turn::hearing::Hearing;
@@ -111,6 +112,7 @@ impl Running {
             turn: self.id,
             attempt,
             room: self.room.clone(),
+            voice: self.voice(),
             before: self.before.clone(),
             asked: self.turn.asked().to_owned(),
             addressed: self.addressed(),
@@ -169,6 +171,20 @@ impl Running {
         self.spawn(attempt, Work::Speak, job.run());
         self.speaker = Some(Speaker { attempt, generation, texts: texts.clone() });
         texts
+    }
+
+    /// What a "yes" in this turn is worth.
+    fn voice(&self) -> Voice {
+        match self.utterance {
+            None => Voice::Typed,
+            Some(_) if self.parts.tried_on_people() => Voice::Tried,
+            Some(_) => Voice::Untried,
+        }
+    }
+
+    /// The satellite opens its microphone once its loudspeaker is silent.
+    pub(super) async fn ask_to_listen(&mut self) {
+        self.send(ToSatellite::Listen { window_ms: LISTEN_MS }).await;
     }
 
     async fn hush(&mut self, attempt: Attempt) {

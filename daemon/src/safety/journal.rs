@@ -1,0 +1,147 @@
+//! The audit log as a whole: its entries are in the database, the newest one's hash in a file beside it, so that a log cut short at
+//! its end is found as well. And the key of the seals.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jarvis_core::approval::SealKey;
+use jarvis_core::audit::{Broken, Hash};
+use jarvis_core::tools::{self, Call};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::SafetyError;
+use crate::store::{AuditShown, Store};
+
+/// Longest text of a call's arguments that is written down, in characters.
+const ARGS_CHARS_MAX: usize = 2000;
+/// Mode of the files: the daemon's user alone.
+const MODE: u32 = 0o600;
+
+/// Number and hash of the newest entry, as they are noted in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Its number.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
+/// The log.
+#[derive(Clone)]
+pub struct Journal {
+    state_dir: PathBuf,
+    store: Store,
+    new: bool,
+    /// Whoever notes the head has the file to himself.
+    noting: Arc<Mutex<()>>,
+}
+
+impl Journal {
+    /// The log in `store`, its head in `state_dir`.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn open(state_dir: &Path, store: Store) -> Result<Self, SafetyError> {
+        let new = store.audit_head().await?.is_none() && !head_file(state_dir).exists();
+        Ok(Self { state_dir: state_dir.to_owned(), store, new, noting: Arc::default() })
+    }
+
+    /// Whether nothing was ever written, here or elsewhere.
+    pub fn is_new(&self) -> bool {
+        self.new
+    }
+
+    pub(super) fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Notes the newest entry outside the database.
+    pub(super) async fn note(&self) -> Result<(), SafetyError> {
+        let _alone = self.noting.lock().await;
+        let Some((seq, hash)) = self.store.audit_head().await? else { return Ok(()) };
+        let path = head_file(&self.state_dir);
+        let text = serde_json::to_vec(&Head { seq, hash }).unwrap_or_default();
+        let beside = path.with_extension("new");
+        let written = write_new(&beside, &text).and_then(|()| fs::rename(&beside, &path));
+        written.map_err(|source| SafetyError::File { doing: "cannot write", path, source })
+    }
+
+    /// Checks every entry, and that none is missing at the end.
+    ///
+    /// # Errors
+    /// Where the store or the noted head cannot be read.
+    pub async fn verify(&self) -> Result<Result<u64, Broken>, SafetyError> {
+        let path = head_file(&self.state_dir);
+        let head = match fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice::<Head>(&bytes) {
+                Ok(head) => Some((head.seq, head.hash)),
+                Err(error) => {
+                    let source = io::Error::new(io::ErrorKind::InvalidData, error);
+                    return Err(SafetyError::File { doing: "cannot read", path, source });
+                }
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(source) => return Err(SafetyError::File { doing: "cannot read", path, source }),
+        };
+        Ok(self.store.verify_audit(head).await?)
+    }
+
+    /// The newest entries, newest last.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn tail(&self, limit: u32) -> Result<Vec<AuditShown>, SafetyError> {
+        Ok(self.store.audit_tail(limit).await?)
+    }
+}
+
+fn head_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("audit.head")
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)?;
+    file.write_all(bytes)
+}
+
+/// The key in `state_dir`, drawn at the first start. A damaged one is drawn anew: what was asked before is void then.
+pub(super) fn seal_key(state_dir: &Path, random: &SystemRandom) -> Result<SealKey, SafetyError> {
+    let path = state_dir.join("approval.key");
+    if let Ok(bytes) = fs::read(&path)
+        && let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice())
+    {
+        return Ok(SealKey(key));
+    }
+    let mut key = [0; 32];
+    random.fill(&mut key).map_err(|_| SafetyError::NoRandom)?;
+    write_new(&path, &key).map_err(|source| SafetyError::File { doing: "cannot make", path, source })?;
+    Ok(SealKey(key))
+}
+
+/// Arguments as they are written down: bounded.
+pub(super) fn clean(args: &str) -> String {
+    args.chars().take(ARGS_CHARS_MAX).collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    tool: String,
+    args: String,
+}
+
+/// A call as a row keeps it.
+pub(super) fn store_call(call: &Call) -> String {
+    let stored = Stored { tool: call.name().to_owned(), args: call.json() };
+    serde_json::to_string(&stored).unwrap_or_default()
+}
+
+/// A call from a row; `None` where its tool changed since.
+pub(super) fn stored_call(text: &str) -> Option<Call> {
+    let stored: Stored = serde_json::from_str(text).ok()?;
+    tools::parse(&stored.tool, &stored.args).ok()
+}

@@ -1,0 +1,461 @@
+//! Safety at work: what is asked, approved, run, verified and written down.
+//!
+//! [`Safety::propose`] is the only way for a call to run. It reads live state, lets the core's gate judge, and gives authority back,
+//! a question, or a refusal. A change runs in the [owner's](run::Runs) task, whoever waits for it: its row is consumed first, its
+//! task committed as soon as the node names it, its end read back. After a crash each row that was begun is looked for in the node's
+//! task list; none is ever run again.
+
+mod config;
+mod journal;
+mod run;
+mod switch;
+mod view;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jarvis_core::approval::{Approver, Bound, Channel, NotApproved, Seal, SealKey, Stage, WRONG_WORDS_MAX};
+use jarvis_core::challenge::challenge;
+use jarvis_core::gate::{Ask, Asker, Cleared, Decision, Gate, Origin, Policy, Power, Refusal, Situation, Work};
+use jarvis_core::ids::{ApprovalId, TurnId, WallMillis};
+use jarvis_core::tools::{Call, Effect};
+use ring::rand::{SecureRandom, SystemRandom};
+use serde_json::json;
+use tokio::sync::{broadcast, mpsc};
+
+use crate::cluster::ClusterClient;
+use crate::event::{Bus, EventKind, UnixMillis};
+use crate::store::{ApprovalRow, Store, StoreError};
+
+pub use config::{LeaveConfig, RaiseConfig, SafetyConfig};
+pub use journal::{Head, Journal};
+pub use run::{Runs, RunsConfig};
+pub use switch::{Door, KillSwitch, SwitchState, stop_from_outside};
+pub use view::{Approval, Settled};
+
+/// Changes that may wait to be begun; one more is told to try again.
+const ORDERS_MAX: usize = 64;
+/// Settled changes that a waiter may be behind; it looks at the row itself then.
+const SETTLED_MAX: usize = 64;
+/// An undo reaches back so far, in milliseconds.
+const UNDO_MS: i64 = 60 * 60 * 1000;
+/// An hour, in milliseconds.
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+/// Why safety could not do its part; nothing runs then.
+#[derive(Debug, thiserror::Error)]
+pub enum SafetyError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key, the switch or the log's head could not be read or made.
+    #[error("{doing} {path}: {source}")]
+    File {
+        /// What was being done.
+        doing: &'static str,
+        /// To what.
+        path: std::path::PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The kernel gave no random bytes.
+    #[error("no random bytes can be had; nothing is approved without")]
+    NoRandom,
+    /// Too much is under way.
+    #[error("too many changes wait already; try again when they are done")]
+    Busy,
+}
+
+/// What became of a proposal.
+#[derive(Debug)]
+pub enum Proposed {
+    /// It changes nothing in the cluster and may run now, by whoever holds this.
+    Cleared(Cleared<Work>),
+    /// It runs on standing leave; [`Safety::wait`] tells how it went.
+    Runs(ApprovalId),
+    /// Somebody must say yes first.
+    Asked(Box<Question>),
+    /// It does not run.
+    Refused(Refusal),
+}
+
+/// A question that was asked and waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Question {
+    /// Its approval.
+    pub id: ApprovalId,
+    /// What is asked, as it is spoken.
+    pub text: String,
+    /// Whether a spoken "yes" from the same room is enough.
+    pub by_voice: bool,
+    /// Two words that must be confirmed at the second channel.
+    pub challenge: Option<String>,
+}
+
+/// Why a "yes" did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum NoApproval {
+    /// There is no such question.
+    #[error("there is no question {0}; `jarvisctl approvals` lists those that are open")]
+    None(ApprovalId),
+    /// It does not count.
+    #[error(transparent)]
+    Not(#[from] NotApproved),
+    /// Safety itself failed.
+    #[error(transparent)]
+    Safety(#[from] SafetyError),
+}
+
+/// The handle. Cheap to clone.
+#[derive(Clone)]
+pub struct Safety(Arc<Inner>);
+
+pub(crate) struct Inner {
+    store: Store,
+    cluster: ClusterClient,
+    bus: Bus,
+    switch: KillSwitch,
+    key: SealKey,
+    policy: Policy,
+    journal: Journal,
+    random: SystemRandom,
+    orders: mpsc::Sender<run::Order>,
+    settled: broadcast::Sender<ApprovalId>,
+}
+
+impl Safety {
+    /// Opens key, switch and log in `state_dir`; the second half must be run.
+    ///
+    /// # Errors
+    /// Where one of them cannot be read or made.
+    pub async fn open(
+        state_dir: &Path,
+        config: &SafetyConfig,
+        store: Store,
+        cluster: ClusterClient,
+        bus: Bus,
+    ) -> Result<(Self, Runs), SafetyError> {
+        let random = SystemRandom::new();
+        let journal = Journal::open(state_dir, store.clone()).await?;
+        let fail = |source| SafetyError::File { doing: "cannot make", path: state_dir.join("power"), source };
+        let switch = KillSwitch::open(state_dir, journal.is_new()).map_err(fail)?;
+        let key = journal::seal_key(state_dir, &random)?;
+        let (orders, inbox) = mpsc::channel(ORDERS_MAX);
+        let (settled, _) = broadcast::channel(SETTLED_MAX);
+        let inner = Arc::new(Inner {
+            store,
+            cluster,
+            bus,
+            switch,
+            key,
+            policy: config.policy(),
+            journal,
+            random,
+            orders,
+            settled,
+        });
+        let runs = Runs::new(inner.clone(), inbox);
+        Ok((Self(inner), runs))
+    }
+
+    /// The kill switch.
+    pub fn switch(&self) -> &KillSwitch {
+        &self.0.switch
+    }
+
+    /// The audit log.
+    pub fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    /// What the owner laid down.
+    pub fn policy(&self) -> &Policy {
+        &self.0.policy
+    }
+
+    /// Judges a call on live state, and writes down what was asked and how it was ruled.
+    ///
+    /// `question` puts a question into the words that are spoken: it is given what is asked, and the challenge where there is one.
+    ///
+    /// # Errors
+    /// Where the store fails; nothing runs then.
+    pub async fn propose(
+        &self,
+        call: Call,
+        origin: Origin,
+        asker: Asker,
+        turn: Option<TurnId>,
+        question: impl FnOnce(&Ask, Option<&str>) -> String + Send,
+    ) -> Result<Proposed, SafetyError> {
+        let inner = &self.0;
+        let facts = inner.cluster.facts_for(&call).await;
+        let now = now();
+        let on_leave_last_hour = inner.store.on_leave_since(now.plus(-HOUR_MS)).await?;
+        let situation = Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour };
+        let power = inner.switch.power();
+        let told = json!({
+            "tool": call.name(), "args": journal::clean(&call.json()), "origin": origin, "room": asker.room, "turn": turn,
+        });
+        let decision = Gate::new().decide(call, &origin, &asker, &situation, power);
+        let ruled = |what: &str, more: serde_json::Value| json!({"asked": told, "ruled": what, "more": more});
+        match decision {
+            Decision::Run(cleared) if !matches!(cleared.args().effect, Effect::Change(_)) => {
+                inner.write("ruled", None, ruled("runs", json!(cleared.tier()))).await?;
+                Ok(Proposed::Cleared(cleared))
+            }
+            Decision::Run(cleared) => {
+                let entry = ruled("runs on standing leave", json!(cleared.args().ruling));
+                let id = run::on_leave(inner, cleared, origin, asker, turn, entry).await?;
+                Ok(Proposed::Runs(id))
+            }
+            Decision::Ask(ask) => {
+                let words = if ask.challenge { Some(challenge(inner.draw()?)) } else { None };
+                let text = question(&ask, words.as_deref());
+                let by_voice = ask.by_voice;
+                let bound = Bound::new(&ask, origin, asker.room, turn, text.clone(), words.clone(), now);
+                let entry =
+                    inner.entry("asked", None, ruled("asked", json!({"ruling": ask.work.ruling, "question": text})))?;
+                let row = inner.store.ask_approval(bound, inner.key.clone(), entry).await?;
+                inner.journal.note().await?;
+                inner.tell_changed(row.id);
+                Ok(Proposed::Asked(Box::new(Question { id: row.id, text, by_voice, challenge: words })))
+            }
+            Decision::Refuse(refusal) => {
+                inner.write("refused", None, ruled("refused", json!(format!("{refusal:?}")))).await?;
+                Ok(Proposed::Refused(refusal))
+            }
+        }
+    }
+
+    /// Says yes. The change begins when its mind-changing time is over; [`Safety::wait`] tells how it went.
+    ///
+    /// # Errors
+    /// Where the yes does not count; wrong words are counted.
+    pub async fn approve(&self, id: ApprovalId, by: Approver) -> Result<(), NoApproval> {
+        let inner = &self.0;
+        let row = inner.store.approval(id).await.map_err(SafetyError::from)?.ok_or(NoApproval::None(id))?.row;
+        if inner.switch.power() == Power::Stopped {
+            return Err(NotApproved::NotPending.into());
+        }
+        match row.approve(&by, &inner.key, now()) {
+            Ok(stage) => {
+                let entry = inner.entry("approved", Some(id), json!({"by": by.name()}))?;
+                let moved =
+                    inner.store.step_approval(id, &["pending"], stage, entry).await.map_err(SafetyError::from)?;
+                if !moved {
+                    return Err(NotApproved::NotPending.into());
+                }
+                inner.journal.note().await?;
+                let announce = !matches!(by, Approver::Voice { .. });
+                inner.orders.try_send(run::Order::Begin { id, announce }).map_err(|_| SafetyError::Busy)?;
+                inner.tell_changed(id);
+                Ok(())
+            }
+            Err(refused @ NotApproved::WrongWords { .. }) => {
+                let entry = inner.entry("wrong words", Some(id), json!({"by": by.name()}))?;
+                inner.store.wrong_words(id, WRONG_WORDS_MAX, entry).await.map_err(SafetyError::from)?;
+                inner.journal.note().await?;
+                inner.tell_changed(id);
+                Err(refused.into())
+            }
+            Err(refused) => {
+                inner.write("not approved", Some(id), json!({"by": by.name(), "why": refused.to_string()})).await?;
+                Err(refused.into())
+            }
+        }
+    }
+
+    /// Approves at a second channel, by the seal that was shown there.
+    ///
+    /// # Errors
+    /// As [`Safety::approve`].
+    pub async fn approve_second(
+        &self,
+        id: ApprovalId,
+        channel: Channel,
+        seal: &str,
+        words: Option<String>,
+    ) -> Result<(), NoApproval> {
+        let seal = Seal::from_hex(seal).ok_or(NotApproved::OtherQuestion)?;
+        self.approve(id, Approver::Second { channel, seal, words }).await
+    }
+
+    /// Says no, or takes a yes back while it has not begun. False where there is nothing to take back any more.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn refuse(&self, id: ApprovalId, by: &str) -> Result<bool, SafetyError> {
+        let inner = &self.0;
+        let denied = inner.entry("denied", Some(id), json!({"by": by}))?;
+        let cancelled = inner.entry("cancelled", Some(id), json!({"by": by}))?;
+        let done = inner.store.step_approval(id, &["pending"], Stage::Denied, denied).await?
+            || inner.store.step_approval(id, &["approved"], Stage::Cancelled, cancelled).await?;
+        if done {
+            inner.journal.note().await?;
+            inner.settle_told(id);
+        }
+        Ok(done)
+    }
+
+    /// Questions that are open, and changes under way, newest first.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn open_questions(&self) -> Result<Vec<Approval>, SafetyError> {
+        let rows = self.0.store.approvals(&["pending", "approved", "started"], 50).await?;
+        Ok(rows.into_iter().map(Approval::from).collect())
+    }
+
+    /// The newest of all rows, newest first.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn past(&self, limit: u32) -> Result<Vec<Approval>, SafetyError> {
+        let rows = self.0.store.approvals(&[], limit).await?;
+        Ok(rows.into_iter().map(Approval::from).collect())
+    }
+
+    /// The newest question in a room that can still be answered or taken back.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn open_in(&self, room: Option<&str>) -> Result<Option<ApprovalRow>, SafetyError> {
+        let now = now();
+        let rows = self.0.store.approvals(&["pending", "approved"], 50).await?;
+        Ok(rows.into_iter().find(|row| row.row.bound.room.as_deref() == room && now < row.row.bound.expires))
+    }
+
+    /// One row, with what happened to it.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn row(&self, id: ApprovalId) -> Result<Option<ApprovalRow>, SafetyError> {
+        Ok(self.0.store.approval(id).await?)
+    }
+
+    /// Waits until a change is over, or `limit`. Past it the outcome is announced in its room when it comes.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn wait(&self, id: ApprovalId, limit: Duration) -> Result<Option<Settled>, SafetyError> {
+        let inner = &self.0;
+        let mut settled = inner.settled.subscribe();
+        let over = async {
+            loop {
+                if let Some(settled) = inner.store.approval(id).await?.and_then(view::settled) {
+                    return Ok::<_, StoreError>(settled);
+                }
+                loop {
+                    match settled.recv().await {
+                        Ok(told) if told != id => {}
+                        Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break,
+                        Err(broadcast::error::RecvError::Closed) => return Err(StoreError::Closed),
+                    }
+                }
+            }
+        };
+        if let Ok(over) = tokio::time::timeout(limit, over).await {
+            return Ok(Some(over?));
+        }
+        if inner.orders.send(run::Order::Announce(id)).await.is_err() {
+            tracing::debug!(%id, "nobody is left to announce it");
+        }
+        Ok(None)
+    }
+
+    /// Sets the kill switch, and takes back what was approved and has not begun.
+    ///
+    /// # Errors
+    /// Where the switch cannot be set; the remedy is to stop the daemon.
+    pub async fn stop(&self, by: &str) -> Result<(), SafetyError> {
+        let inner = &self.0;
+        let path = inner.journal.state_dir().join("power");
+        inner.switch.stop(by).map_err(|source| SafetyError::File { doing: "cannot stop by", path, source })?;
+        inner.bus.tell(EventKind::Power { state: inner.switch.state() });
+        inner.write("stopped", None, json!({"by": by})).await?;
+        for row in inner.store.approvals(&["pending", "approved"], 50).await? {
+            self.refuse(row.row.id, by).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets changes run again.
+    ///
+    /// # Errors
+    /// Where the switch or the log cannot be written; it stays stopped then.
+    pub async fn resume(&self, by: &str) -> Result<(), SafetyError> {
+        let inner = &self.0;
+        // Written down first: a resumption that is in no log must not be.
+        inner.write("resumed", None, json!({"by": by})).await?;
+        let path = inner.journal.state_dir().join("power");
+        inner.switch.resume().map_err(|source| SafetyError::File { doing: "cannot write", path, source })?;
+        inner.bus.tell(EventKind::Power { state: inner.switch.state() });
+        Ok(())
+    }
+
+    /// The call that takes back the newest change of a room, with that change; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn undo(&self, room: Option<&str>) -> Result<Option<(ApprovalId, Result<Call, String>)>, SafetyError> {
+        let Some(done) = self.0.store.undoable(room, now().plus(-UNDO_MS)).await? else { return Ok(None) };
+        let call = done.inverse.as_deref().and_then(journal::stored_call);
+        Ok(Some((done.row.id, call.ok_or_else(|| done.row.bound.question.clone()))))
+    }
+
+    /// The change `done` was taken back by `undo`.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn undone(&self, done: ApprovalId, undo: ApprovalId) -> Result<(), SafetyError> {
+        Ok(self.0.store.mark_undone(done, undo).await?)
+    }
+}
+
+impl Inner {
+    fn draw(&self) -> Result<u64, SafetyError> {
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes).map_err(|_| SafetyError::NoRandom)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    fn entry(
+        &self,
+        kind: &'static str,
+        approval: Option<ApprovalId>,
+        content: serde_json::Value,
+    ) -> Result<crate::store::AuditEntry, SafetyError> {
+        let mut salt = [0; 16];
+        self.random.fill(&mut salt).map_err(|_| SafetyError::NoRandom)?;
+        Ok(crate::store::AuditEntry { at: now(), kind, approval, salt, content })
+    }
+
+    async fn write(
+        &self,
+        kind: &'static str,
+        approval: Option<ApprovalId>,
+        content: serde_json::Value,
+    ) -> Result<(), SafetyError> {
+        let entry = self.entry(kind, approval, content)?;
+        self.store.audit(entry).await?;
+        self.journal.note().await
+    }
+
+    /// Pages and `jarvisctl` look again.
+    fn tell_changed(&self, id: ApprovalId) {
+        self.bus.tell(EventKind::Approval { id });
+    }
+
+    fn settle_told(&self, id: ApprovalId) {
+        self.tell_changed(id);
+        if self.settled.send(id).is_err() {
+            tracing::trace!(%id, "nobody waits for it");
+        }
+    }
+}
+
+/// The present time.
+pub(crate) fn now() -> WallMillis {
+    WallMillis(UnixMillis::now().0)
+}

@@ -1,0 +1,257 @@
+//! Requests that change something, and the answers to questions about changes: from the owner's own words to the safety gate and back
+//! to words.
+
+use std::time::Duration;
+
+use jarvis_core::answer::{Reply, phrase};
+use jarvis_core::approval::{Approver, Channel, Stage};
+use jarvis_core::gate::{Ask, Asker, Origin, Refusal, Voice};
+use jarvis_core::ids::{ApprovalId, TurnId, UnixSeconds};
+use jarvis_core::intent::Intent;
+use jarvis_core::tool::{Facts, Read};
+use jarvis_core::tools::Call;
+use jarvis_core::tools::asked::{self, NoCall};
+use tokio::sync::watch;
+
+use super::Parts;
+use crate::event::ToolRun;
+use crate::safety::{NoApproval, Proposed, Question, SafetyError, Settled};
+use crate::store::ApprovalRow;
+
+/// A change is waited for so long within its turn; past it the room is told when it is over.
+const WAIT_MAX: Duration = Duration::from_secs(4);
+
+/// What a change brings to its turn.
+pub(super) struct Changed {
+    pub(super) reply: Reply,
+    pub(super) tools: Vec<ToolRun>,
+}
+
+impl From<Reply> for Changed {
+    fn from(reply: Reply) -> Self {
+        Self { reply, tools: Vec::new() }
+    }
+}
+
+/// One request about changes.
+pub(super) struct Changing<'a> {
+    pub(super) parts: &'a Parts,
+    pub(super) turn: TurnId,
+    pub(super) room: Option<&'a str>,
+    pub(super) voice: Voice,
+    /// True once nobody goes on speaking: before that nothing may be changed.
+    pub(super) heard_out: watch::Receiver<bool>,
+}
+
+/// Whether a request is about changes.
+pub(super) fn is_about(intent: &Intent) -> bool {
+    asked::is_change(intent) || matches!(intent.kind.as_str(), "reply.yes" | "reply.no" | "control.stand_down")
+}
+
+impl Changing<'_> {
+    /// Does what was asked, and puts into words what came of it.
+    pub(super) async fn run(mut self, intent: &Intent) -> Changed {
+        let done = match intent.kind.as_str() {
+            "change.undo" => self.undo().await,
+            "reply.yes" => self.yes().await,
+            "reply.no" => self.no("change.no").await,
+            "control.stand_down" => self.stand_down().await,
+            _ => self.change(intent).await,
+        };
+        done.unwrap_or_else(|error| {
+            tracing::error!(turn = self.turn.0, "safety: {error}");
+            self.say("change.broken", &[]).into()
+        })
+    }
+
+    /// Takes back what is open in this room; `None` where nothing is.
+    pub(super) async fn cancel(&self) -> Option<Changed> {
+        match self.parts.safety.open_in(self.room).await {
+            Ok(Some(_)) => {
+                let done = self.no("change.cancelled").await;
+                Some(done.unwrap_or_else(|_| self.say("change.broken", &[]).into()))
+            }
+            Ok(None) | Err(_) => None,
+        }
+    }
+
+    fn say(&self, key: &str, values: &[(&str, &str)]) -> Reply {
+        Reply { speech: phrase(key, self.turn.0, values), ..Reply::default() }
+    }
+
+    async fn change(&mut self, intent: &Intent) -> Result<Changed, SafetyError> {
+        let snapshots = match intent.slots.guest.filter(|_| asked::needs_snapshots(intent)) {
+            Some(vmid) => self.read(Read::Snapshots { vmid }).await.snapshots.unwrap_or_default(),
+            None => Vec::new(),
+        };
+        let now = UnixSeconds(crate::safety::now().0.div_euclid(1000));
+        match asked::call(intent, &snapshots, now) {
+            Ok(call) => self.propose(call).await,
+            Err(NoCall::NoSnapshot) => Ok(self.say("change.no_snapshot", &[]).into()),
+            Err(NoCall::NoGuest) => Ok(self.say("unknown.which", &[("noun", "guest")]).into()),
+            Err(error @ (NoCall::NoChange(_) | NoCall::Bad(_))) => {
+                Ok(self.say("change.cannot", &[("why", &error.to_string())]).into())
+            }
+        }
+    }
+
+    async fn read(&self, read: Read) -> Facts {
+        match jarvis_core::gate::Gate::new().clear(read) {
+            Ok(cleared) => self.parts.cluster.run(vec![cleared]).await.0,
+            Err(_) => Facts::default(),
+        }
+    }
+
+    async fn propose(&mut self, call: Call) -> Result<Changed, SafetyError> {
+        self.until_heard_out().await;
+        let asker = Asker { room: self.room.map(str::to_owned), voice: self.voice };
+        let seed = self.turn.0;
+        let question = move |ask: &Ask, words: Option<&str>| question(ask, words, seed);
+        let proposed = self.parts.safety.propose(call, Origin::Owner, asker, Some(self.turn), question).await?;
+        Ok(match proposed {
+            // The owner's words make changes of the cluster alone, and those are never handed back cleared.
+            Proposed::Cleared(_) => self.say("change.broken", &[]).into(),
+            Proposed::Runs(id) => self.wait(id).await?,
+            Proposed::Asked(question) => asked_reply(*question).into(),
+            Proposed::Refused(refusal) => self.refused(refusal).into(),
+        })
+    }
+
+    fn refused(&self, refusal: Refusal) -> Reply {
+        match refusal {
+            Refusal::Stopped => self.say("change.stopped", &[]),
+            Refusal::Never { ruling, summary, manual } => {
+                let what = summary.sentence();
+                let values = [("what", what.as_str()), ("why", ruling.because())];
+                let mut reply =
+                    self.say(if manual.is_some() { "change.never_manual" } else { "change.never" }, &values);
+                reply.page = manual;
+                reply
+            }
+            Refusal::NotFromHere { room, .. } => self.say("change.not_from_here", &[("room", &room)]),
+            Refusal::Cannot(why) => self.say("change.cannot", &[("why", &why)]),
+        }
+    }
+
+    async fn open(&self) -> Result<Option<ApprovalRow>, SafetyError> {
+        self.parts.safety.open_in(self.room).await
+    }
+
+    async fn yes(&mut self) -> Result<Changed, SafetyError> {
+        let Some(row) = self.open().await?.filter(|row| row.row.stage == Stage::Pending) else {
+            return Ok(self.say("change.yes_to_nothing", &[]).into());
+        };
+        let (id, bound) = (row.row.id, &row.row.bound);
+        let by = match (self.voice, self.room) {
+            (Voice::Typed, _) if bound.challenge.is_some() => {
+                return Ok(self.say("change.words_needed", &[("id", &id.to_string())]).into());
+            }
+            (Voice::Typed, _) => Approver::Second { channel: Channel::Ctl, seal: row.row.seal, words: None },
+            (_, Some(room)) => Approver::Voice { room: room.to_owned() },
+            (_, None) => return Ok(self.say("change.yes_to_nothing", &[]).into()),
+        };
+        // A yes is shown at once; it counts when nobody goes on speaking.
+        self.until_heard_out().await;
+        match self.parts.safety.approve(id, by).await {
+            Ok(()) => self.wait(id).await,
+            Err(NoApproval::Safety(error)) => Err(error),
+            Err(refused) => Ok(self.say("change.not_approved", &[("why", &refused.to_string())]).into()),
+        }
+    }
+
+    async fn no(&self, key: &str) -> Result<Changed, SafetyError> {
+        let Some(row) = self.open().await? else { return Ok(self.say("change.no_to_nothing", &[]).into()) };
+        let by = self.room.map_or("jarvisctl".to_owned(), |room| format!("voice in {room}"));
+        let done = self.parts.safety.refuse(row.row.id, &by).await?;
+        Ok(self.say(if done { key } else { "change.too_late" }, &[]).into())
+    }
+
+    async fn undo(&mut self) -> Result<Changed, SafetyError> {
+        match self.parts.safety.undo(self.room).await? {
+            None => Ok(self.say("change.nothing_to_undo", &[]).into()),
+            Some((_, Err(_))) => Ok(self.say("change.cannot_undo", &[]).into()),
+            Some((_, Ok(call))) => self.propose(call).await,
+        }
+    }
+
+    async fn stand_down(&self) -> Result<Changed, SafetyError> {
+        let by = self.room.map_or("jarvisctl".to_owned(), |room| format!("voice in {room}"));
+        self.parts.safety.stop(&by).await?;
+        Ok(self.say("change.stand_down", &[]).into())
+    }
+
+    /// Until nobody goes on speaking. The turn takes this job away where somebody does.
+    async fn until_heard_out(&mut self) {
+        if self.heard_out.wait_for(|out| *out).await.is_err() {
+            // The turn is over, and this job with it.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    async fn wait(&self, id: ApprovalId) -> Result<Changed, SafetyError> {
+        let begun = std::time::Instant::now();
+        let Some(settled) = self.parts.safety.wait(id, WAIT_MAX).await? else {
+            return Ok(self.say("change.under_way", &[]).into());
+        };
+        let row = self.parts.safety.row(id).await?;
+        let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let tools = row.iter().map(|row| ran(row, &settled, ms)).collect();
+        let speech = row.map_or_else(String::new, |row| over(&row, self.turn.0));
+        Ok(Changed { reply: Reply { speech, ..Reply::default() }, tools })
+    }
+}
+
+fn ran(row: &ApprovalRow, settled: &Settled, ms: u64) -> ToolRun {
+    let bound = &row.row.bound;
+    let outcome = match settled.outcome.as_str() {
+        "" => settled.stage.name().to_owned(),
+        words => format!("{}: {words}", settled.stage.name()),
+    };
+    let args = serde_json::from_str(&bound.args).unwrap_or_default();
+    ToolRun { name: bound.tool.clone(), args, tier: bound.tier, outcome, ms }
+}
+
+fn asked_reply(question: Question) -> Reply {
+    Reply { speech: question.text, listen: question.by_voice, ..Reply::default() }
+}
+
+/// A question in words. It names verb, target and node.
+fn question(ask: &Ask, words: Option<&str>, seed: u64) -> String {
+    let what = ask.work.summary.sentence();
+    let values = [
+        ("what", what.as_str()),
+        ("consequence", ask.work.summary.consequence.as_str()),
+        ("why", ask.work.ruling.because()),
+        ("words", words.unwrap_or_default()),
+    ];
+    let key = match (words, ask.by_voice) {
+        (Some(_), _) => "change.ask_red",
+        (None, true) => "change.ask",
+        (None, false) => "change.ask_second",
+    };
+    let text = phrase(key, seed, &values);
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// How a change ended, in words. What was not seen is not said to be done.
+pub(crate) fn over(row: &ApprovalRow, seed: u64) -> String {
+    let bound = &row.row.bound;
+    let done = format!("change.done_{}", bound.tool);
+    let target = match &bound.identity {
+        jarvis_core::gate::Identity::Guest { vmid, .. } | jarvis_core::gate::Identity::Unknown { vmid } => {
+            format!("guest {vmid}")
+        }
+        jarvis_core::gate::Identity::Nothing => "it".to_owned(),
+    };
+    let why = row.outcome.as_deref().unwrap_or_default();
+    let values = [("target", target.as_str()), ("why", why)];
+    let key = match row.row.stage {
+        Stage::Done => done.as_str(),
+        Stage::Failed => "change.failed",
+        Stage::Denied | Stage::Cancelled if why.is_empty() => "change.cancelled",
+        Stage::Denied | Stage::Cancelled => "change.dropped",
+        Stage::Expired => "change.expired",
+        Stage::Unknown | Stage::Started | Stage::Pending | Stage::Approved { .. } => "change.unknown",
+    };
+    phrase(key, seed, &values)
+}

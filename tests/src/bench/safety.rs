@@ -1,0 +1,190 @@
+//! `s1.*`, `s2.mutations.accepted`, `s3.stop_ms.max`: the tier matrix, changed approvals, and the kill switch while changes are proposed.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail, ensure};
+use jarvis_core::approval::{Approver, Bound, Channel, Row as Approval, SealKey, Stage};
+use jarvis_core::gate::{Decision, Gate, Power, matrix, situations};
+use jarvis_core::ids::{ApprovalId, TurnId, WallMillis};
+use jarvis_core::tools::parse;
+use jarvisd::safety::{Door, KillSwitch, stop_from_outside};
+use serde_json::Value;
+
+use super::{Bench, Goal, Row};
+use crate::crash;
+
+const KEY: SealKey = SealKey([7; 32]);
+const NOW: WallMillis = WallMillis(1_760_000_000_000);
+/// Times the daemon is killed at a moment drawn from the seed.
+const KILLS: usize = 1000;
+/// Times the switch is set while somebody keeps proposing.
+const STOPS: usize = 100;
+/// Most time until the next proposal is refused, in milliseconds.
+const STOP_GOAL_MS: f64 = 100.0;
+
+/// `s1`: the gate today against the reviewed file.
+pub fn tiers(bench: &Bench) -> Result<Vec<Row>> {
+    let path = bench.root.join("daemon/core/tests/tiers.tsv");
+    let reviewed = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
+    let now = matrix();
+    let (reviewed, now): (Vec<_>, Vec<_>) = (reviewed.lines().collect(), now.lines().collect());
+    let same = reviewed.iter().zip(&now).filter(|(a, b)| a == b).count();
+    let wrong = reviewed.len().max(now.len()) - same;
+    Ok(vec![
+        Row::new("s1.cases", now.len() as f64, "cases", Goal::AtLeast(400.0), now.len()),
+        Row::new("s1.wrong", wrong as f64, "cases", Goal::AtMost(0.0), now.len()),
+    ])
+}
+
+/// `s2`: every approval of a tool that asks, with every single field changed in several ways, given to be redeemed and to be approved.
+pub fn approvals(bench: &Bench) -> Result<Vec<Row>> {
+    let (mut tried, mut accepted) = (0, 0);
+    for (tool, args) in [
+        ("guest_shutdown", r#"{"vmid":104}"#),
+        ("guest_reboot", r#"{"vmid":104}"#),
+        ("guest_stop", r#"{"vmid":104}"#),
+        ("snapshot_create", r#"{"vmid":104,"name":"fresh"}"#),
+        ("snapshot_delete", r#"{"vmid":104,"name":"before-update"}"#),
+        ("snapshot_rollback", r#"{"vmid":104,"name":"before-update"}"#),
+    ] {
+        let approval = approved(tool, args)?;
+        ensure!(redeems(&approval), "{tool}: the unchanged approval is not good, so the test proves nothing");
+        let bound = serde_json::to_value(&approval.bound)?;
+        for changed in variants(&bound) {
+            // What is no approval any more cannot be loaded at all.
+            let Ok(bound) = serde_json::from_value::<Bound>(changed) else { continue };
+            if bound == approval.bound {
+                continue;
+            }
+            tried += 1;
+            let changed = Approval { bound, ..approval.clone() };
+            let pending = Approval { stage: Stage::Pending, ..changed.clone() };
+            let by =
+                Approver::Second { channel: Channel::Ctl, seal: pending.seal, words: pending.bound.challenge.clone() };
+            if redeems(&changed) || pending.approve(&by, &KEY, NOW).is_ok() {
+                accepted += 1;
+                eprintln!("s2: accepted: {:?}", changed.bound);
+            }
+        }
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let found = runtime.block_on(crash::kills(KILLS, bench.seed))?;
+    eprintln!("s2: {} of {} kills in the middle of a change", found.in_the_middle, found.kills);
+    Ok(vec![
+        Row::new("s2.mutations.accepted", f64::from(accepted), "accepted", Goal::AtMost(0.0), tried),
+        Row::new("s2.kills.double", found.double as f64, "runs", Goal::AtMost(0.0), found.kills),
+        Row::new("s2.kills.wrong", found.wrong as f64, "changes", Goal::AtMost(0.0), found.kills),
+    ])
+}
+
+fn approved(tool: &str, args: &str) -> Result<Approval> {
+    let owned = situations::named("running guest", situations::PLAIN).context("the situation")?;
+    let call = parse(tool, args)?;
+    let decision = Gate::new().decide(call, &owned.origin, &owned.asker, &owned.situation(), Power::On);
+    let Decision::Ask(ask) = decision else { bail!("{tool} does not ask: {decision:?}") };
+    let words = Some("amber falcon".to_owned());
+    let room = owned.asker.room.clone();
+    let bound = Bound::new(&ask, owned.origin.clone(), room, Some(TurnId(7)), "Shall I?".into(), words, NOW);
+    let id = ApprovalId(1);
+    let mut row = Approval { id, seal: bound.seal(id, &KEY), bound, stage: Stage::Pending, wrong_words: 0 };
+    let by = Approver::Second { channel: Channel::Ctl, seal: row.seal, words: row.bound.challenge.clone() };
+    row.stage = row.approve(&by, &KEY, NOW)?;
+    Ok(row)
+}
+
+fn redeems(row: &Approval) -> bool {
+    let Some(owned) = situations::named("running guest", situations::PLAIN) else { return false };
+    Gate::new().redeem(row, &KEY, &owned.situation(), Power::On, NOW).is_ok()
+}
+
+/// The value with one leaf changed, in each way that keeps its kind and some that do not.
+fn variants(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, field)| {
+                variants(field).into_iter().chain([Value::Null]).map(move |changed| {
+                    let mut all = fields.clone();
+                    all.insert(name.clone(), changed);
+                    Value::Object(all)
+                })
+            })
+            .collect(),
+        Value::Array(items) => (0..items.len())
+            .flat_map(|n| {
+                variants(&items[n]).into_iter().map(move |changed| {
+                    let mut all = items.clone();
+                    all[n] = changed;
+                    Value::Array(all)
+                })
+            })
+            .collect(),
+        Value::String(text) => {
+            let swapped =
+                [("104", "103"), ("shutdown", "stop"), ("YELLOW", "RED"), ("RED", "YELLOW"), ("YELLOW", "GREEN")];
+            let mut all: Vec<Value> = swapped
+                .iter()
+                .filter(|(from, _)| text.contains(from))
+                .map(|(from, to)| Value::from(text.replace(from, to)))
+                .collect();
+            all.extend([format!("{text} "), String::new(), text.to_uppercase(), text.to_lowercase()].map(Value::from));
+            all
+        }
+        Value::Number(number) => match number.as_i64() {
+            Some(n) => [n + 1, n - 1, n.wrapping_mul(2), 0].map(Value::from).to_vec(),
+            None => Vec::new(),
+        },
+        Value::Bool(truth) => vec![Value::Bool(!truth)],
+        Value::Null => vec![Value::from("jarvis"), Value::from(1)],
+    }
+}
+
+/// `s3`: from the call that stops until the next proposal of a busy proposer is refused, through the door that a hanging daemon still has.
+pub fn stop(bench: &Bench) -> Result<Vec<Row>> {
+    let dir = bench.dir.join("switch");
+    std::fs::create_dir_all(&dir)?;
+    let switch = KillSwitch::open(&dir, true)?;
+    switch.resume()?;
+    let _door = Door::open(&dir, switch.clone(), None, |_| {})?;
+    let mut worst = 0.0_f64;
+    for _ in 0..STOPS {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let watching = switch.clone();
+        let proposer = std::thread::spawn(move || -> Result<Instant> {
+            let owned = situations::named("standing leave", situations::PLAIN).context("the situation")?;
+            let mut ran = 0_u64;
+            loop {
+                let call = parse("guest_start", r#"{"vmid":104}"#)?;
+                let power = watching.power();
+                match Gate::new().decide(call, &owned.origin, &owned.asker, &owned.situation(), power) {
+                    Decision::Run(_) => ran += 1,
+                    _ => return Ok(Instant::now()),
+                }
+                if ran == 1 {
+                    tell.send(())?;
+                }
+            }
+        });
+        told.recv().context("nothing ran before the stop")?;
+        let asked = Instant::now();
+        stop_from_outside(&dir, "bench")?;
+        let refused = proposer.join().map_err(|_| anyhow::anyhow!("the proposer broke"))??;
+        worst = worst.max(refused.saturating_duration_since(asked).as_secs_f64() * 1000.0);
+        switch.resume()?;
+    }
+    Ok(vec![Row::new("s3.stop_ms.max", worst, "ms", Goal::AtMost(STOP_GOAL_MS), STOPS)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_leaf_is_changed() {
+        let value = serde_json::json!({"a": 1, "b": {"c": "x"}, "d": true, "e": null});
+        let all = variants(&value);
+        for (path, old) in [("/a", Value::from(1)), ("/b/c", "x".into()), ("/d", true.into()), ("/e", Value::Null)] {
+            assert!(all.iter().any(|v| v.pointer(path) != Some(&old)), "{path} was never changed");
+        }
+    }
+}
