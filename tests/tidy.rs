@@ -363,7 +363,8 @@ fn every_word_of_the_intent_files_can_be_heard() {
     use jarvis_core::names::Names;
     let model = std::fs::read_to_string(root().join("daemon/models/en-commands/graph/words.txt")).unwrap();
     let hearable: BTreeSet<&str> = model.lines().filter_map(|line| line.split(' ').next()).collect();
-    let spelled_otherwise: BTreeSet<&str> = jarvis_tests::bench::ear::ONE_SPELLING.iter().map(|(word, _)| *word).collect();
+    let spelled_otherwise: BTreeSet<&str> =
+        jarvis_tests::bench::ear::ONE_SPELLING.iter().map(|(word, _)| *word).collect();
     let vocabulary = Grammar::embedded().unwrap().vocabulary(&Names::examples().unwrap());
     let missing: Vec<String> = vocabulary
         .into_iter()

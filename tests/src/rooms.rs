@@ -102,7 +102,9 @@ impl Rooms {
         let (said, heard, state) = (dir.join("said.wav"), self.loudspeaker(room), dir.join("state"));
         std::fs::write(
             &file,
-            format!("state_dir = {state:?}\n\n[audio]\nbackend = \"wav\"\nmicrophone = {said:?}\nloudspeaker = {heard:?}\n"),
+            format!(
+                "state_dir = {state:?}\n\n[audio]\nbackend = \"wav\"\nmicrophone = {said:?}\nloudspeaker = {heard:?}\n"
+            ),
         )?;
         let told = self.ctl(&["enrol", room, "--json"])?;
         let enrolled: serde_json::Value = serde_json::from_str(&told)?;

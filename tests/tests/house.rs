@@ -143,7 +143,8 @@ async fn an_utterance_of_a_minute_ends_in_a_word_and_the_next_request_is_answere
     let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), 9)).await.unwrap();
-    let mut minute = spoken("en-gb", "hey jarvis, and then the garden and the kitchen and the weather in the evening and");
+    let mut minute =
+        spoken("en-gb", "hey jarvis, and then the garden and the kitchen and the weather in the evening and");
     let more = spoken("en-gb", "and then the garden and the kitchen and the weather in the evening and");
     while minute.len() < 60 * 16_000 {
         minute.extend(&more);

@@ -113,10 +113,8 @@ fn five_takes_then_a_turn_by_enter_and_one_by_the_wake_word() {
     let answer = demo.wait(" answer ");
     assert!(answer.contains("Jarvis"), "{answer}");
     demo.wait("marks (ms)");
-    wait_for("the answer to be heard", DEADLINE, || {
-        Ok(sound::first_audible(&room.recording(from)?.heard).map(drop))
-    })
-    .unwrap();
+    wait_for("the answer to be heard", DEADLINE, || Ok(sound::first_audible(&room.recording(from)?.heard).map(drop)))
+        .unwrap();
 
     room.say(&said("hey jarvis, is the mail server up")).unwrap();
     let woken = demo.wait(" wake ");

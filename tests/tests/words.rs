@@ -91,7 +91,9 @@ fn challenge_words_are_as_far_apart_as_they_say() {
 #[test]
 fn the_distance_is_one_of_edits() {
     let phones = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-    for (one, other, wanted) in [("K AE T", "K AE T", 0), ("K AE T", "AE T", 1), ("K AE T", "B IH T S", 3), ("A", "B C D", 3)] {
+    for (one, other, wanted) in
+        [("K AE T", "K AE T", 0), ("K AE T", "AE T", 1), ("K AE T", "B IH T S", 3), ("A", "B C D", 3)]
+    {
         assert_eq!(edits(&phones(one), &phones(other)), wanted, "{one} / {other}");
         assert_eq!(edits(&phones(other), &phones(one)), wanted, "{other} / {one}");
     }

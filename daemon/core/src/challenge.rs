@@ -13,9 +13,8 @@ pub fn words() -> impl Iterator<Item = &'static str> + Clone {
 
 /// Every challenge of two words, as it is said; for the recogniser's language model.
 pub fn phrases() -> impl Iterator<Item = String> {
-    words().flat_map(|first| {
-        words().filter(move |second| *second != first).map(move |second| format!("{first} {second}"))
-    })
+    words()
+        .flat_map(|first| words().filter(move |second| *second != first).map(move |second| format!("{first} {second}")))
 }
 
 /// Two different words; `random` decides which.

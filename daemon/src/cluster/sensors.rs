@@ -58,7 +58,8 @@ impl Sensors {
             let Some(text) = &node.ssh_host_key else {
                 continue;
             };
-            let host_key = host_key(text).map_err(|why| SetupError(format!("node {}: ssh_host_key {why}", node.name)))?;
+            let host_key =
+                host_key(text).map_err(|why| SetupError(format!("node {}: ssh_host_key {why}", node.name)))?;
             nodes.push(Host {
                 name: NodeName(node.name.clone()),
                 authority: node.ssh_authority(),
@@ -224,7 +225,10 @@ fn host_key(line: &str) -> Result<PublicKey, String> {
     let key = PublicKey::from_openssh(line.trim())
         .map_err(|error| format!("is no line like `ssh-ed25519 AAAA...`: {error}"))?;
     if !is_known(&key.algorithm()) {
-        return Err(format!("is of kind {}, which is not checked here: take the node's other one, {KINDS}", key.algorithm()));
+        return Err(format!(
+            "is of kind {}, which is not checked here: take the node's other one, {KINDS}",
+            key.algorithm()
+        ));
     }
     Ok(key)
 }

@@ -156,7 +156,9 @@ impl Config {
             say(
                 &["ear", "workers"],
                 format!("{} workers", self.ear.workers),
-                &format!("give 1 to {EARS_MAX}: as many rooms are heard at once, and each worker holds the whole model"),
+                &format!(
+                    "give 1 to {EARS_MAX}: as many rooms are heard at once, and each worker holds the whole model"
+                ),
             );
         }
         let days = &self.retention;

@@ -19,7 +19,9 @@ pub enum EarError {
     #[error("no speech recognition: {0}")]
     Broken(String),
     /// As many utterances are being heard as there are workers, and none of them ended in time.
-    #[error("the speech recogniser hears {workers} rooms already: raise `workers` in the section [ear] to hear more at once")]
+    #[error(
+        "the speech recogniser hears {workers} rooms already: raise `workers` in the section [ear] to hear more at once"
+    )]
     Busy {
         /// Workers as configured.
         workers: usize,

@@ -76,8 +76,7 @@ async fn a_worker_that_never_answers_is_lost_and_replaced() {
 #[tokio::test]
 async fn garbage_from_the_worker_is_lost_and_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();
-    let script =
-        format!("printf '{}'; head -c 1 >/dev/null; printf '\\377\\377\\377\\377'; exec sleep 600", ready());
+    let script = format!("printf '{}'; head -c 1 >/dev/null; printf '\\377\\377\\377\\377'; exec sleep 600", ready());
     let (ear, task) = Ear::start(scripted(folder.path(), &script)).await.unwrap();
     let task = tokio::spawn(task.run());
     let mut session = ear.begin().await.unwrap();

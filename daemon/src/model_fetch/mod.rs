@@ -153,11 +153,7 @@ impl Drop for Unfinished {
 ///
 /// # Errors
 /// See [`FetchError`].
-pub async fn fetch(
-    model: &Published<'_>,
-    into: &Path,
-    progress: impl FnMut(u64),
-) -> Result<PathBuf, FetchError> {
+pub async fn fetch(model: &Published<'_>, into: &Path, progress: impl FnMut(u64)) -> Result<PathBuf, FetchError> {
     let folder = into.join(model.name);
     if folder.is_dir() {
         return Ok(folder);
@@ -266,7 +262,9 @@ mod tests {
     #[test]
     fn the_offer_names_address_size_and_digest() {
         let offer = VOSK_SMALL_EN_US.offer(Path::new("/models"));
-        for wanted in [VOSK_SMALL_EN_US.url, "41205931 bytes (41 MB)", VOSK_SMALL_EN_US.sha256, "/models/vosk-model-small"] {
+        for wanted in
+            [VOSK_SMALL_EN_US.url, "41205931 bytes (41 MB)", VOSK_SMALL_EN_US.sha256, "/models/vosk-model-small"]
+        {
             assert!(offer.contains(wanted), "{wanted}: {offer}");
         }
         assert_eq!(VOSK_SMALL_EN_US.sha256.len(), 64);

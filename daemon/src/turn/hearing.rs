@@ -50,11 +50,7 @@ pub(super) enum Begun {
 impl Hearing {
     /// Waits for the ear, which may still be starting, or hear other rooms. What the turn is told meanwhile, its sound above all, is put
     /// into `early`, in order, as far as that has room; the rest waits where it is.
-    pub(super) async fn begin(
-        ear: &Ear,
-        messages: &mut mpsc::Receiver<ToTurn>,
-        early: &mut VecDeque<ToTurn>,
-    ) -> Begun {
+    pub(super) async fn begin(ear: &Ear, messages: &mut mpsc::Receiver<ToTurn>, early: &mut VecDeque<ToTurn>) -> Begun {
         let mut begin = std::pin::pin!(tokio::time::timeout(BEGIN_MAX, ear.begin()));
         loop {
             tokio::select! {

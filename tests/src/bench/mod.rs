@@ -14,8 +14,8 @@ pub mod intents;
 pub mod latency;
 pub mod memory;
 pub mod peer;
-pub mod secrets;
 pub mod safety;
+pub mod secrets;
 pub mod store;
 pub mod window;
 

@@ -79,7 +79,9 @@ async fn choose_model(live: &Live) -> Result<(PathBuf, Option<bool>)> {
     let people = live.people();
     let official = VOSK_SMALL_EN_US;
     if !people.join(official.name).is_dir() {
-        println!("The recognition model that comes with Jarvis knows synthetic voices only. One for people can be fetched:\n");
+        println!(
+            "The recognition model that comes with Jarvis knows synthetic voices only. One for people can be fetched:\n"
+        );
         print!("{}\nFetch it? [y/N] ", official.offer(&people));
         std::io::stdout().flush()?;
         if !model_fetch::agreed(&mut std::io::stdin().lock())? {

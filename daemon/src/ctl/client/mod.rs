@@ -355,7 +355,8 @@ impl Control<'_> {
         let summary = model_words::rebuild(&base, into, &grammar, &names)
             .map_err(|e| Trouble::new(e, "then run this again; the model in use was not touched"))?;
         let in_use = std::path::absolute(into).is_ok_and(|into| into == base);
-        let next = if in_use { "Restart jarvisd." } else { "Name it as `model` in the section [ear], and restart jarvisd." };
+        let next =
+            if in_use { "Restart jarvisd." } else { "Name it as `model` in the section [ear], and restart jarvisd." };
         self.print(&json!({"summary": summary, "model": into}), |_: Value| {
             format!("{}\n{next}\n", show::safe(&summary))
         })
