@@ -175,8 +175,8 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
 
 /// A text without the secrets in it, where it holds any.
 fn redact(text: &str) -> Option<String> {
-    let _ = text;
-    None
+    let redacted = jarvis_core::redact::redact(text);
+    (!redacted.findings.is_empty()).then_some(redacted.text)
 }
 
 /// The hub's name among the tasks.

@@ -265,6 +265,13 @@ struct Played {
     shared: Arc<Shared>,
 }
 
+impl Played {
+    /// All of it was sent: its end is no hanging up.
+    fn finish(&mut self) {
+        self.over = true;
+    }
+}
+
 impl Drop for Played {
     fn drop(&mut self) {
         if !self.over {
@@ -278,7 +285,7 @@ fn play(played: Played) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
         loop {
             match played.steps.pop_front() {
                 None => {
-                    played.over = true;
+                    played.finish();
                     return None;
                 }
                 Some(Step::Wait(time)) => tokio::time::sleep(time).await,
@@ -292,7 +299,7 @@ fn play(played: Played) -> impl Stream<Item = std::io::Result<Bytes>> + Send {
                 Some(Step::Cut) => {
                     // What was sent must have left before the connection breaks.
                     tokio::time::sleep(Duration::from_millis(20)).await;
-                    played.over = true;
+                    played.finish();
                     return Some((Err(std::io::Error::other("broken on purpose")), played));
                 }
             }

@@ -62,7 +62,7 @@ pub fn judge(text: &Text) -> Judgement {
     let findings = redact(&text.text).findings;
     let gone = |at: &usize| findings.iter().any(|f| f.span.contains(at));
     let secret = |at: &usize| text.secrets.iter().any(|s| s.contains(at));
-    let missed = text.secrets.iter().filter(|s| !s.clone().all(|at| gone(&at)));
+    let missed = text.secrets.iter().filter(|s| !Range::clone(s).all(|at| gone(&at)));
     let taken = findings.iter().filter(|f| !f.span.clone().all(|at| secret(&at)));
     Judgement {
         missed: missed.map(|s| text.text[s.clone()].to_owned()).collect(),

@@ -123,9 +123,9 @@ pub(super) fn seal_key(state_dir: &Path, random: &SystemRandom) -> Result<SealKe
     Ok(SealKey(key))
 }
 
-/// Arguments as they are written down: bounded.
+/// Arguments as they are written down: secrets taken out, bounded.
 pub(super) fn clean(args: &str) -> String {
-    args.chars().take(ARGS_CHARS_MAX).collect()
+    jarvis_core::redact::redact(args).text.chars().take(ARGS_CHARS_MAX).collect()
 }
 
 #[derive(Serialize, Deserialize)]

@@ -291,7 +291,7 @@ impl Running {
     fn lose_ear(&mut self, reason: String, input: Input) {
         self.hearing = Hearing::Off;
         tracing::warn!(turn = self.id.0, part = "ear", "{reason}");
-        self.recording.broken.push(reason);
+        self.recording.broken.push(("ear".to_owned(), reason));
         self.input(input);
     }
 
@@ -383,8 +383,7 @@ impl Running {
             }
             News::Reply { attempt, reply } if attempt == now => self.replied(reply).await,
             News::Recalled { attempt, ids } if attempt == now => self.recalled = ids,
-            News::Route { .. } | News::Tool { .. } | News::Reply { .. } | News::Held { .. } | News::Recalled { .. } => {
-            }
+            News::Route { .. } | News::Tool { .. } | News::Reply { .. } | News::Recalled { .. } => {}
             News::Broken { part, reason } => self.broken(part, reason),
         }
     }
