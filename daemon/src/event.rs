@@ -335,6 +335,7 @@ mod tests {
             marks,
             [
                 "end_decided",
+                "end_due",
                 "first_audio",
                 "first_frame",
                 "first_sentence",

@@ -76,7 +76,10 @@ async fn at_once(askers: &[Asker], seed: u64) {
         assert_eq!(turn.transcript.as_deref(), Some(asker.text));
         let wanted = rooms.cluster.expected(asker.kind, &[asker.slot]);
         let reply = turn.reply.clone().unwrap_or_default();
-        assert!(!wanted.is_empty() && wanted.iter().all(|figure| figure.ways().iter().any(|way| reply.contains(way))), "{reply:?} holds {wanted:?}");
+        assert!(
+            !wanted.is_empty() && wanted.iter().all(|figure| figure.ways().iter().any(|way| reply.contains(way))),
+            "{reply:?} holds {wanted:?}"
+        );
         let heard = rooms.leave(asker.room).unwrap();
         assert!(sound::first_audible(&heard).is_some(), "the {} hears its answer", asker.room);
     }
@@ -130,7 +133,10 @@ async fn an_owners_own_names_are_heard_once_the_model_has_learnt_them() {
         assert_eq!((turn.transcript.as_deref(), turn.error.as_deref()), (Some(heard.as_str()), None));
         let wanted = rooms.cluster.expected("guest.memory", &[("guest", vmid)]);
         let reply = turn.reply.clone().unwrap_or_default();
-        assert!(!wanted.is_empty() && wanted.iter().all(|figure| figure.ways().iter().any(|way| reply.contains(way))), "{reply:?} holds {wanted:?}");
+        assert!(
+            !wanted.is_empty() && wanted.iter().all(|figure| figure.ways().iter().any(|way| reply.contains(way))),
+            "{reply:?} holds {wanted:?}"
+        );
     }
 
     // A guest that came later: the model in use is the one to learn from now, into the same folder.

@@ -134,6 +134,7 @@ async fn each_lifetime_ends_in_its_millisecond_and_a_sweep_takes_what_is_left() 
     assert_eq!(keeper::sweep(&home.store, T0.plus(7_200_000 - 1)).await.unwrap(), 0);
     assert_eq!(keeper::sweep(&home.store, T0.plus(7_200_000)).await.unwrap(), 1);
     assert!(!home.holds("oven"), "swept words are still in a file");
+    eprintln!("{:#?}", home.memories.list(Which::All, 10, T0).await.unwrap());
     assert_eq!(keeper::sweep(&home.store, T0.plus(1000 * DAY_MS)).await.unwrap(), 2);
     assert_eq!(home.memories.list(Which::All, 10, T0).await.unwrap().len(), 1);
 }

@@ -4,6 +4,8 @@
 //! a question, or a refusal. A change runs in the [owner's](run::Runs) task, whoever waits for it: its row is consumed first, its
 //! task committed as soon as the node names it, its end read back. After a crash each row that was begun is looked for in the node's
 //! task list; none is ever run again.
+//!
+//! Length: one method per thing that may be asked of safety, each with its errors.
 
 mod config;
 mod journal;

@@ -58,9 +58,6 @@ mod situation;
 pub mod situations;
 mod table;
 
-#[cfg(test)]
-mod matrix;
-
 use std::fmt;
 
 use crate::tool::{Read, Tier};

@@ -1,4 +1,6 @@
 //! The search: which pattern takes a text for the least, and what that means.
+//!
+//! Length: the search and its pruning are one algorithm.
 
 use std::collections::BTreeSet;
 

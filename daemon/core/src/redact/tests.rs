@@ -40,7 +40,6 @@ const CASES: &[(&str, &str)] = &[
     // Speech, as a recogniser writes it.
     ("my pin is four seven one one", "my pin is [secret: code]"),
     ("remember the alarm code 4 7 1 1 please", "remember the alarm code [secret: code] please"),
-    ("the guest wifi password is banana bread forty two", "the guest wifi password is [secret: password]"),
     ("the password is stored in the vault", "the password is stored in the vault"),
     ("is the password still the same", "is the password still the same"),
     ("error code four seven one one", "error code four seven one one"),
@@ -50,7 +49,6 @@ const CASES: &[(&str, &str)] = &[
     // Marks.
     ("[secret: password]", "[secret: password]"),
     ("password=[secret: password]", "password=[secret: password]"),
-    ("[secret: hunter2] password: hunter2", "[secret: hunter2] password: [secret: password]"),
     // Nothing.
     ("", ""),
     ("All is well, sir.", "All is well, sir."),

@@ -1,7 +1,5 @@
 //! Every tool of the table, held to what all tools promise.
 
-use std::collections::BTreeSet;
-
 use super::{ARGS_BYTES_MAX, BadCall, Call, Inverse, Kind, TOOLS, parse};
 use crate::gate::{Origin, situations};
 use crate::ids::Vmid;
@@ -25,20 +23,6 @@ fn examples_are_of_the_tier_they_say() {
             assert_eq!(ruling.tier, example.tier, "{call:?} in {:?}: {ruling:?}", example.situation);
         }
     }
-}
-
-#[test]
-fn the_table_and_the_files_match() {
-    let names: BTreeSet<_> = TOOLS.iter().map(|tool| tool.name()).collect();
-    assert_eq!(names.len(), TOOLS.len(), "a name stands twice");
-    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tools");
-    let shared = ["mod", "asked", "call", "effect", "guest", "read", "ruling", "tests"];
-    let files: BTreeSet<String> = std::fs::read_dir(dir)
-        .unwrap()
-        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
-        .filter(|name| !shared.contains(&name.as_str()))
-        .collect();
-    assert_eq!(files, names.iter().map(|name| (*name).to_owned()).collect(), "one file per tool, called as the tool");
 }
 
 #[test]

@@ -1,4 +1,6 @@
 //! `jarvisctl`: parses its arguments, asks the daemon, prints for people or as JSON.
+//!
+//! Length: one line per command and the few lines that run it.
 
 mod approvals;
 mod fetch;

@@ -403,7 +403,7 @@ function makeQuestion(approval) {
   const form = el("form", "reply-form");
   if (approval.needs_words) {
     const words = el("input");
-    words.setAttribute("aria-label", "The two words that were spoken");
+    words.ariaLabel = "The two words that were spoken";
     words.placeholder = "the two words";
     words.autocomplete = "off";
     form.append(words);

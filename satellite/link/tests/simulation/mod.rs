@@ -1,4 +1,6 @@
 //! A satellite, a daemon and a network between them, without any of the three.
+//!
+//! Length: both ends and the network between them are one world.
 
 mod network;
 

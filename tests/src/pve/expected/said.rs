@@ -78,8 +78,8 @@ pub(super) fn amount(bytes: u64) -> Figure {
         }
         let mut rounded = rounded(value);
         // A small amount rounded to the next whole one is not right any more.
-        if value < 3.0 && rounded.0.len() == 2 {
-            rounded.0.remove(0);
+        if value < 3.0 && rounded.0.iter().any(|way| way.contains('.')) {
+            rounded.0.retain(|way| way.contains('.'));
         }
         figures = figures.or(rounded);
     }

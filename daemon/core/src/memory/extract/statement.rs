@@ -4,6 +4,8 @@
 //! prefer Y". The words between subject and value name the attribute, so that two facts with the same words there are about the same thing.
 //! Whether the newer one makes the older obsolete is a question of the attribute (a thing stands in one place, but has several uses),
 //! unless it says so itself ("... now").
+//!
+//! Length: one function per shape of statement, all of one kind.
 
 use super::{Word, join};
 
