@@ -17,6 +17,14 @@ impl<'a> Small<'a> {
     }
 }
 
+impl Small<'_> {
+    /// Its owner makes room.
+    fn grow(&self) {
+        let done = Command::new("mount").args(["-o", "remount,size=4m"]).arg(self.0).status();
+        assert!(done.is_ok_and(|status| status.success()), "the file system grows");
+    }
+}
+
 impl Drop for Small<'_> {
     fn drop(&mut self) {
         let done = Command::new("umount").arg("-l").arg(self.0).status();
@@ -56,6 +64,7 @@ async fn a_full_disk_fails_the_write_and_keeps_what_was_acknowledged() {
     if let Err(error) = store.close().await {
         println!("closing on the full disk: {error}");
     }
+    small.grow();
     let (store, opened) = Store::open(&path).unwrap();
     assert!(opened.kept_aside.is_none());
     assert_eq!(spoken(store).await, acknowledged);

@@ -31,7 +31,7 @@ fn holds(text: &str, figure: &Figure) -> bool {
     figure.ways().iter().any(|way| text.contains(way))
 }
 
-/// Kills the daemon's ear worker with SIGKILL.
+/// Kills the daemon's ear workers, the spare ones too, with SIGKILL.
 fn kill_ear(house: &House) {
     let daemon = house.daemon.pid();
     let children = std::fs::read_to_string(format!("/proc/{daemon}/task/{daemon}/children")).unwrap();
@@ -40,9 +40,13 @@ fn kill_ear(house: &House) {
         let more = std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
         for pid in children.split_whitespace().chain(more.split_whitespace()) {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            if name.trim() == "jarvis-ear" && !found {
+            if name.trim() == "jarvis-ear" {
                 let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+                match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
+                    // A child is listed with more than one thread.
+                    Ok(()) | Err(rustix::io::Errno::SRCH) => {}
+                    Err(error) => panic!("{error}"),
+                }
                 found = true;
             }
         }

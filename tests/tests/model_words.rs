@@ -16,10 +16,10 @@ use jarvisd::model_words::rebuild;
 /// A cluster with names that no request of the simulated one holds.
 fn elsewhere() -> Cluster {
     let mut cluster = fleet::cluster();
-    for (node, name) in cluster.nodes.iter_mut().zip(["saturn", "jupiter", "neptune", "mercury"]) {
+    for (node, name) in cluster.nodes.iter_mut().zip(["zeppelin", "jupiter", "neptune", "mercury"]) {
         node.name = NodeName::from(name);
     }
-    for (guest, name) in cluster.guests.iter_mut().zip(["octopus", "pelican"]) {
+    for (guest, name) in cluster.guests.iter_mut().zip(["gazelle", "pelican"]) {
         guest.name = Some(name.to_owned());
     }
     cluster
@@ -35,7 +35,7 @@ fn a_rebuilt_model_hears_the_owners_names() {
     println!("{summary}");
     let worker = programs().unwrap().join("jarvis-ear");
     let mut judges = [model(root), own].map(|model| Judge::start(&worker, &model, &library(root)).unwrap());
-    for (text, name) in [("how hot is saturn", "saturn"), ("how much memory is the octopus using", "octopus")] {
+    for (text, name) in [("how hot is zeppelin", "zeppelin"), ("how much memory is the gazelle using", "gazelle")] {
         let said = sound::scaled(&sound::espeak("en-gb", text).unwrap(), 9000);
         let [before, after] = judges.each_mut().map(|judge| judge.hear(&said, &[]).unwrap());
         println!("{text:?}: {before:?}, rebuilt {after:?}");

@@ -3,9 +3,7 @@
 //! Length: one satellite and one kind of house serve all of these tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
-use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -405,68 +403,6 @@ async fn a_rate_that_no_device_has_is_refused_with_what_would_do() {
         assert!(said.contains(told), "{said}");
         house.end().await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn buttons_open_and_close_the_microphone_mute_it_really_and_set_the_volume() {
-    let _alone = ALONE.lock().await;
-    let mut house = House::build(&pulse("")).await;
-    let air = room(&house.path("").join("."), None);
-    house.start(Some(air.pulse_server())).await;
-    let mut socket = UnixStream::connect(house.path("control.sock")).unwrap();
-    let mut answers = BufReader::new(socket.try_clone().unwrap());
-    let mut press = |line: &str| {
-        writeln!(socket, "{line}").unwrap();
-        let mut answer = String::new();
-        answers.read_line(&mut answer).unwrap();
-        assert_eq!(answer, "ok\n", "{line}");
-    };
-    // Whoever records in the room: its own recorder, and the satellite while its microphone is open.
-    let ears = |wanted: usize| {
-        wait_for(&format!("{wanted} ears"), DEADLINE, || {
-            let list = ["list", "short", "source-outputs"];
-            let out = Command::new("pactl").args(list).env("PULSE_SERVER", air.pulse_server()).output()?;
-            Ok((String::from_utf8_lossy(&out.stdout).lines().count() == wanted).then_some(()))
-        })
-        .unwrap();
-    };
-    ears(2);
-    press("ptt down");
-    let mut held = true;
-    let heard = house
-        .utterance(|heard| {
-            if held && heard.samples.len() > 16_000 {
-                held = false;
-                press("ptt up");
-            }
-            false
-        })
-        .await;
-    assert_eq!(heard.end, Some(EndReason::Mic(MicEnd::Released)));
-
-    press("volume 35");
-    let settings = |event: &HubEvent| match event {
-        HubEvent::Settings { settings, .. } => Some(*settings),
-        _ => None,
-    };
-    assert_eq!(house.wait(settings).await.volume_percent, 35);
-    press("mute on");
-    assert!(house.wait(settings).await.muted);
-    ears(1);
-    let called = sound::espeak(VOICE, "hey jarvis").unwrap();
-    let from = air.now().unwrap();
-    air.say(&called).unwrap();
-    wait_for("the call to fade", DEADLINE, || Ok((air.now()? > from + called.len() + 32_000).then_some(()))).unwrap();
-    while let Ok(event) = house.events.try_recv() {
-        assert!(!matches!(event, HubEvent::Opened { .. }), "{event:?}");
-    }
-    press("mute off");
-    assert!(!house.wait(settings).await.muted);
-    ears(2);
-    air.say(&called).unwrap();
-    let heard = house.utterance(|heard| heard.samples.len() > 48_000).await;
-    assert!(heard.score > 0.0, "it is heard again");
-    house.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,6 @@ pub mod peer;
 pub mod safety;
 pub mod secrets;
 pub mod store;
-pub mod window;
 
 /// What a bench may use.
 #[derive(Debug, Clone)]
@@ -122,7 +121,6 @@ struct Group {
 const BENCHES: &[Group] = &[
     Group { part: "v4", run: ear::run },
     Group { part: "m1", run: intents::run },
-    Group { part: "m3", run: window::run },
     Group { part: "s6", run: secrets::run },
     Group { part: "store", run: store::run },
     Group { part: "m8", run: memory::run },

@@ -151,6 +151,7 @@ fn of_cluster(state: &State, now: i64, kind: &str) -> Vec<Figure> {
             let bad: Vec<_> = state.ha.iter().filter(|(_, bad)| *bad).collect();
             let named = bad.iter().filter_map(|(vmid, _)| Some(name(state.guest(*vmid)?).or(number(*vmid))));
             match bad.is_empty() {
+                true if state.nodes.iter().any(|node| !node.alive) => vec![words(&["not happy"])],
                 true => vec![words(&FINE), number(state.ha.len())],
                 false => named.chain([words(&["error", "trouble"])]).collect(),
             }

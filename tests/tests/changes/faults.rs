@@ -268,6 +268,8 @@ async fn an_answer_that_names_no_task_is_a_lost_one() {
         Mishap::Answers(302, String::new()),
     ];
     for (n, mishap) in odd.into_iter().enumerate() {
+        // Nothing of the round before is still under way.
+        simulator.change(|state| state.works.drop_all(112));
         let before = begun(&simulator.state(), 112);
         let slow = matches!(mishap, Mishap::AnswerSlow(_));
         let once = usize::from(mishap != Mishap::RequestLost);

@@ -8,7 +8,6 @@ mod faults;
 mod llama;
 mod openai;
 mod ways;
-mod window;
 
 use std::path::Path;
 use std::sync::Arc;
