@@ -90,7 +90,11 @@ mod tests {
 
     #[test]
     fn a_half_redacted_secret_is_missed() {
-        let half = Text { sort: String::new(), text: "password=hunter2 left".to_owned(), secrets: vec![9..21] };
+        let half = Text {
+            sort: String::new(),
+            text: "password=hunter2 left".to_owned(),
+            secrets: std::iter::once(9..21).collect(),
+        };
         assert_eq!(judge(&half).missed, ["hunter2 left"]);
         let none = Text { secrets: vec![], ..half };
         assert_eq!(judge(&none), Judgement { missed: vec![], taken: vec!["hunter2".to_owned()] });

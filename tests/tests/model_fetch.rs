@@ -154,7 +154,8 @@ async fn names_that_lead_elsewhere_links_and_floods_are_refused_even_with_the_ri
     let outside = |name: &str| archive(&[("small-model/README", b"x"), (name, b"evil")]);
     let many: Vec<String> = (0..1001).map(|n| format!("small-model/{n}")).collect();
     let many: Vec<(&str, &[u8])> = many.iter().map(|name| (name.as_str(), &b""[..])).collect();
-    let cases: [(&str, Vec<u8>, fn(&UnpackError) -> bool); 8] = [
+    type Case = (&'static str, Vec<u8>, fn(&UnpackError) -> bool);
+    let cases: [Case; 8] = [
         ("parent", outside("../evil"), |e| matches!(e, UnpackError::Outside(_))),
         ("within", outside("small-model/../../evil"), |e| matches!(e, UnpackError::Outside(_))),
         ("absolute", outside("/tmp/jarvis-evil"), |e| matches!(e, UnpackError::Outside(_))),

@@ -310,7 +310,7 @@ struct Unit {
 impl Unit {
     /// Whether a secret, or a word that tells of one, may begin here.
     fn may_begin(&self, before: Option<char>) -> bool {
-        !self.first.is_whitespace() && !(is_word(self.first) && before.is_some_and(is_word))
+        !(self.first.is_whitespace() || is_word(self.first) && before.is_some_and(is_word))
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn looks_chosen(text: &str) -> bool {
     let sign = inner.chars().any(|c| "!#$%^&*+=?~§€£@".contains(c));
     let inner_capital =
         text.char_indices().zip(text.chars().skip(1)).any(|((_, a), b)| a.is_lowercase() && b.is_uppercase());
-    let mixed = (letters > 0 && digits > 0) || (letters > 0 && sign) || inner_capital;
+    let mixed = letters > 0 && (digits > 0 || sign) || inner_capital;
     mixed && text.chars().count() >= 5 && !is_technical(text)
 }
 

@@ -302,7 +302,10 @@ impl World {
                 MicPart::Frame(frame) => daemon.mic(&mut reading.state, frame, daemon_now).then(|| {
                     self.network.post(self.now, Parcel::Stop(reading.current));
                 }),
-                MicPart::Fin | MicPart::Reset => Some(daemon.mic_ended(&mut reading.state)),
+                MicPart::Fin | MicPart::Reset => {
+                    daemon.mic_ended(&mut reading.state);
+                    Some(())
+                }
             };
             if over.is_some() {
                 reading.waiting.remove(&reading.current);
