@@ -5,7 +5,6 @@
 mod api;
 mod effects;
 mod faults;
-mod honesty;
 mod house;
 mod lost;
 mod twice;
