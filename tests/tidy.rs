@@ -306,6 +306,8 @@ fn frozen_sentences_stay_frozen() {
         ("spoken.tsv", "c540624be6da82d8523751005f37ad543be282bbea2ad18442c3d86f19767993"),
         ("wer.txt", "ae5e2086905a633125ff80a09b6045d00a0c290649ad66451a69003290787579"),
         ("confusable.txt", "90b1af5670f8655fd37f1b263e21b2685d69db668b8eff8b63e9f26ca7e6e02f"),
+        ("secrets.tsv", "a0e3740fd837091ade53b9228e8c09b4ed9af76129cb536066fbbc95bda8e998"),
+        ("not_secrets.tsv", "8eaf0be2244bde1a3c780de6c32756953582aaf2520fa9661c72e12e0925bcfe"),
     ];
     for (name, digest) in pinned {
         let bytes = std::fs::read(root().join("tests/frozen").join(name)).unwrap();
