@@ -306,6 +306,7 @@ fn frozen_sentences_stay_frozen() {
         ("spoken.tsv", "c540624be6da82d8523751005f37ad543be282bbea2ad18442c3d86f19767993"),
         ("wer.txt", "ae5e2086905a633125ff80a09b6045d00a0c290649ad66451a69003290787579"),
         ("confusable.txt", "90b1af5670f8655fd37f1b263e21b2685d69db668b8eff8b63e9f26ca7e6e02f"),
+        ("memory.tsv", "89d470f1d5c93a5b6bd9b232ae65d89f7f2896d109e1c8105d38b748b980acf0"),
     ];
     for (name, digest) in pinned {
         let bytes = std::fs::read(root().join("tests/frozen").join(name)).unwrap();
