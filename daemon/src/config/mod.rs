@@ -17,6 +17,7 @@ use crate::cluster::ClusterConfig;
 use crate::ear::{EARS_MAX, EarConfig};
 use crate::environment::Environment;
 use crate::hub::HubConfig;
+use crate::mcp::McpConfig;
 use crate::mind::MindsConfig;
 use crate::page::PageConfig;
 use crate::safety::SafetyConfig;
@@ -51,6 +52,8 @@ pub struct Config {
     pub speech: SpeechConfig,
     /// `[minds]`: models that can be asked.
     pub minds: MindsConfig,
+    /// `[mcp]`: other programs.
+    pub mcp: McpConfig,
     /// `[page]`: the status page.
     pub page: PageConfig,
     /// `[safety]`: what may be changed, by whom, from where.
@@ -186,7 +189,7 @@ impl Config {
             };
             say(&keys, mistake.what, mistake.remedy);
         }
-        for (keys, what, remedy) in self.safety.mistakes() {
+        for (keys, what, remedy) in self.safety.mistakes().into_iter().chain(self.mcp.mistakes()) {
             say(keys, what, remedy);
         }
         for (keys, what) in secret::resolve(self, environment) {

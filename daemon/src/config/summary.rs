@@ -30,6 +30,7 @@ impl Config {
             ("ear", format!("{}, for {} at once", self.ear.model.display(), rooms(self.ear.workers))),
             ("voice", self.voice()),
             ("minds", self.minds()),
+            ("programs", self.programs()),
             (
                 "kept",
                 format!(
@@ -47,6 +48,13 @@ impl Config {
             "none: what the intents don't understand stays unanswered".to_owned()
         } else {
             all.join(", ")
+        }
+    }
+
+    fn programs(&self) -> String {
+        match self.mcp.listen {
+            Some(listen) => format!("served with tokens at http://{listen}/mcp"),
+            None => "none are served over HTTP".to_owned(),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::event::TurnRecord;
 
 pub use admission::{Admission, Peer, group_id};
-pub use protocol::{Answer, MAX_LINE_BYTES, MemoryQuestion, ModelQuestion, Request, Trouble};
+pub use protocol::{Answer, MAX_LINE_BYTES, McpQuestion, MemoryQuestion, ModelQuestion, Request, Trouble};
 pub use server::{CtlError, Server};
 
 /// Typed turns that may wait for the turn driver; beyond it the client is told to try again.

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::mcp::Scope;
+
 /// Longest line either way, in bytes, line break included.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
@@ -82,6 +84,16 @@ pub enum Request {
     },
     /// Checks the audit log from its first entry to its last.
     AuditVerify {},
+    /// About other programs.
+    Mcp {
+        /// What.
+        what: McpQuestion,
+    },
+    /// Speaks MCP from the next line on, until the client hangs up.
+    McpServe {
+        /// What the program at the other end may ask for.
+        scope: Scope,
+    },
 }
 
 /// What can be asked of the memory.
@@ -114,6 +126,26 @@ pub enum MemoryQuestion {
     Import {
         /// At most [`crate::memory::LINES_MAX`].
         lines: Vec<String>,
+    },
+}
+
+/// What can be asked about other programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum McpQuestion {
+    /// What it says of itself, its tokens among that.
+    Status {},
+    /// A new token.
+    AddToken {
+        /// Of the program.
+        name: String,
+        /// What it may ask for.
+        scope: Scope,
+    },
+    /// Takes a token away.
+    RevokeToken {
+        /// Of the program.
+        name: String,
     },
 }
 

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use super::admission::{Admission, Peer};
 use super::protocol::{Answer, MAX_LINE_BYTES, Request, Trouble};
 use crate::event::{Listener, Told};
+use crate::mcp;
 use crate::status::House;
 
 mod answers;
@@ -177,6 +178,10 @@ async fn serve(stream: UnixStream, house: &House) -> io::Result<()> {
             Err(error) => {
                 let trouble = Trouble::new(format!("not understood: {error}"), "use the jarvisctl of the same release");
                 write(&mut writer, &Answer::Error(trouble)).await?;
+            }
+            Ok(Request::McpServe { scope }) => {
+                write(&mut writer, &Answer::Ok(json!({"mcp": scope}))).await?;
+                return mcp::serve_stdio(house, scope, reader, writer).await;
             }
             Ok(Request::Turns { limit, follow: true }) => return follow(house, limit, &mut reader, &mut writer).await,
             Ok(request) => {

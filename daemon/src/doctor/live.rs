@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::Finding;
 use crate::cluster::{Lacking, NodeCheck, Part};
 use crate::ear::EarStatus;
+use crate::mcp::McpStatus;
 use crate::speech::{EngineStatus, SpeechStatus};
 use crate::status::{House, SatelliteLine};
 
@@ -29,12 +30,31 @@ pub async fn live(house: &House) -> Vec<Finding> {
     if !house.config.cluster.nodes.is_empty() {
         found.extend(token(&house.cluster.lacking().await));
     }
+    found.extend(programs(&house.mcp.status(), house.config.mcp.listen.is_some()));
     found.push(match tokio::time::timeout(INTEGRITY_LIMIT, house.store.integrity()).await {
         Ok(Ok(None)) => Finding::good("store", "every page of the database is sound"),
         Ok(Ok(Some(verdict))) => damaged(&verdict),
         Ok(Err(error)) => Finding::problem("store", error.to_string(), "journalctl -u jarvisd says more"),
         Err(_) => Finding::note("store", "the database's check took too long", "try again when the house is quiet"),
     });
+    found
+}
+
+fn programs(mcp: &McpStatus, wanted: bool) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(trouble) = &mcp.trouble {
+        let remedy = "move that file away, restart jarvisd, and make new tokens with `jarvisctl mcp token add NAME`";
+        found.push(Finding::problem("mcp", format!("nobody is let in: {trouble}"), remedy));
+    }
+    // That its socket is missing is told as a part that is degraded.
+    if let Some(served) = mcp.served.filter(|_| wanted) {
+        found.push(if mcp.tokens.is_empty() && mcp.trouble.is_none() {
+            let remedy = "`jarvisctl mcp token add NAME` makes a token for one";
+            Finding::note("mcp", format!("served at {served}, and no program may ask"), remedy)
+        } else {
+            Finding::good("mcp", format!("served at {served} to {} programs", mcp.tokens.len()))
+        });
+    }
     found
 }
 

@@ -16,17 +16,17 @@ const POLICY: &str =
 /// What the owner may send; `owner` looks at who it is.
 const OWNERS: [&str; 5] = ["/api/session", "/api/approve", "/api/deny", "/api/stop", "/api/resume"];
 
-/// Names under which the page may be asked for.
+/// Names under which the daemon may be asked for, beside those of loopback.
 #[derive(Debug)]
-pub(super) struct Names(Vec<String>);
+pub(crate) struct Names(Vec<String>);
 
 impl Names {
-    pub(super) fn new(hosts: Vec<String>) -> Self {
+    pub(crate) fn new(hosts: Vec<String>) -> Self {
         Self(hosts.into_iter().map(|h| h.to_ascii_lowercase()).collect())
     }
 
     /// Whether a Host header's value is one of ours, whatever its port.
-    fn ours(&self, host: &str) -> bool {
+    pub(crate) fn ours(&self, host: &str) -> bool {
         let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((v6, port)) if port.is_empty() || is_port(port) => v6,
             Some(_) => return false,

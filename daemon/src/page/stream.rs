@@ -74,7 +74,7 @@ impl Open {
                         if changes_status(&event.kind) {
                             self.clock.reset_immediately();
                         }
-                        return sse("event", &*event);
+                        return self.sse("event", &*event);
                     }
                     Told::Lost(_) => return None,
                 },
@@ -95,7 +95,7 @@ impl Open {
             Err(error) => (Vec::new(), Some(error)),
         };
         let picture = json!({"status": status, "turns": turns, "running": running, "trouble": trouble});
-        Some(sse("snapshot", &picture)?.retry(RECONNECT))
+        Some(self.sse("snapshot", &picture)?.retry(RECONNECT))
     }
 
     /// The status, unless it says what it said before.
@@ -106,7 +106,18 @@ impl Open {
             return None;
         }
         self.last_status = text;
-        sse("status", &status)
+        self.sse("status", &status)
+    }
+
+    /// An event of the stream. The page is a second channel: what must be confirmed there is not shown there.
+    fn sse<T: Serialize>(&self, name: &str, data: &T) -> Option<Sse> {
+        match serde_json::to_string(data) {
+            Ok(text) => Some(Sse::default().event(name).data(self.house.safety.without_challenges(text))),
+            Err(error) => {
+                tracing::error!(%error, "an event could not be written as JSON");
+                None
+            }
+        }
     }
 }
 
@@ -134,14 +145,4 @@ fn changes_status(kind: &EventKind) -> bool {
             | EventKind::Restored { .. }
             | EventKind::Power { .. }
     )
-}
-
-fn sse<T: Serialize>(name: &str, data: &T) -> Option<Sse> {
-    match Sse::default().event(name).json_data(data) {
-        Ok(event) => Some(event),
-        Err(error) => {
-            tracing::error!(%error, "an event could not be written as JSON");
-            None
-        }
-    }
 }

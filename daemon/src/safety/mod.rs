@@ -14,7 +14,7 @@ mod switch;
 mod view;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jarvis_core::approval::{Approver, Bound, Channel, NotApproved, Seal, SealKey, Stage, WRONG_WORDS_MAX};
@@ -42,6 +42,10 @@ const ORDERS_MAX: usize = 64;
 const SETTLED_MAX: usize = 64;
 /// An undo reaches back so far, in milliseconds.
 const UNDO_MS: i64 = 60 * 60 * 1000;
+/// Challenges that are kept to be hidden; more than can be open at once by far.
+const HIDDEN_MAX: usize = 64;
+/// What stands where a challenge was.
+const HIDDEN: &str = "(two words)";
 /// An hour, in milliseconds.
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
@@ -124,6 +128,8 @@ pub(crate) struct Inner {
     random: SystemRandom,
     orders: mpsc::Sender<run::Order>,
     settled: broadcast::Sender<ApprovalId>,
+    /// Challenges that were given out lately.
+    challenges: Mutex<Vec<String>>,
 }
 
 impl Safety {
@@ -145,6 +151,8 @@ impl Safety {
         let key = journal::seal_key(state_dir, &random)?;
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let (settled, _) = broadcast::channel(SETTLED_MAX);
+        let pending = store.approvals(&["pending"], HIDDEN_MAX as u32).await?;
+        let challenges = Mutex::new(pending.into_iter().filter_map(|row| row.row.bound.challenge).collect());
         let inner = Arc::new(Inner {
             store,
             cluster,
@@ -156,6 +164,7 @@ impl Safety {
             random,
             orders,
             settled,
+            challenges,
         });
         let runs = Runs::new(inner.clone(), inbox);
         Ok((Self(inner), runs))
@@ -212,7 +221,7 @@ impl Safety {
                 Ok(Proposed::Runs(id))
             }
             Decision::Ask(ask) => {
-                let words = if ask.challenge { Some(challenge(inner.draw()?)) } else { None };
+                let words = if ask.challenge { Some(inner.challenge()?) } else { None };
                 let text = question(&ask, words.as_deref());
                 let by_voice = ask.by_voice;
                 let bound = Bound::new(&ask, origin, asker.room, turn, text.clone(), words.clone(), now);
@@ -328,6 +337,41 @@ impl Safety {
         Ok(rows.into_iter().find(|row| row.row.bound.room.as_deref() == room && now < row.row.bound.expires))
     }
 
+    /// A text for a second channel, without the words that must be confirmed there: they prove that somebody was at the first one.
+    pub fn without_challenges(&self, text: String) -> String {
+        let challenges = self.0.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        challenges
+            .iter()
+            .fold(text, |text, words| if text.contains(words) { text.replace(words, HIDDEN) } else { text })
+    }
+
+    /// How many questions of another program wait for an answer.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn open_from(&self, client: &str) -> Result<usize, SafetyError> {
+        let rows = self.0.store.approvals(&["pending", "approved"], 50).await?;
+        let now = now();
+        let theirs =
+            |row: &&ApprovalRow| matches!(&row.row.bound.origin, Origin::Outside { client: name } if name == client);
+        Ok(rows.iter().filter(theirs).filter(|row| now < row.row.bound.expires).count())
+    }
+
+    /// Writes down that another program asked for what it may not even ask for.
+    ///
+    /// # Errors
+    /// Where the log cannot be written.
+    pub async fn turned_away(&self, client: &str, tool: &str, why: &str) -> Result<(), SafetyError> {
+        let origin = Origin::Outside { client: client.to_owned() };
+        self.0
+            .write(
+                "refused",
+                None,
+                json!({"asked": {"tool": tool, "origin": origin}, "ruled": "turned away", "more": why}),
+            )
+            .await
+    }
+
     /// One row, with what happened to it.
     ///
     /// # Errors
@@ -420,6 +464,17 @@ impl Inner {
         let mut bytes = [0; 8];
         self.random.fill(&mut bytes).map_err(|_| SafetyError::NoRandom)?;
         Ok(u64::from_le_bytes(bytes))
+    }
+
+    /// Two words for a question, remembered so that they can be hidden.
+    fn challenge(&self) -> Result<String, SafetyError> {
+        let words = challenge(self.draw()?);
+        let mut all = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= HIDDEN_MAX {
+            all.remove(0);
+        }
+        all.push(words.clone());
+        Ok(words)
     }
 
     fn entry(

@@ -1,6 +1,7 @@
 //! Approvals as they are shown, and how they ended.
 
 use jarvis_core::approval::Stage;
+use jarvis_core::gate::Origin;
 use jarvis_core::tool::Tier;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +22,8 @@ pub struct Approval {
     pub tier: Tier,
     /// Where it was asked.
     pub room: Option<String>,
+    /// The other program that asks, by the name of its token.
+    pub program: Option<String>,
     /// Where it stands.
     pub stage: String,
     /// Who said yes.
@@ -55,7 +58,12 @@ impl From<ApprovalRow> for Approval {
             Stage::Approved { by, .. } => Some(by.clone()),
             _ => None,
         };
+        let program = match &row.bound.origin {
+            Origin::Outside { client } => Some(client.clone()),
+            Origin::Owner | Origin::Model { .. } => None,
+        };
         Self {
+            program,
             id: row.id.0,
             tool: row.bound.tool,
             args: row.bound.args,

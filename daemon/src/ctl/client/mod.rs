@@ -5,6 +5,7 @@
 mod approvals;
 mod fetch;
 mod follow;
+mod mcp;
 mod memory;
 mod show;
 mod wire;
@@ -32,6 +33,7 @@ use crate::past::PastTurn;
 use crate::safety::{Approval, SwitchState, stop_from_outside};
 use crate::status::{SatelliteLine, Status};
 use crate::store::AuditShown;
+use mcp::McpCommand;
 use memory::MemoryCommand;
 use wire::Line;
 
@@ -117,6 +119,12 @@ enum Command {
         /// What.
         #[command(subcommand)]
         command: MemoryCommand,
+    },
+    /// Other programs that ask Jarvis: who is let in, and what they may ask for.
+    Mcp {
+        /// What.
+        #[command(subcommand)]
+        command: McpCommand,
     },
     /// Look at everything and say what to do; works without the daemon as well.
     Doctor,
@@ -216,6 +224,7 @@ impl Control<'_> {
             Command::Model { what: ModelCommand::Sentences, .. } => self.model(ModelQuestion::Sentences),
             Command::Model { what: ModelCommand::Names, .. } => self.model(ModelQuestion::Names),
             Command::Memory { command } => self.memory(command),
+            Command::Mcp { command } => self.mcp(command),
             Command::Doctor => self.doctor(),
             Command::Approvals => self.show::<Vec<Approval>>(&Request::Approvals {}, approvals::list),
             Command::Approve { id, words } => self.approve(*id, words),

@@ -49,6 +49,12 @@ impl Connection {
         }
     }
 
+    /// The socket, for what is no line of ours; and what was read of it already.
+    pub(super) fn into_parts(self) -> (UnixStream, Vec<u8>) {
+        let ahead = self.0.buffer().to_vec();
+        (self.0.into_inner(), ahead)
+    }
+
     /// The next line; `None` where the daemon hung up.
     pub(super) fn next(&mut self) -> Result<Option<Line>, Trouble> {
         let mut line = Vec::new();

@@ -12,8 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::ctl::Typed;
-use crate::ctl::protocol::{ModelQuestion, Request, Trouble};
+use crate::ctl::protocol::{McpQuestion, ModelQuestion, Request, Trouble};
 use crate::event::TurnRecord;
+use crate::mcp::TokenError;
 use crate::past::PastTurn;
 use crate::safety::SafetyError;
 use crate::status::House;
@@ -79,6 +80,10 @@ pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Tro
             to_value(&house.safety.switch().state())
         }
         Request::Audit { limit } => to_value(&house.safety.journal().tail(limit).await.map_err(safety_trouble)?),
+        Request::Mcp { what } => programs(house, what),
+        Request::McpServe { .. } => {
+            Err(Trouble::new("MCP begins a conversation", "use the jarvisctl of the same release"))
+        }
         Request::AuditVerify {} => match house.safety.journal().verify().await.map_err(safety_trouble)? {
             Ok(entries) => Ok(json!({"entries": entries})),
             Err(broken) => Err(Trouble::new(
@@ -102,6 +107,21 @@ async fn approve(house: &House, id: ApprovalId, seal: &str, words: Option<String
         "outcome": settled.as_ref().map(|settled| &settled.outcome),
         "said": said,
     }))
+}
+
+fn programs(house: &House, what: McpQuestion) -> Result<Value, Trouble> {
+    let trouble = |error: TokenError| Trouble::new(error, "`jarvisctl mcp status` shows who is let in");
+    match what {
+        McpQuestion::Status {} => to_value(&house.mcp.status()),
+        McpQuestion::AddToken { name, scope } => {
+            let token = house.mcp.add_token(&name, scope).map_err(trouble)?;
+            Ok(json!({"name": name, "scope": scope, "token": token}))
+        }
+        McpQuestion::RevokeToken { name } => {
+            house.mcp.revoke_token(&name).map_err(trouble)?;
+            Ok(json!({"revoked": name}))
+        }
+    }
 }
 
 fn safety_trouble(error: SafetyError) -> Trouble {

@@ -428,7 +428,7 @@ function fillQuestion(node, approval) {
   say(head.children[0], approval.tier);
   mark(head.children[0], "tier", approval.tier);
   const outcome = approval.outcome ? `: ${approval.outcome}` : "";
-  say(head.children[1], `${stages[approval.stage] ?? approval.stage}${outcome}, ${approval.room ?? "typed"}, ${clock(approval.asked_ms)}`);
+  say(head.children[1], `${stages[approval.stage] ?? approval.stage}${outcome}, ${approval.program ? `program ${approval.program}` : (approval.room ?? "typed")}, ${clock(approval.asked_ms)}`);
   say(question, approval.question);
   form.hidden = approval.stage !== "pending" || state.csrf === null;
 }

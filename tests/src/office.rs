@@ -1,0 +1,140 @@
+//! The daemon as a process before a simulated cluster, with nobody in a room: for what comes over the network and the owner's socket.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::house::free_port;
+use crate::process::{Process, programs, wait_for};
+use crate::pve::{Options, Simulator};
+
+/// The VM that is changed; nothing stands in the way of it.
+pub const GUEST: u32 = 112;
+/// For what a loaded machine does in the end.
+const PATIENT: Duration = Duration::from_secs(60);
+/// A task takes so long.
+const PACE: Duration = Duration::from_millis(20);
+
+/// A running daemon, and the cluster it sees.
+pub struct Office {
+    /// The cluster.
+    pub cluster: Simulator,
+    /// The daemon.
+    pub daemon: Process,
+    dir: tempfile::TempDir,
+    page: String,
+    mcp: String,
+}
+
+impl Office {
+    /// With MCP served, and `more` in its configuration: `mcp` within that section, `rest` after it.
+    pub async fn start(mcp: &str, rest: &str) -> Result<Self> {
+        let quick = Options { sensors: false, pace: PACE, ..Options::seed(11) };
+        let cluster = Simulator::with(quick).await?;
+        cluster.change(|state| {
+            state.ha.clear();
+            for node in &mut state.nodes {
+                node.memory.0 = node.memory.1 / 4;
+            }
+            for storage in &mut state.storages {
+                storage.bytes.0 = storage.bytes.1 / 4;
+            }
+            for guest in &mut state.guests {
+                guest.protection = guest.vmid == 100;
+                guest.running &= guest.vmid != GUEST;
+            }
+        });
+        let dir = tempfile::tempdir()?;
+        for name in ["state", "model"] {
+            std::fs::create_dir(dir.path().join(name))?;
+        }
+        let (page, at) = (format!("127.0.0.1:{}", free_port()?), format!("127.0.0.1:{}", free_port()?));
+        let text = format!(
+            "[daemon]\nstate_dir = {:?}\n[link]\nlisten = \"127.0.0.1:0\"\n[page]\nlisten = \"{page}\"\n\
+             [ear]\nmodel = {:?}\nworker = \"/bin/true\"\n[speech]\nworker = \"/bin/true\"\n[safety]\nown_guest = 100\n\
+             [mcp]\nlisten = \"{at}\"\n{mcp}\n{}\n{rest}\n",
+            dir.path().join("state"),
+            dir.path().join("model"),
+            cluster.toml()?,
+        );
+        std::fs::write(dir.path().join("jarvisd.toml"), text)?;
+        let mut command = Command::new(programs()?.join("jarvisd"));
+        command.env_clear().arg("--config").arg(dir.path().join("jarvisd.toml"));
+        let daemon = Process::start("jarvisd", &mut command, &dir.path().join("jarvisd.log"))?;
+        let mut office = Self { cluster, daemon, dir, page, mcp: at };
+        wait_for("jarvisd and its doors", PATIENT, || {
+            office.daemon.check()?;
+            let open = |address: &str| std::net::TcpStream::connect(address).is_ok();
+            let ready = open(&office.page) && open(&office.mcp) && office.ctl(&["status"])?.status.success();
+            Ok(ready.then_some(()))
+        })?;
+        Ok(office)
+    }
+
+    /// Where the page is: `http://127.0.0.1:1`.
+    pub fn page(&self) -> String {
+        format!("http://{}", self.page)
+    }
+
+    /// Where MCP is served.
+    pub fn mcp(&self) -> String {
+        format!("http://{}/mcp", self.mcp)
+    }
+
+    /// What the daemon keeps.
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// A place for a test's own files.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A command line of `jarvisctl` for this daemon.
+    pub fn ctl_line(&self) -> Result<Vec<String>> {
+        let program = programs()?.join("jarvisctl").display().to_string();
+        Ok(vec![program, "--config".to_owned(), self.dir.path().join("jarvisd.toml").display().to_string()])
+    }
+
+    /// Runs `jarvisctl`.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<Output> {
+        let line = self.ctl_line()?;
+        Command::new(&line[0]).env_clear().args(&line[1..]).args(arguments).output().context("start jarvisctl")
+    }
+
+    /// Runs `jarvisctl --json` and gives what it printed.
+    pub fn ctl_json(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self.ctl(&[&["--json"], arguments].concat())?;
+        let told = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "jarvisctl {arguments:?} ended with {}: {told}", output.status);
+        serde_json::from_slice(&output.stdout).with_context(|| format!("jarvisctl {arguments:?}"))
+    }
+
+    /// A new token.
+    pub fn token(&self, name: &str, changes: bool) -> Result<String> {
+        let mut line = vec!["mcp", "token", "add", name];
+        line.extend(changes.then_some("--changes"));
+        Ok(self.ctl_json(&line)?["token"].as_str().context("a token")?.to_owned())
+    }
+
+    /// Whether the guest runs.
+    pub fn running(&self) -> bool {
+        self.cluster.state().guests.iter().any(|guest| guest.vmid == GUEST && guest.running)
+    }
+
+    /// How often the guest was really started or stopped so far.
+    pub fn deeds(&self) -> usize {
+        self.cluster.state().works.history.iter().filter(|deed| deed.vmid == GUEST).count()
+    }
+
+    /// Kinds of the audit log's entries, oldest first.
+    pub fn audited(&self) -> Result<Vec<String>> {
+        let log = self.ctl_json(&["audit", "-n", "200"])?;
+        let kinds = log.as_array().context("entries")?.iter();
+        Ok(kinds.filter_map(|entry| entry["kind"].as_str().map(str::to_owned)).collect())
+    }
+}
