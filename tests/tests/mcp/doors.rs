@@ -138,6 +138,10 @@ async fn what_is_too_long_malformed_or_unknown_is_refused_and_costs_nothing_else
         let (_, text) = raw.call(&token, tool, json!({"text": "x"})).await;
         assert!(text.contains("\"isError\":true"), "{tool}: {text}");
     }
+    let reader = office.token("reader", false).unwrap();
+    let (_, text) = raw.call(&reader, "guest_start", guest()).await;
+    assert!(text.contains("\"isError\":true") && text.contains("may only look"), "the wrong scope: {text}");
+    assert!(office.audited().unwrap().iter().any(|kind| kind == "refused"), "and it is written down");
     let (_, text) = raw.call(&token, "guest_strat", guest()).await;
     assert!(text.contains("did you mean guest_start?"), "{text}");
     let (status, ..) = raw.send(&[good, ("content-type", "text/plain")], list()).await;
