@@ -266,10 +266,9 @@ fn phrase(promise: &Promise, mut reader: Reader<'_>, weak: bool) -> Option<Match
         words += 1;
         let end = reader.at();
         if words > 1 && ends_clause(reader) {
-            if is_state(word) {
-                return None;
-            }
-            return Some(Match::exact(promise.kind, start, end));
+            // "... is somehow leaked": the last word says what became of it.
+            let said = word.len() >= 4 && STATE_ENDS.end(word);
+            return (!said).then(|| Match::exact(promise.kind, start, end));
         }
         if reader.spaces(2) == 0 {
             return None;
@@ -334,8 +333,9 @@ fn digits(promise: &Promise, mut reader: Reader<'_>) -> Option<Match> {
 /// "... and Acorn-cup-71 as the password".
 fn named_after(look: &Look<'_>) -> Option<Match> {
     let mut reader = look.reader;
-    reader.take(80, |c| !c.is_whitespace());
-    if !reader.eat_str(" as ") {
+    let word = reader.take(80, |c| !c.is_whitespace());
+    // Most words are plain, and need not wait for what follows them.
+    if !word.bytes().any(|b| b.is_ascii_digit() || b"!#$%^&*+=~@".contains(&b)) || !reader.eat_str(" as ") {
         return None;
     }
     for word in ["the ", "a ", "my ", "your ", "its ", "new "] {

@@ -142,11 +142,13 @@ const HOSTILE: &[(&str, &str)] = &[
     ("a < b and c > d, sir.", "a b and c d, sir."),
     // formulas and prices
     ("The load is $\\frac{3}{4}$ of \\(n^2\\), sir.", "The load is three over four of n squared, sir."),
+    ("$$E = mc^2 \\times \\text{two}$$", "E equals m c squared times two"),
     ("It costs $5 and $10 a month.", "It costs five dollars and ten dollars a month."),
     // characters
     ("🎉🔥 All nodes 🟢 up ✅ — great 👍🏽!", "All nodes up, great!"),
     ("\u{1b}[31;1mred\u{1b}[0m text", "red text"),
     ("A\u{200b}ll is\u{202e} well\u{feff}.", "All is well."),
+    ("A\u{0}ll\u{7} \u{e0041}well.", "A ll well."),
     // other tongues: Latin script is said, the rest is left to the page
     ("Alles in Ordnung: größer, über, Straße.", "Alles in Ordnung: größer, über, Straße."),
     ("El nodo está caído, señor. ¿Reinicio?", "El nodo está caído, señor. / Reinicio?"),
