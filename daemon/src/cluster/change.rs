@@ -118,7 +118,17 @@ impl ClusterClient {
             return Outcome::Failed { upid: None, reason, log: Vec::new() };
         };
         let reader = &self.reader;
-        let before = read_back::before(&reader.api, &change, reader.limits.change.answer).await;
+        let before = match read_back::before(&reader.api, &change, reader.limits.change.answer).await {
+            Ok(before) => before,
+            Err(error) => {
+                let reason = format!(
+                    "nothing was begun: how {} is now cannot be read: {}",
+                    remedy::guest(&change),
+                    error.detail
+                );
+                return Outcome::Failed { upid: None, reason: remedy::bounded(&reason), log: Vec::new() };
+            }
+        };
         let sent = reader.api.send_once(&change, reader.limits.change.answer).await;
         // What was read until now may be otherwise from now on.
         reader.forget();

@@ -6,6 +6,7 @@
 
 pub mod answers;
 pub mod changes;
+mod deeds;
 mod dice;
 pub mod expected;
 pub mod rights;
@@ -67,6 +68,8 @@ pub struct Options {
     pub pace: Duration,
     /// How long high availability takes to do what it was asked for (a real one: about 10 s).
     pub ha_delay: Duration,
+    /// How long a node that a task's fate kills stays away; `None`: until it is brought back.
+    pub away: Option<Duration>,
     /// How far the nodes' clocks are ahead, in seconds.
     pub clock_ahead_s: i64,
 }
@@ -81,6 +84,7 @@ impl Options {
             refusal_delay: Duration::from_secs(3),
             pace: Duration::from_millis(1500),
             ha_delay: Duration::from_secs(6),
+            away: None,
             clock_ahead_s: 0,
         }
     }
@@ -179,6 +183,7 @@ impl Simulator {
         let mut state = State::new(options.seed);
         state.works.pace = options.pace;
         state.works.ha_delay = options.ha_delay;
+        state.works.away = options.away;
         let user_key = options.sensors.then(|| KeyPair::make(dir.path(), "sensors_key")).transpose()?;
         let mut dice = dice::Dice::new(options.seed, "tokens");
         let mut secret =

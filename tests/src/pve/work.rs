@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jarvis_core::cluster::GuestKind;
 
+use super::deeds::task_kind;
 use super::state::{Guest, State, Task};
 
 /// What is done to a guest.
@@ -110,11 +111,16 @@ pub struct Works {
     pub pace: Duration,
     /// How long high availability takes to do what it was asked for.
     pub ha_delay: Duration,
+    /// How long a node that a task's fate kills stays away; `None`: until it is brought back.
+    pub away: Option<Duration>,
+    /// How many nodes were killed by a task's fate so far.
+    pub deaths: usize,
     /// What was really done, in its order.
     pub history: Vec<Happened>,
     workers: Vec<Worker>,
-    later: Vec<(i64, u32, Deed, String)>,
-    deaths: Vec<(i64, String)>,
+    later: Vec<Later>,
+    dying: Vec<Dying>,
+    returning: Vec<(i64, String)>,
     plans: BTreeMap<u32, Vec<Plan>>,
     logs: BTreeMap<String, Vec<String>>,
     begun: Vec<(i64, String)>,
@@ -128,6 +134,23 @@ struct Worker {
     fate: Fate,
     due: i64,
     by_ha: bool,
+}
+
+/// A deed whose task said OK before it was done.
+#[derive(Debug, Clone)]
+struct Later {
+    at: i64,
+    vmid: u32,
+    deed: Deed,
+    upid: String,
+}
+
+/// A node that will die by the fate of a guest's task.
+#[derive(Debug, Clone)]
+struct Dying {
+    at: i64,
+    vmid: u32,
+    node: String,
 }
 
 fn ms(duration: Duration) -> i64 {
@@ -149,12 +172,6 @@ impl Works {
     /// The tasks that were begun before `at` (milliseconds since 1970).
     pub fn begun_before(&self, at: i64) -> impl Iterator<Item = &str> {
         self.begun.iter().filter(move |(begun, _)| *begun < at).map(|(_, upid)| upid.as_str())
-    }
-
-    /// Lets go of all that is still to be done to a guest.
-    pub fn drop_all(&mut self, vmid: u32) {
-        self.workers.retain(|worker| worker.vmid != vmid);
-        self.later.retain(|(_, of, ..)| *of != vmid);
     }
 
     /// A task's log as far as it is written.
@@ -192,7 +209,7 @@ impl State {
         };
         self.works.logs.insert(upid.clone(), vec![first]);
         if let Fate::NodeDies(after) = &fate {
-            self.works.deaths.push((now + ms(*after), node.clone()));
+            self.works.dying.push(Dying { at: now + ms(*after), vmid, node: node.clone() });
         }
         // One after the other: whoever comes second waits for the guest's lock.
         let before = self.works.workers.iter().filter(|worker| worker.vmid == vmid).map(|worker| worker.due).max();
@@ -203,30 +220,59 @@ impl State {
         Some(upid)
     }
 
-    /// Does all that was due by `now` (milliseconds since 1970).
+    /// Does all that was due by `now` (milliseconds since 1970), each thing in its time: what is due while a node is dead is not done
+    /// there, however late anybody looks.
     pub(super) fn advance(&mut self, now: i64) {
-        for (_, node) in due(&mut self.works.deaths, |(at, _)| *at <= now) {
+        while let Some(at) = self.next_due().filter(|at| *at <= now) {
+            self.step(at);
+        }
+    }
+
+    /// When something is done next, if nobody interferes.
+    fn next_due(&self) -> Option<i64> {
+        let works = &self.works;
+        let workers = works.workers.iter().filter(|worker| worker.fate != Fate::Endless).map(|worker| worker.due);
+        let later = works.later.iter().filter(|later| self.is_at_work(later.vmid)).map(|later| later.at);
+        let dying = works.dying.iter().map(|dying| dying.at);
+        workers.chain(later).chain(dying).chain(works.returning.iter().map(|(at, _)| *at)).min()
+    }
+
+    fn step(&mut self, now: i64) {
+        for (at, node) in due(&mut self.works.returning, |(at, _)| *at <= now) {
+            self.bring_back(&node, at);
+        }
+        for Dying { at, node, .. } in due(&mut self.works.dying, |dying| dying.at <= now) {
+            self.works.deaths += 1;
             self.nodes.iter_mut().filter(|n| n.name == node).for_each(|n| n.alive = false);
+            if let Some(away) = self.works.away {
+                self.works.returning.push((at + ms(away), node));
+            }
         }
         let mut ready = due(&mut self.works.workers, |worker| worker.due <= now && worker.fate != Fate::Endless);
         ready.sort_by_key(|worker| worker.due);
         for worker in ready {
-            let alive = self.guest(worker.vmid).is_some_and(|guest| self.reachable(guest));
-            if alive && !matches!(worker.fate, Fate::NodeDies(_)) {
+            if self.is_at_work(worker.vmid) && !matches!(worker.fate, Fate::NodeDies(_)) {
                 self.end(worker);
             } else {
-                // What a node was doing when it died stays unfinished.
+                // What a node was doing when it died stays unfinished until it is back.
                 self.works.workers.push(Worker { fate: Fate::Endless, ..worker });
             }
         }
-        for (at, vmid, deed, upid) in due(&mut self.works.later, |(at, ..)| *at <= now) {
-            if self.guest(vmid).is_some_and(|guest| self.reachable(guest)) {
-                self.does(at, vmid, &deed, upid);
-            }
+        let all = std::mem::take(&mut self.works.later).into_iter();
+        let (ready, waiting): (Vec<Later>, Vec<Later>) =
+            all.partition(|later| later.at <= now && self.is_at_work(later.vmid));
+        self.works.later = waiting;
+        for Later { at, vmid, deed, upid } in ready {
+            self.does(at, vmid, &deed, upid);
         }
     }
 
-    /// Brings a dead node back. What ran there when it died ended, and the node cannot say how.
+    /// Whether the node of a guest lives.
+    fn is_at_work(&self, vmid: u32) -> bool {
+        self.guest(vmid).is_some_and(|guest| self.reachable(guest))
+    }
+
+    /// Brings a dead node back. What ran there when it died ended, and the node cannot say how; what was due meanwhile is due now.
     pub fn bring_back(&mut self, node: &str, now: i64) {
         for there in self.nodes.iter_mut().filter(|n| n.name == node) {
             if there.alive {
@@ -234,8 +280,22 @@ impl State {
             }
             there.alive = true;
         }
-        let on_node = |worker: &Worker| worker.upid.starts_with(&format!("UPID:{node}:"));
-        for worker in due(&mut self.works.workers, on_node) {
+        let on_node = |upid: &str| upid.starts_with(&format!("UPID:{node}:"));
+        for worker in due(&mut self.works.workers, |worker| on_node(&worker.upid)) {
+            self.finish(&worker.upid, now, "unexpected status");
+        }
+        for later in self.works.later.iter_mut().filter(|later| on_node(&later.upid)) {
+            later.at = later.at.max(now);
+        }
+    }
+
+    /// Lets go of all that is planned for a guest or still to be done to it: whatever was under way ends, and its node cannot say how.
+    pub fn let_go(&mut self, vmid: u32, now: i64) {
+        let works = &mut self.works;
+        works.plans.remove(&vmid);
+        works.later.retain(|later| later.vmid != vmid);
+        works.dying.retain(|dying| dying.vmid != vmid);
+        for worker in due(&mut works.workers, |worker| worker.vmid == vmid) {
             self.finish(&worker.upid, now, "unexpected status");
         }
     }
@@ -258,7 +318,7 @@ impl State {
         }
         match done {
             Some(at) if at == due => self.does(at, vmid, &deed, upid.clone()),
-            Some(at) => self.works.later.push((at, vmid, deed, upid.clone())),
+            Some(at) => self.works.later.push(Later { at, vmid, deed, upid: upid.clone() }),
             None => {}
         }
         self.finish(&upid, due, &status);
@@ -317,63 +377,6 @@ impl State {
     pub fn guest_mut(&mut self, vmid: u32) -> Option<&mut Guest> {
         self.guests.iter_mut().find(|guest| guest.vmid == vmid)
     }
-}
-
-impl Guest {
-    fn does(&mut self, now: i64, deed: &Deed) {
-        const CURRENT: &str = "current";
-        match deed {
-            Deed::Start | Deed::Reboot => {
-                self.running = true;
-                self.started = now;
-                self.starts += 1;
-            }
-            Deed::Stop | Deed::Shutdown => self.running = false,
-            Deed::Snapshot(name) => {
-                self.snapshots.push((name.clone(), now));
-                if let Some(parent) = self.lineage.insert(CURRENT.to_owned(), name.clone()) {
-                    self.lineage.insert(name.clone(), parent);
-                }
-            }
-            Deed::DeleteSnapshot(name) => {
-                self.snapshots.retain(|(taken, _)| taken != name);
-                let parent = self.lineage.remove(name);
-                let children: Vec<String> =
-                    self.lineage.iter().filter(|(_, of)| *of == name).map(|(child, _)| child.clone()).collect();
-                for child in children {
-                    match &parent {
-                        Some(parent) => self.lineage.insert(child, parent.clone()),
-                        None => self.lineage.remove(&child),
-                    };
-                }
-            }
-            // Without saved memory a guest is left stopped.
-            Deed::RollBack(name) => {
-                self.running = false;
-                self.lineage.insert(CURRENT.to_owned(), name.clone());
-            }
-        }
-    }
-}
-
-/// `qmstart`, `vzsnapshot`, `hastop`, ...
-fn task_kind(kind: GuestKind, deed: &Deed, by_ha: bool) -> String {
-    let what = match deed {
-        Deed::Start => "start",
-        Deed::Shutdown if by_ha => "stop",
-        Deed::Stop => "stop",
-        Deed::Shutdown => "shutdown",
-        Deed::Reboot => "reboot",
-        Deed::Snapshot(_) => "snapshot",
-        Deed::DeleteSnapshot(_) => "delsnapshot",
-        Deed::RollBack(_) => "rollback",
-    };
-    let prefix = match kind {
-        _ if by_ha => "ha",
-        GuestKind::Vm => "qm",
-        GuestKind::Container => "vz",
-    };
-    format!("{prefix}{what}")
 }
 
 /// Takes out what `is_due`.

@@ -71,6 +71,36 @@ async fn what_nobody_saw_is_unknown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_its_node_has_lost_is_not_waited_for() {
+    let simulator = simulator(52).await;
+    let client = patient(&config(&simulator));
+    let vmid = vm(&simulator, false).vmid;
+    simulator.plan(vmid, Fate::Endless);
+    let cleared = cleared(&client, "guest_start", &args(vmid)).await.unwrap();
+    let outcome = client
+        .change(cleared, async |upid| {
+            simulator.change(|state| state.tasks.retain(|task| task.upid != upid.as_str()));
+        })
+        .await;
+    let (known, why) = unknown(&outcome);
+    assert!(known && why.contains("does not know the task"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_that_nobody_could_prove_is_not_begun() {
+    let simulator = simulator(53).await;
+    let client = patient(&config(&simulator));
+    let there = vm(&simulator, true);
+    let cleared = cleared(&client, "guest_reboot", &args(there.vmid)).await.unwrap();
+    // Gone, so that how long the guest has been up cannot be read.
+    simulator.misbehave(&there.node, Fault::Dead).unwrap();
+    let (outcome, upid) = run(&client, cleared).await;
+    let (task, why) = failed(&outcome);
+    assert!(!task && upid.is_none() && why.contains("nothing was begun"), "{why}");
+    assert_eq!(begun(&simulator.state(), there.vmid), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_that_is_not_whole_is_not_there() {
     let simulator = simulator(44).await;
     let vmid = vm(&simulator, true).vmid;
@@ -81,7 +111,7 @@ async fn a_snapshot_that_is_not_whole_is_not_there() {
         .change(cleared, async |_| {
             simulator.change(|state| {
                 state.guest_mut(vmid).unwrap().half = Some(("half".to_owned(), "prepare".to_owned()));
-                state.works.drop_all(vmid);
+                state.let_go(vmid, simulator.now_ms());
                 state.tasks[0].ended = Some((1_795_000_000, "OK".to_owned()));
             });
         })
@@ -269,7 +299,8 @@ async fn an_answer_that_names_no_task_is_a_lost_one() {
     ];
     for (n, mishap) in odd.into_iter().enumerate() {
         // Nothing of the round before is still under way.
-        simulator.change(|state| state.works.drop_all(112));
+        let now = simulator.now_ms();
+        simulator.change(|state| state.let_go(112, now));
         let before = begun(&simulator.state(), 112);
         let slow = matches!(mishap, Mishap::AnswerSlow(_));
         let once = usize::from(mishap != Mishap::RequestLost);

@@ -53,6 +53,14 @@ pub fn hurried(config: &ClusterConfig) -> ClusterClient {
     ClusterClient::with_limits(config, limits(HURRIED)).unwrap()
 }
 
+/// A client that waits for every answer, and gives up soon on what never comes after it: so a request is lost by its fate alone, never
+/// by the machine's other work.
+pub fn resigned(config: &ClusterConfig) -> ClusterClient {
+    let limits = limits(HURRIED);
+    let change = ChangeLimits { answer: PATIENT, ..limits.change };
+    ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
+}
+
 /// A client that looks for lost tasks for as long as it takes.
 pub fn tireless(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(PATIENT);
@@ -73,7 +81,11 @@ pub fn quick(seed: u64) -> Options {
 }
 
 pub async fn simulator(seed: u64) -> Simulator {
-    let simulator = Simulator::with(quick(seed)).await.unwrap();
+    simulator_with(quick(seed)).await
+}
+
+pub async fn simulator_with(options: Options) -> Simulator {
+    let simulator = Simulator::with(options).await.unwrap();
     // A house in which nothing stands in a change's way.
     simulator.change(|state| {
         state.ha.clear();

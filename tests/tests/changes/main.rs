@@ -5,6 +5,7 @@
 mod api;
 mod effects;
 mod faults;
+mod honesty;
 mod house;
 mod lost;
 mod twice;

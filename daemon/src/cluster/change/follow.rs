@@ -17,6 +17,9 @@ const PAGES_MAX: usize = 4;
 /// Last lines of a log that are kept.
 const LINES_KEPT: usize = 5;
 
+/// So many looks in a row must find a node that knows no such task before that is believed: its list may be read while it is written.
+const MISSES_MAX: u32 = 3;
+
 /// How a task ended.
 pub(super) enum Ended {
     /// `OK`, or with warnings.
@@ -40,6 +43,7 @@ pub(super) async fn to_its_end(
     let path = format!("/nodes/{node}/tasks/{upid}/status");
     let mut pause = Pause::new(limits);
     let mut trouble = None;
+    let mut misses = 0;
     while pause.wait(deadline).await {
         let answer = api.get(Some(node), &path, look_until(deadline)).await;
         match answer.and_then(object::<wire::TaskStatus>) {
@@ -57,12 +61,20 @@ pub(super) async fn to_its_end(
                     ))),
                 };
             }
-            Ok(_) => trouble = None,
+            Ok(_) => (trouble, misses) = (None, 0),
+            Err(error) if error.reason == GapReason::Missing && misses + 1 == MISSES_MAX => {
+                let why = format!(
+                    "the task on {node} was begun, but {node} does not know the task any more: {}",
+                    error.detail
+                );
+                return Ended::Unknown(remedy::bounded(&why));
+            }
+            Err(error) if error.reason == GapReason::Missing => (trouble, misses) = (Some(error.detail), misses + 1),
             Err(error) if error.reason == GapReason::Forbidden => {
                 let why = format!("the task on {node} was begun, but may not be followed: {}", error.detail);
                 return Ended::Unknown(remedy::bounded(&why));
             }
-            Err(error) => trouble = Some(error.detail),
+            Err(error) => (trouble, misses) = (Some(error.detail), 0),
         }
     }
     let waited = begun.elapsed().as_secs();

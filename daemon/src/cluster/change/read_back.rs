@@ -44,15 +44,16 @@ impl Before {
     }
 }
 
-/// Looks at a guest before a change where the look after it needs that.
-pub(super) async fn before(api: &Api, change: &Change, limit: Duration) -> Before {
+/// Looks at a guest before a change where the look after it needs that. Fails where that look brings nothing: what nobody could prove
+/// to be done is better not begun.
+pub(super) async fn before(api: &Api, change: &Change, limit: Duration) -> Result<Before, ApiError> {
     if change.wanted != Wanted::Rebooted {
-        return Before::unknown(Instant::now());
+        return Ok(Before::unknown(Instant::now()));
     }
     let path = guest_path(change, &change.node, "status/current");
-    let status = api.get(Some(&change.node), &path, Instant::now() + limit).await;
-    let status = status.and_then(object::<wire::GuestStatus>).unwrap_or_default();
-    Before { at: Instant::now(), up_s: status.uptime.unwrap_or(0), pid: status.pid }
+    let data = api.get(Some(&change.node), &path, Instant::now() + limit).await?;
+    let status: wire::GuestStatus = object(data)?;
+    Ok(Before { at: Instant::now(), up_s: status.uptime.unwrap_or(0), pid: status.pid })
 }
 
 /// Looks until the guest is as it was wanted; the text says what was seen instead, or why nothing was.
