@@ -2,6 +2,7 @@
 
 use crate::answer::Reply;
 use crate::answer::ask::both;
+use crate::answer::ha;
 use crate::answer::measure::{count, figure, percent, used_of, used_percent};
 use crate::answer::view::{View, guest_label, page, some};
 use crate::cluster::{Cluster, GuestState, Node, Presence, TaskEnd, Usage};
@@ -23,7 +24,7 @@ pub(super) fn answer(view: &View<'_>, what: &str) -> Option<Reply> {
         "load" => load(view),
         "memory" => memory(view),
         "version" => Ok(version(view)),
-        "ha" => Ok(ha(view)),
+        "ha" => Ok(ha::answer(view)),
         "hottest" => Ok(hottest(view)),
         "busiest" => busiest(view),
         _ => return None,
@@ -76,10 +77,7 @@ fn problems(view: &View<'_>) -> Result<Reply, Reply> {
             found.push(view.say("problem.replication", &[("jobs", &failing)]));
         }
     }
-    if let Some(ha) = &view.facts.ha {
-        let failed = ha.iter().filter(|e| bad_state(&e.state));
-        found.extend(failed.map(|e| view.say("problem.ha", &[("id", e.id.as_str()), ("state", e.state.as_str())])));
-    }
+    found.extend(ha::problems(view));
     let blind: Vec<String> = view
         .facts
         .gaps
@@ -152,12 +150,6 @@ fn task_problems(view: &View<'_>) -> Option<String> {
     })
 }
 
-/// States of the HA manager that ask for somebody.
-fn bad_state(state: &str) -> bool {
-    let state = state.to_lowercase();
-    ["error", "fence", "recovery", "unknown", "old timestamp"].iter().any(|bad| state.contains(bad))
-}
-
 fn quorum(view: &View<'_>) -> Result<Reply, Reply> {
     let cluster = view.cluster()?;
     let up = online(cluster).to_string();
@@ -226,33 +218,6 @@ fn version(view: &View<'_>) -> Reply {
     match &view.facts.version {
         Some(version) => view.reply("cluster.version", &[("version", version)], Some(version)),
         None => view.not_learnt("version", "the version"),
-    }
-}
-
-fn ha(view: &View<'_>) -> Reply {
-    let Some(entries) = &view.facts.ha else {
-        return view.not_learnt("ha", "the state of high availability");
-    };
-    let services: Vec<_> = entries.iter().filter(|e| e.kind == "service").collect();
-    let bad: Vec<String> = entries
-        .iter()
-        .filter(|e| bad_state(&e.state))
-        .map(|e| {
-            let values = [("id", e.id.as_str()), ("state", e.state.as_str())];
-            view.say("cluster.ha_entry", &values)
-        })
-        .collect();
-    let n = services.len().to_string();
-    let things = count(services.len(), "guest", "guests");
-    let values = [("guests", things.as_str()), ("bad", &some(&bad))];
-    let key = match (services.is_empty(), bad.is_empty()) {
-        (_, false) => "cluster.ha_bad",
-        (true, true) => "cluster.ha_none",
-        (false, true) => "cluster.ha",
-    };
-    Reply {
-        page: page(&entries.iter().map(|e| format!("{} {}: {}", e.kind, e.id, e.state)).collect::<Vec<_>>()),
-        ..view.reply(key, &values, Some(if services.is_empty() { "no" } else { &n }))
     }
 }
 

@@ -5,6 +5,7 @@ mod backup;
 mod cluster;
 mod guest;
 mod guests;
+mod ha;
 mod measure;
 pub mod memory;
 mod node;

@@ -270,6 +270,29 @@ fn forbidden_and_unconfigured_reads_are_told_apart() {
 }
 
 #[test]
+fn high_availability_is_said_in_words_and_its_lines_go_to_the_page() {
+    let entry = |kind: &str, id: &str, state: &str| HaEntry {
+        kind: kind.to_owned(),
+        id: id.to_owned(),
+        state: state.to_owned(),
+    };
+    let line = "pve3 (old timestamp - dead?, watchdog standby, Thu Nov 26 11:40:12 2026)";
+    let mut facts = facts();
+    facts.ha =
+        Some(vec![entry("quorum", "quorum", "OK"), entry("lrm", "pve3", line), entry("service", "vm:104", "started")]);
+    let reply = said("cluster.ha", &facts);
+    assert_eq!(reply.speech, "High availability is not happy: it has lost sight of pve3.");
+    assert!(reply.page.is_some_and(|page| page.contains(line)));
+    assert!(!said("cluster.problems", &facts).speech.contains("timestamp"));
+    facts.ha = Some(vec![entry("lrm", "pve3", line), entry("lrm", "pve4", line), entry("service", "vm:104", "error")]);
+    let speech = said("cluster.ha", &facts).speech;
+    assert!(speech.contains("media-server is in error") && speech.contains("pve3 and pve4"), "{speech}");
+    assert!(said("cluster.problems", &facts).speech.contains("media-server is in error"));
+    facts.ha = Some(vec![entry("service", "vm:104", "started")]);
+    assert_eq!(said("cluster.ha", &facts).key.as_deref(), Some("1"));
+}
+
+#[test]
 fn control_acts() {
     let facts = Facts::default();
     for (kind, act) in [
