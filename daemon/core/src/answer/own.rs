@@ -4,6 +4,7 @@ use crate::answer::ask::both;
 use crate::answer::measure::{count, duration, first_word};
 use crate::answer::view::View;
 use crate::answer::{Act, Reply};
+use crate::speakable::speakable;
 
 pub(super) fn answer(view: &View<'_>, kind: &str) -> Option<Reply> {
     let asker = view.asker;
@@ -78,6 +79,8 @@ fn control(view: &View<'_>, kind: &str) -> Option<Reply> {
 
 fn repeat(view: &View<'_>) -> Reply {
     match view.asker.last_reply.filter(|r| !r.trim().is_empty()) {
+        // What no voice of ours could say the first time, it cannot say again.
+        Some(last) if speakable(last).is_empty() => view.reply("control.repeat_on_page", &[], None),
         Some(last) => Reply { speech: last.to_owned(), act: Some(Act::Repeat), ..Reply::default() },
         None => view.reply("control.nothing_to_repeat", &[], None),
     }

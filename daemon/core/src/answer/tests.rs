@@ -168,6 +168,50 @@ fn every_kind_has_a_whole_answer_that_holds_its_key() {
     }
 }
 
+/// Names that no voice of ours can say, and what was said before in another script.
+fn foreign(mut facts: Facts) -> Facts {
+    for guest in facts.cluster.iter_mut().flat_map(|cluster| &mut cluster.guests) {
+        guest.name = Some("сервер".to_owned());
+    }
+    for snapshot in facts.snapshots.iter_mut().flatten() {
+        snapshot.name = "更新前".to_owned();
+    }
+    facts
+}
+
+#[test]
+fn no_fixed_answer_is_silent_whatever_is_named_in_it() {
+    use crate::sentences::Sentences;
+    use crate::speakable::speakable;
+    let heard = |reply: &Reply| {
+        let mut cut = Sentences::new();
+        let mut sentences = cut.push(&reply.speech);
+        sentences.extend(cut.finish());
+        sentences.iter().any(|sentence| speakable(sentence).contains(char::is_alphanumeric))
+    };
+    let grammar = Grammar::embedded().expect("the grammar");
+    for facts in [foreign(facts()), foreign(silent()), Facts::default()] {
+        for kind in grammar.kinds().into_iter().filter(|kind| *kind != "control.stop") {
+            for seed in 0..SEEDS {
+                let reply = with_asker(seed, |asker| {
+                    let said = ["<think>", "Все в порядке.", "一切正常。", "🎉"][seed as usize % 4];
+                    let asker = Asker {
+                        last_heard: Some("как дела"),
+                        last_reply: Some(said),
+                        last_route: Some("маршрут"),
+                        ..*asker
+                    };
+                    answer(&intent(kind, 104), &facts, &asker)
+                });
+                assert!(heard(&reply), "{kind} is silent: {:?}", reply.speech);
+            }
+        }
+    }
+    for said in ["как дела", "<think>", "```", "你好"] {
+        assert!(heard(&with_asker(0, |asker| not_understood(said, asker))), "{said}");
+    }
+}
+
 #[test]
 fn figures_are_those_of_the_facts() {
     let facts = facts();
