@@ -335,6 +335,14 @@ async fn a_change_is_asked_about_approved_verified_and_written_down() {
     assert!(house.ctl(&["resume"]).unwrap().status.success());
     let undone = reply(&house.ctl_json(&["ask", "undo that"]).unwrap());
     assert!(undone.contains("start"), "the last change is offered to be taken back: {undone}");
+    let answered = house.ctl_json(&["ask", "yes please"]).unwrap();
+    until_approval(&mut house, "done");
+    assert!(house.cluster.state().guest(112).unwrap().running, "{answered}");
+    let all = house.ctl_json(&["approvals"]).unwrap();
+    let plug = all.as_array().unwrap().iter().find(|row| row["id"].as_u64() == id.parse().ok()).unwrap();
+    assert_eq!(plug["undone"], true, "{plug}");
+    let again = reply(&house.ctl_json(&["ask", "undo that"]).unwrap());
+    assert!(!again.contains("start"), "what was taken back is not offered again: {again}");
     let verified = house.ctl(&["audit", "verify"]).unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     house.check().unwrap();

@@ -43,11 +43,24 @@ async fn a_spoken_yes_runs_what_was_asked_and_undo_takes_it_back() {
 
     let (done, call) = daemon.safety.undo(Some(ROOM)).await.unwrap().unwrap();
     assert_eq!((done.0, call.as_ref().unwrap().name()), (asked.id, "guest_shutdown"));
-    let back = daemon.ask("guest_shutdown", &call.unwrap().json()).await.unwrap();
+    let call = call.unwrap().json();
+    let refused = daemon.ask("guest_shutdown", &call).await.unwrap();
+    daemon.safety.undo_by(done, ApprovalId(refused.id)).await.unwrap();
+    let offered = daemon.safety.undo(Some(ROOM)).await.unwrap().unwrap().0;
+    assert_eq!(offered, done, "asked for, and not yet answered");
+    assert!(daemon.safety.refuse(ApprovalId(refused.id), "voice in study").await.unwrap());
+    let offered = daemon.safety.undo(Some(ROOM)).await.unwrap().unwrap().0;
+    assert_eq!(
+        (offered, daemon.find(done).await.unwrap().undone),
+        (done, false),
+        "an undo that was refused took nothing back"
+    );
+    let back = daemon.ask("guest_shutdown", &call).await.unwrap();
+    daemon.safety.undo_by(done, ApprovalId(back.id)).await.unwrap();
     daemon.safety.approve(ApprovalId(back.id), voice()).await.unwrap();
+    assert!(daemon.safety.undo(Some(ROOM)).await.unwrap().is_none(), "it is being taken back");
     daemon.safety.wait(ApprovalId(back.id), LONG).await.unwrap().unwrap();
-    assert!(!bed.running());
-    daemon.safety.undone(done, ApprovalId(back.id)).await.unwrap();
+    assert!(!bed.running() && daemon.find(done).await.unwrap().undone);
     let next = daemon.safety.undo(Some(ROOM)).await.unwrap().unwrap();
     assert_eq!(next.0.0, back.id, "what was taken back is not taken back again");
 

@@ -450,12 +450,13 @@ impl Safety {
         Ok(Some((done.row.id, call.ok_or_else(|| done.row.bound.question.clone()))))
     }
 
-    /// The change `done` was taken back by `undo`.
+    /// The change `done` is to be taken back by `undo`. It counts as taken back once `undo` was done and seen, whoever approves it and
+    /// however often the daemon is restarted before; an `undo` that was refused or failed leaves it to be offered again.
     ///
     /// # Errors
     /// Where the store fails.
-    pub async fn undone(&self, done: ApprovalId, undo: ApprovalId) -> Result<(), SafetyError> {
-        Ok(self.0.store.mark_undone(done, undo).await?)
+    pub async fn undo_by(&self, done: ApprovalId, undo: ApprovalId) -> Result<(), SafetyError> {
+        Ok(self.0.store.undo_by(done, undo).await?)
     }
 }
 

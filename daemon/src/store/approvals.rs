@@ -45,7 +45,8 @@ pub struct Begun {
     pub inverse: Option<String>,
 }
 
-const COLUMNS: &str = "id, bound, seal, stage, approved_by, clears_ms, wrong_words, started_ms, change, upid, outcome, ended_ms, inverse, undone_by";
+const COLUMNS: &str = "id, bound, seal, stage, approved_by, clears_ms, wrong_words, started_ms, change, upid, outcome, ended_ms, inverse, \
+    exists (select 1 from approvals as back where back.id = approvals.undone_by and back.stage = 'done')";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApprovalRow> {
     let bound: String = row.get(1)?;
@@ -74,7 +75,7 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApprovalRow> {
         outcome: row.get(10)?,
         ended: row.get::<_, Option<i64>>(11)?.map(WallMillis),
         inverse: row.get(12)?,
-        undone: row.get::<_, Option<i64>>(13)?.is_some(),
+        undone: row.get(13)?,
     })
 }
 
@@ -277,21 +278,23 @@ impl Store {
         .await
     }
 
-    /// The newest change that was done in `room` (anywhere, without one) since `since`, and was not taken back.
+    /// The newest change that was done in `room` (anywhere, without one) since `since`, and neither was taken back nor is being taken back.
     pub async fn undoable(&self, room: Option<&str>, since: WallMillis) -> Result<Option<ApprovalRow>, StoreError> {
         let room = room.map(str::to_owned);
         self.run(move |tx| {
             let sql = format!(
-                "select {COLUMNS} from approvals where stage = 'done' and undone_by is null and ended_ms >= ?1
-                 and (?2 is null or room = ?2) order by ended_ms desc, id desc limit 1"
+                "select {COLUMNS} from approvals where stage = 'done' and ended_ms >= ?1 and (?2 is null or room = ?2)
+                 and not exists (select 1 from approvals as back
+                                 where back.id = approvals.undone_by and back.stage in ('approved', 'started', 'done'))
+                 order by ended_ms desc, id desc limit 1"
             );
             Ok(tx.prepare_cached(&sql)?.query_row(params![since.0, room], read).optional()?)
         })
         .await
     }
 
-    /// `undo` took `done` back.
-    pub async fn mark_undone(&self, done: ApprovalId, undo: ApprovalId) -> Result<(), StoreError> {
+    /// `undo` is to take `done` back: it counts as taken back once `undo` is done, and only then.
+    pub async fn undo_by(&self, done: ApprovalId, undo: ApprovalId) -> Result<(), StoreError> {
         self.run(move |tx| {
             tx.prepare_cached("update approvals set undone_by = ?2 where id = ?1")?.execute(params![done.0, undo.0])?;
             Ok(())

@@ -86,7 +86,7 @@ impl Changing<'_> {
         };
         let now = UnixSeconds(crate::safety::now().0.div_euclid(1000));
         match asked::call(intent, &snapshots, now) {
-            Ok(call) => self.propose(call).await,
+            Ok(call) => self.propose(call, None).await,
             Err(NoCall::NoSnapshot) => Ok(self.say("change.no_snapshot", &[]).into()),
             Err(NoCall::NoGuest) => Ok(self.say("unknown.which", &[("noun", "guest")]).into()),
             Err(error @ (NoCall::NoChange(_) | NoCall::Bad(_))) => {
@@ -102,12 +102,19 @@ impl Changing<'_> {
         }
     }
 
-    async fn propose(&mut self, call: Call) -> Result<Changed, SafetyError> {
+    /// Proposes a call; `undoes` is the change that it takes back.
+    async fn propose(&mut self, call: Call, undoes: Option<ApprovalId>) -> Result<Changed, SafetyError> {
         self.until_heard_out().await;
         let asker = Asker { room: self.room.map(str::to_owned), voice: self.voice };
         let seed = self.turn.0;
         let question = move |ask: &Ask, words: Option<&str>| question(ask, words, seed);
         let proposed = self.parts.safety.propose(call, Origin::Owner, asker, Some(self.turn), question).await?;
+        if let (Some(done), Proposed::Runs(id)) = (undoes, &proposed) {
+            self.parts.safety.undo_by(done, *id).await?;
+        }
+        if let (Some(done), Proposed::Asked(question)) = (undoes, &proposed) {
+            self.parts.safety.undo_by(done, question.id).await?;
+        }
         Ok(match proposed {
             // The owner's words make changes of the cluster alone, and those are never handed back cleared.
             Proposed::Cleared(_) => self.say("change.broken", &[]).into(),
@@ -170,7 +177,7 @@ impl Changing<'_> {
         match self.parts.safety.undo(self.room).await? {
             None => Ok(self.say("change.nothing_to_undo", &[]).into()),
             Some((_, Err(_))) => Ok(self.say("change.cannot_undo", &[]).into()),
-            Some((_, Ok(call))) => self.propose(call).await,
+            Some((done, Ok(call))) => self.propose(call, Some(done)).await,
         }
     }
 
