@@ -349,7 +349,7 @@ fn frozen_sentences_stay_frozen() {
         ("memory.tsv", "89d470f1d5c93a5b6bd9b232ae65d89f7f2896d109e1c8105d38b748b980acf0"),
         ("secrets.tsv", "a0e3740fd837091ade53b9228e8c09b4ed9af76129cb536066fbbc95bda8e998"),
         ("not_secrets.tsv", "8eaf0be2244bde1a3c780de6c32756953582aaf2520fa9661c72e12e0925bcfe"),
-        ("injections.tsv", "041f9bfb96db149188146e4b200bfbc9e139f4f121894db9fae60323c098f6ca"),
+        ("injections.tsv", "a160ba9d831e996c0b88f8fb2fa8eb17fb772eecdb40aa3eb265461fcbc63067"),
     ];
     for (name, digest) in pinned {
         let bytes = std::fs::read(root().join("tests/frozen").join(name)).unwrap();

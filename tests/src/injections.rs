@@ -271,7 +271,7 @@ mod tests {
         assert!(any(&|c| c == '\u{200b}') >= 4, "zero width");
         assert!(any(&|c| c == '\u{202e}') >= 4, "right to left");
         assert!(any(&|c| ('\u{e0020}'..='\u{e007f}').contains(&c)) >= 4, "tag characters");
-        assert!(any(&|c| c == '\u{1b}') >= 3, "escape sequences");
+        assert!(any(&|c| c == '\u{1b}') >= 4, "escape sequences");
         for word in
             ["already said yes", "approval_id", "Ignore all previous", "<|im_start|>", "standing", "kill", "audit"]
         {
