@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::ear::{Ear, EarConfig, EarStatus};
 use crate::environment::Environment;
 use crate::speech::{Speech, SpeechConfig};
+use crate::store::{ROOM_MIN_BYTES, room_left};
 
 /// What the voice is tried with.
 const TRIAL: &str = "Very good, sir.";
@@ -45,6 +46,11 @@ fn database(path: &Path) -> Option<Finding> {
         Ok(verdict) => damaged(&verdict),
         Err(error) => match crate::store::StoreError::from(error) {
             damage if damage.is_damage() => damaged(&damage.to_string()),
+            _ if path.parent().and_then(room_left).is_some_and(|left| left < ROOM_MIN_BYTES) => Finding::problem(
+                "store",
+                "the database cannot be opened on a full disk",
+                "free space there, then look again",
+            ),
             other => Finding::problem(
                 "store",
                 format!("{}: {other}", path.display()),

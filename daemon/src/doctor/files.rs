@@ -8,7 +8,7 @@ use super::Finding;
 use crate::config::{Config, Secrets};
 use crate::ear::EarModel;
 use crate::environment::Environment;
-use crate::store::kept_aside_beside;
+use crate::store::{ROOM_MIN_BYTES, kept_aside_beside, room_left};
 
 /// Less room than this on the state's disk is told.
 const LOW_DISK_BYTES: u64 = 200 << 20;
@@ -51,10 +51,18 @@ fn state(folder: &Path) -> Finding {
 }
 
 fn room(folder: &Path) -> Option<Finding> {
-    let disk = rustix::fs::statvfs(folder).ok()?;
-    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    let free = room_left(folder)?;
     let mib = free >> 20;
-    Some(if free < LOW_DISK_BYTES {
+    Some(if free < ROOM_MIN_BYTES {
+        Finding::problem(
+            "disk",
+            format!(
+                "{mib} MiB are left where {} lives: jarvisd says nothing that it cannot keep, and does not start anew",
+                folder.display()
+            ),
+            "free space there (old logs: journalctl --vacuum-size=200M; packages: apt-get clean), then systemctl start jarvisd",
+        )
+    } else if free < LOW_DISK_BYTES {
         Finding::problem(
             "disk",
             format!("{mib} MiB are left where {} lives", folder.display()),

@@ -1,5 +1,6 @@
 //! What can go wrong with the database, told apart where somebody can do something about it.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use rusqlite::{ErrorCode, ffi};
@@ -75,6 +76,14 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
+    /// What a file's failure means: without room it is that, whatever was being done.
+    pub(super) fn of_file(doing: &'static str, path: PathBuf, source: std::io::Error) -> Self {
+        match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full,
+            _ => Self::File { doing, path, source },
+        }
+    }
+
     /// Whether the file itself is to blame, so that keeping it aside helps.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Corrupt(_))

@@ -22,7 +22,7 @@ use rusqlite::Transaction;
 pub use approvals::{ApprovalRow, Begun};
 pub use audit::{Entry as AuditEntry, Shown as AuditShown};
 pub use error::StoreError;
-pub use open::{KeptAside, kept_aside_beside};
+pub use open::{KeptAside, ROOM_MIN_BYTES, kept_aside_beside, room_left};
 pub use row::{EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
 pub use thread::Probe;
 

@@ -17,6 +17,16 @@ const PRIVATE: u32 = 0o600;
 /// Pages in the log before it is folded into the database: 4 MB, so that a commit's tail stays short.
 const CHECKPOINT_PAGES: u32 = 1000;
 
+/// Less room than this on the database's disk, in bytes, and no daemon is started on it: the log alone grows to four times as much
+/// before it is folded, and what cannot be written down is neither shown nor said.
+pub const ROOM_MIN_BYTES: u64 = 1 << 20;
+
+/// Bytes that are left on the disk of `folder`; `None` where it cannot be asked.
+pub fn room_left(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// An open database whose owner lock is held as long as this lives.
 pub(super) struct Held {
     pub(super) connection: Connection,
@@ -53,7 +63,7 @@ fn own(path: &Path) -> Result<File, StoreError> {
     let lock = suffixed(path, ".lock");
     let fail = |doing| {
         let path = lock.clone();
-        move |source| StoreError::File { doing, path, source }
+        move |source| StoreError::of_file(doing, path, source)
     };
     let mut file = File::options()
         .mode(PRIVATE)
@@ -83,11 +93,8 @@ fn own(path: &Path) -> Result<File, StoreError> {
 
 fn try_open(path: &Path) -> Result<Connection, StoreError> {
     // SQLite gives its log the database's mode, which is ours to choose only if we make the file.
-    File::options().mode(PRIVATE).create(true).append(true).open(path).map_err(|source| StoreError::File {
-        doing: "cannot open",
-        path: path.to_owned(),
-        source,
-    })?;
+    let made = File::options().mode(PRIVATE).create(true).append(true).open(path);
+    made.map_err(|source| StoreError::of_file("cannot open", path.to_owned(), source))?;
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -128,7 +135,7 @@ fn keep_aside(path: &Path, stamp: &str, reason: String) -> Result<KeptAside, Sto
             Ok(()) => {}
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !tail.is_empty() => {}
             Err(source) => {
-                return Err(StoreError::File { doing: "cannot keep aside", path: from, source });
+                return Err(StoreError::of_file("cannot keep aside", from, source));
             }
         }
     }

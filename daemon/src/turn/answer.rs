@@ -85,7 +85,7 @@ impl Job {
             Err(Failed::Store(error)) => {
                 let reason = error.to_string();
                 self.tell(News::Broken { part: "store", reason }).await;
-                Outcome::Failed(Trouble::Internal)
+                Outcome::Failed(Trouble::NoRecords)
             }
         };
         self.tell(News::Input(Input::Answered(self.attempt, outcome))).await;

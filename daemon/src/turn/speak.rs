@@ -73,7 +73,7 @@ impl Job {
             }
             Err(Failed::Store(reason)) => {
                 self.tell(News::Broken { part: "store", reason }).await;
-                Input::SpeechFailed(self.attempt)
+                Input::Uncommitted(self.attempt)
             }
         };
         self.tell(News::Input(input)).await;

@@ -102,6 +102,8 @@ pub enum Trouble {
     ClusterUnknown,
     /// The link to the satellite broke.
     LinkLost,
+    /// What was to be shown or said could not be written down first.
+    NoRecords,
     /// A fault of Jarvis's own.
     Internal,
 }
@@ -191,6 +193,7 @@ pub fn sorry(trouble: Trouble, asker: &Asker<'_>) -> Reply {
         Trouble::TooLong => "sorry.too_long",
         Trouble::ClusterUnknown => "sorry.cluster",
         Trouble::LinkLost => "sorry.link",
+        Trouble::NoRecords => "sorry.records",
         Trouble::Internal => "sorry.internal",
     };
     Reply { speech: strings::say(key, asker.seed, &[]), ..Reply::default() }

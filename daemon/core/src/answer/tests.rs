@@ -373,6 +373,7 @@ fn what_was_not_understood_is_told_back() {
         Trouble::TooLong,
         Trouble::ClusterUnknown,
         Trouble::LinkLost,
+        Trouble::NoRecords,
         Trouble::Internal,
     ] {
         assert!(!with_asker(3, |a| sorry(trouble, a)).speech.is_empty());

@@ -114,6 +114,17 @@ impl Turn {
                     self.played(now);
                 }
             }
+            // A sorry is said though it can't be committed; if that was lost as well, nothing is left to say.
+            (Input::Uncommitted(attempt), Answering::Speaking { speech: Speech::Sorry(_), .. })
+                if attempt == self.attempt =>
+            {
+                self.finish(Ending::SpeechFailed);
+            }
+            (Input::Uncommitted(attempt), Answering::Speaking { .. } | Answering::Asking { .. })
+                if attempt == self.attempt =>
+            {
+                self.sorry(Trouble::NoRecords, now);
+            }
             (Input::SpeechFailed(attempt), Answering::Speaking { .. } | Answering::Asking { .. })
                 if attempt == self.attempt =>
             {

@@ -106,6 +106,8 @@ pub enum Input {
     },
     /// No engine could speak it.
     SpeechFailed(Attempt),
+    /// A sentence of it could not be written down, and so is not said.
+    Uncommitted(Attempt),
     /// The first sample left for the loudspeaker.
     PlaybackStarted(Attempt, Millis),
     /// The loudspeaker is silent again.

@@ -125,6 +125,7 @@ impl World {
             Input::Superseded,
             Input::Shutdown,
             Input::SpeechFailed(Attempt(0)),
+            Input::Uncommitted(Attempt(0)),
             Input::PlaybackDone(Attempt(0), Millis(0)),
         ];
         if self.faults {
@@ -159,7 +160,7 @@ impl World {
             }
             Effect::CloseMic { .. } => self.mic_until = self.now,
             Effect::Commit(attempt, _) => {
-                let done = if self.fault(5) { Err(Trouble::Internal) } else { Ok(()) };
+                let done = if self.fault(5) { Err(Trouble::NoRecords) } else { Ok(()) };
                 self.soon(10, Input::Committed(attempt, done));
             }
             Effect::Answer(attempt) => self.answer(attempt),
@@ -186,7 +187,7 @@ impl World {
 
     fn speak(&mut self, attempt: Attempt) {
         if self.fault(10) {
-            let failed = self.dice.of(&[Input::SpeechFailed(attempt), Input::LinkDown]);
+            let failed = self.dice.of(&[Input::SpeechFailed(attempt), Input::Uncommitted(attempt), Input::LinkDown]);
             return self.soon(3000, failed);
         }
         let slow = if self.fault(20) { 25_000 } else { 100 };

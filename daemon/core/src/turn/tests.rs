@@ -389,6 +389,23 @@ fn every_loss_ends_in_a_spoken_sorry() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_written_down_becomes_a_sorry_and_a_lost_sorry_ends_the_turn() {
+    let mut scene = Scene::woken();
+    scene.say(&[Words("how hot is node two", Meaning::Complete, 500), Pause(400)]);
+    assert_eq!(scene.spoken(), [Speech::Reply]);
+    scene.input(Input::Uncommitted(scene.turn.attempt()));
+    assert_eq!(scene.spoken(), [Speech::Reply, Speech::Sorry(Trouble::NoRecords)]);
+    let mut lost = Scene::woken();
+    lost.say(&[Words("how hot is node two", Meaning::Complete, 500), Pause(400)]);
+    for _ in 0..2 {
+        lost.input(Input::Uncommitted(lost.turn.attempt()));
+    }
+    assert_eq!(lost.ending(), Some(Ending::SpeechFailed));
+    scene.speak_out();
+    assert_eq!(scene.ending(), Some(Ending::Sorry(Trouble::NoRecords)));
+}
+
+#[test]
 fn an_ear_that_begins_late_is_waited_for_while_it_comes_on() {
     const WAITED: u64 = 6000;
     let mut scene = Scene::new(Opening::Wake(wake(), demo_ear()));

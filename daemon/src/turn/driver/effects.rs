@@ -80,7 +80,7 @@ impl Running {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     say(&tell, News::Broken { part: "store", reason: error.to_string() }).await;
-                    Err(Trouble::Internal)
+                    Err(Trouble::NoRecords)
                 }
             };
             say(&tell, News::Input(Input::Committed(attempt, done))).await;
