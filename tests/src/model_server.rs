@@ -329,8 +329,10 @@ fn prompt(body: &Value) -> String {
             Value::Null => {}
             other => text.push_str(&other.to_string()),
         }
-        if let Some(calls) = message.get("tool_calls") {
-            text.push_str(&format!("\n<tool_call>\n{calls}\n</tool_call>"));
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            let (name, arguments) =
+                (&call["function"]["name"], call["function"]["arguments"].as_str().unwrap_or_default());
+            text.push_str(&format!("\n<tool_call>\n{{\"name\": {name}, \"arguments\": {arguments}}}\n</tool_call>"));
         }
         text.push_str("<|im_end|>\n");
     }
@@ -339,8 +341,9 @@ fn prompt(body: &Value) -> String {
 }
 
 /// Tokens of a text, as a vocabulary of the kind splits it: words of up to six letters whole, longer ones in pieces of four, digits and
-/// signs one by one.
+/// signs one by one, a template's marks whole.
 fn tokens(text: &str) -> u64 {
+    let text = text.replace("<|im_start|>", "\u{1}").replace("<|im_end|>", "\u{1}");
     let mut tokens = 0u64;
     let mut letters = 0u64;
     let word = |letters: u64| if letters <= 6 { u64::from(letters > 0) } else { letters.div_ceil(4) };

@@ -18,6 +18,7 @@ pub mod safety;
 pub mod secrets;
 pub mod store;
 
+pub mod window;
 /// What a bench may use.
 #[derive(Debug, Clone)]
 pub struct Bench {
@@ -122,6 +123,7 @@ const BENCHES: &[Group] = &[
     Group { part: "v4", run: ear::run },
     Group { part: "m1", run: intents::run },
     Group { part: "s6", run: secrets::run },
+    Group { part: "m3", run: window::run },
     Group { part: "store", run: store::run },
     Group { part: "m8", run: memory::run },
     Group { part: "s1", run: safety::tiers },

@@ -8,6 +8,7 @@ mod faults;
 mod llama;
 mod openai;
 mod ways;
+mod window;
 
 use std::path::Path;
 use std::sync::Arc;
