@@ -8,6 +8,7 @@ pub mod fleet;
 pub mod house;
 pub mod injections;
 pub mod judge;
+pub mod likeness;
 pub mod mcp_clients;
 pub mod model_server;
 pub mod office;

@@ -3,7 +3,9 @@
 //! Length: one satellite and one kind of house serve all of these tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::message::{MicEnd, ToSatellite, Utterance};
+use jarvis_tests::likeness::likeness;
 use jarvis_tests::process::{Process, programs, wait_for};
 use jarvis_tests::room::{Room, RoomConfig};
 use jarvis_tests::sound;
@@ -210,19 +213,6 @@ fn write_wav(path: &Path, samples: &[i16], rate_hz: u32) {
     file.finalize().unwrap();
 }
 
-/// How well `said` is found in `heard` where it fits best, 0.0 to 1.0.
-fn found(said: &[i16], heard: &[i16]) -> f64 {
-    let energy = |samples: &[i16]| samples.iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>();
-    let own = energy(said).sqrt();
-    (0..heard.len().saturating_sub(said.len()))
-        .map(|at| {
-            let part = &heard[at..at + said.len()];
-            let product: f64 = said.iter().zip(part).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-            product / (own * energy(part).sqrt() + 1.0)
-        })
-        .fold(0.0, f64::max)
-}
-
 fn pulse(dir: &str) -> String {
     format!("backend = \"pulse\"\nmicrophone = \"mic\"\nloudspeaker = \"speaker\"\n{dir}")
 }
@@ -245,8 +235,8 @@ async fn a_command_in_one_breath_arrives_whole_and_the_answer_is_heard() {
     assert_eq!(heard.end, Some(EndReason::Mic(MicEnd::Closed)));
     assert!(heard.score >= 0.55 && heard.preroll >= 75, "score {}, pre-roll {}", heard.score, heard.preroll);
     let trimmed = sound::trim(&said);
-    let first_second = found(&trimmed[..16_000.min(trimmed.len())], &heard.samples);
-    assert!(first_second > 0.7, "the wake word and the first word are found with {first_second:.2}");
+    let first_second = likeness(&trimmed[..16_000.min(trimmed.len())], &heard.samples);
+    assert!(first_second > 0.975, "the wake word and the first word are found with {first_second:.2}");
     let from = air.now().unwrap();
     let mut answer = house.hub.answer(&kitchen(), jarvis_link::message::Generation(1), 22_050).await.unwrap();
     let tone: Vec<i16> = (0..22_050)
@@ -406,6 +396,71 @@ async fn a_rate_that_no_device_has_is_refused_with_what_would_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn buttons_open_and_close_the_microphone_mute_it_really_and_set_the_volume() {
+    let _alone = ALONE.lock().await;
+    let mut house = House::build(&pulse("")).await;
+    let air = room(&house.path("").join("."), None);
+    house.start(Some(air.pulse_server())).await;
+    let mut socket = UnixStream::connect(house.path("control.sock")).unwrap();
+    let mut answers = BufReader::new(socket.try_clone().unwrap());
+    let mut press = |line: &str| {
+        writeln!(socket, "{line}").unwrap();
+        let mut answer = String::new();
+        answers.read_line(&mut answer).unwrap();
+        assert_eq!(answer, "ok\n", "{line}");
+    };
+    // Whoever records in the room: its own recorder, and the satellite while its microphone is open.
+    let ears = |wanted: usize| {
+        wait_for(&format!("{wanted} ears"), DEADLINE, || {
+            let list = ["list", "short", "source-outputs"];
+            let out = Command::new("pactl").args(list).env("PULSE_SERVER", air.pulse_server()).output()?;
+            let list = String::from_utf8_lossy(&out.stdout).into_owned();
+            // The room's own plumbing records as well, but is no client.
+            let clients = list.lines().filter(|line| line.contains("protocol-native")).count();
+            Ok((clients == wanted).then_some(()))
+        })
+        .unwrap();
+    };
+    ears(2);
+    press("ptt down");
+    let mut held = true;
+    let heard = house
+        .utterance(|heard| {
+            if held && heard.samples.len() > 16_000 {
+                held = false;
+                press("ptt up");
+            }
+            false
+        })
+        .await;
+    assert_eq!(heard.end, Some(EndReason::Mic(MicEnd::Released)));
+
+    press("volume 35");
+    let settings = |event: &HubEvent| match event {
+        HubEvent::Settings { settings, .. } => Some(*settings),
+        _ => None,
+    };
+    assert_eq!(house.wait(settings).await.volume_percent, 35);
+    press("mute on");
+    assert!(house.wait(settings).await.muted);
+    ears(1);
+    let called = sound::espeak(VOICE, "hey jarvis").unwrap();
+    let from = air.now().unwrap();
+    air.say(&called).unwrap();
+    wait_for("the call to fade", DEADLINE, || Ok((air.now()? > from + called.len() + 32_000).then_some(()))).unwrap();
+    while let Ok(event) = house.events.try_recv() {
+        assert!(!matches!(event, HubEvent::Opened { .. }), "{event:?}");
+    }
+    press("mute off");
+    assert!(!house.wait(settings).await.muted);
+    ears(2);
+    air.say(&called).unwrap();
+    let heard = house.utterance(|heard| heard.samples.len() > 48_000).await;
+    assert!(heard.score > 0.0, "it is heard again");
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_daemon_a_call_is_answered_by_the_satellite_itself() {
     let _alone = ALONE.lock().await;
     let mut house = House::build(&pulse("")).await;
@@ -426,8 +481,10 @@ async fn without_the_daemon_a_call_is_answered_by_the_satellite_itself() {
         Ok(sound::first_audible(&recording.heard).map(|_| recording))
     })
     .unwrap();
-    let said = sound::last_audible(&recording.said).unwrap();
-    let told = sound::first_audible(&recording.heard).unwrap();
-    println!("local sound {} ms after the wake word's end", (told as i64 - said as i64) / 16);
+    // How soon is measured by `make bench ONLY=v14`. That it waits for no dial to be given up is the session's own rule: it says so at the
+    // wake itself, whose time is the only one it knows.
+    let told = house.log().lines().filter(|line| line.contains("the daemon is away")).count();
+    assert_eq!(told, 1, "told once, and by the satellite itself: {}", house.log());
+    assert!(sound::last_audible(&recording.said).is_some());
     house.satellite.as_mut().unwrap().stop().unwrap();
 }

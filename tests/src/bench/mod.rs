@@ -13,12 +13,13 @@ pub mod idle;
 pub mod intents;
 pub mod latency;
 pub mod memory;
+pub mod offline;
 pub mod peer;
 pub mod safety;
 pub mod secrets;
 pub mod store;
-
 pub mod window;
+
 /// What a bench may use.
 #[derive(Debug, Clone)]
 pub struct Bench {
@@ -122,14 +123,15 @@ struct Group {
 const BENCHES: &[Group] = &[
     Group { part: "v4", run: ear::run },
     Group { part: "m1", run: intents::run },
-    Group { part: "s6", run: secrets::run },
     Group { part: "m3", run: window::run },
+    Group { part: "s6", run: secrets::run },
     Group { part: "store", run: store::run },
     Group { part: "m8", run: memory::run },
     Group { part: "s1", run: safety::tiers },
     Group { part: "s2", run: safety::approvals },
     Group { part: "s3", run: safety::stop },
     Group { part: "v18", run: latency::run },
+    Group { part: "v14", run: offline::run },
     Group { part: "a7", run: idle::run },
     Group { part: "build", run: build::run },
 ];
