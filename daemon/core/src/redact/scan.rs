@@ -319,7 +319,8 @@ fn unit(window: Window<'_>) -> Option<Unit> {
     let mut chars = window.text.chars();
     let first = chars.next()?;
     let second = chars.next();
-    if second.is_none() && window.open {
+    // Nothing that follows a space makes another thing of it.
+    if second.is_none() && window.open && !first.is_whitespace() {
         return None;
     }
     let one = |reads_as| Some(Unit { length: first.len_utf8(), first, reads_as: Some(reads_as) });

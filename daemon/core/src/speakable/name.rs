@@ -196,7 +196,8 @@ fn is_acronym(capitals: &str) -> bool {
 
 /// Whether an English mouth can begin it, and it has a vowel. Letters beyond ASCII are left to the engine.
 fn pronounceable(lower: &str) -> bool {
-    if !lower.is_ascii() || matches!(lower, "hm" | "hmm" | "shh" | "psst") {
+    // "ll" is what is left of "will" where its apostrophe was lost.
+    if !lower.is_ascii() || matches!(lower, "hm" | "hmm" | "shh" | "psst" | "ll") {
         return true;
     }
     let Some(vowel) = lower.find(['a', 'e', 'i', 'o', 'u', 'y']) else {
