@@ -18,8 +18,10 @@ build: setup
 	@$(CARGO) build --workspace --bins
 
 # SAY="hey jarvis, ..." VOICE=en-gb-x-rp | WAV=file.wav | SCRIPT=file | STAY=1 | SEED=n | ECHO=db | OUT=folder
+# MIND=aimock: requests that the grammar does not understand, carried by a model that follows a script
 # MIC=1 [MODEL=folder] [MICROPHONE=name] [LOUDSPEAKER=name]: your own voice, and this machine's devices
-demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO= MIC=1)
+demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO= MIC=1 MIND=aimock)
+	@$(if $(MIND),tests/setup.sh mind)
 	@target/debug/jarvis-demo
 
 test: ## every test, then the rules of the house
@@ -29,6 +31,7 @@ test: ## every test, then the rules of the house
 	@$(MAKE) --no-print-directory lint
 
 bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
+	@tests/setup.sh mind
 	@target/debug/jarvis-bench $(if $(ONLY),--only $(ONLY))
 
 llama: ## a real llama-server with a scripted model: it thinks, calls a tool and answers

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::agent;
 use crate::board::{self, Picture};
 use crate::cluster::{ClusterClient, ClusterConfig};
 use crate::config::Config;
@@ -29,7 +30,7 @@ use crate::page::Page;
 use crate::safety::{Door, RunsConfig, Safety};
 use crate::speech::Speech;
 use crate::status::House;
-use crate::store::{ApprovalRow, Keep, ROOM_MIN_BYTES, Store, room_left};
+use crate::store::{ApprovalRow, CutRun, Keep, Probe, ROOM_MIN_BYTES, Store, room_left};
 use crate::systemd::Notifier;
 use crate::turn::{LiveNames, Parts, Turns, lexicon};
 
@@ -61,6 +62,16 @@ pub fn run(config: Config, environment: Environment) -> anyhow::Result<()> {
 
 /// Runs until `stop`, or until a part without which nothing works has ended.
 pub async fn serve(config: Config, environment: Environment, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+    serve_observed(config, environment, stop, Probe::default()).await
+}
+
+/// The same with somebody watching the store's commits: for tests that kill the process inside one.
+pub async fn serve_observed(
+    config: Config,
+    environment: Environment,
+    stop: impl Future<Output = ()>,
+    probe: Probe,
+) -> anyhow::Result<()> {
     let notifier = Notifier::new(&environment);
     let bus = Bus::new();
     let mut tasks = JoinSet::new();
@@ -73,7 +84,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         )
     })?;
     enough_room(&config.daemon.state_dir)?;
-    let store = open_store(&config, &bus).await?;
+    let (store, cut_runs) = open_store(&config, &bus, probe).await?;
     let (memory, keeper) = Memories::start(store.clone(), redact);
     tasks.spawn(named("memory", keeper.run()));
     let cluster = open_cluster(&config, &bus);
@@ -108,6 +119,8 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         HUB
     });
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
+    agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
+    let minds = agent::open(&config, &bus);
     let _door = open_stop_door(&config, &safety, &bus)?;
     tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
     let house = House {
@@ -133,6 +146,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         store: store.clone(),
         memory: memory.clone(),
         cluster,
+        minds,
         safety,
         speech,
         grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
@@ -227,10 +241,10 @@ fn enough_room(folder: &std::path::Path) -> anyhow::Result<()> {
     }
 }
 
-async fn open_store(config: &Config, bus: &Bus) -> anyhow::Result<Store> {
+async fn open_store(config: &Config, bus: &Bus, probe: Probe) -> anyhow::Result<(Store, Vec<CutRun>)> {
     let path = config.daemon.database();
     let (store, opened) =
-        tokio::task::spawn_blocking(move || Store::open(&path)).await.context("the store broke")??;
+        tokio::task::spawn_blocking(move || Store::open_observed(&path, probe)).await.context("the store broke")??;
     if let Some(aside) = opened.kept_aside {
         let reason = format!(
             "a damaged database was kept aside as {}: {}; `jarvisctl doctor` says what to do",
@@ -243,7 +257,7 @@ async fn open_store(config: &Config, bus: &Bus) -> anyhow::Result<Store> {
     if opened.cut_turns > 0 {
         tracing::warn!(turns = opened.cut_turns, "turns were cut off by the end of the run before this one");
     }
-    Ok(store)
+    Ok((store, opened.cut_runs))
 }
 
 fn open_cluster(config: &Config, bus: &Bus) -> ClusterClient {

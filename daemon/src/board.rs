@@ -73,6 +73,7 @@ impl Picture {
             EventKind::Satellite { .. }
             | EventKind::Node { .. }
             | EventKind::Approval { .. }
+            | EventKind::Interrupted { .. }
             | EventKind::Power { .. } => {}
         }
     }

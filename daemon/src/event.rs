@@ -141,6 +141,15 @@ pub enum EventKind {
         /// Which.
         id: jarvis_core::ids::ApprovalId,
     },
+    /// At its start the daemon found a model's run that its last end had cut off. It is not gone on with.
+    Interrupted {
+        /// Of which turn.
+        turn: TurnId,
+        /// Where it was asked; empty for one typed without a room.
+        room: String,
+        /// Whether a change of that turn was begun, of which nobody knows yet what became.
+        open: bool,
+    },
     /// The kill switch was set or released.
     Power {
         /// How it stands.
@@ -199,6 +208,10 @@ pub struct Route {
 pub enum RouteKind {
     /// The local intent grammar.
     Intent,
+    /// A model in the house.
+    LocalModel,
+    /// A model elsewhere.
+    CloudModel,
     /// A short question back, because a name was ambiguous.
     Question,
     /// Nobody: the request was not understood, and Jarvis said so.
@@ -212,6 +225,8 @@ impl RouteKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Intent => "intent",
+            Self::LocalModel => "local_model",
+            Self::CloudModel => "cloud_model",
             Self::Question => "question",
             Self::NotUnderstood => "not_understood",
             Self::Sorry => "sorry",

@@ -1,5 +1,6 @@
 //! The daemon on the management VM: the shell around the core.
 
+pub mod agent;
 pub mod app;
 pub mod board;
 pub mod cluster;

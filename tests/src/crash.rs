@@ -64,18 +64,7 @@ impl Bed {
     pub async fn new(seed: u64) -> Result<Self> {
         let quick = Options { sensors: false, pace: PACE, ..Options::seed(seed) };
         let simulator = Simulator::with(quick).await?;
-        simulator.change(|state| {
-            state.ha.clear();
-            for node in &mut state.nodes {
-                node.memory.0 = node.memory.1 / 4;
-            }
-            for storage in &mut state.storages {
-                storage.bytes.0 = storage.bytes.1 / 4;
-            }
-            for guest in &mut state.guests {
-                guest.protection = guest.vmid == 100;
-            }
-        });
+        calm(&simulator);
         let config = toml::from_str::<File>(&simulator.toml()?).context("the simulator's section")?.cluster;
         Ok(Self { simulator, dir: tempfile::tempdir()?, config })
     }
@@ -111,6 +100,22 @@ impl Bed {
     pub fn running(&self) -> bool {
         self.simulator.state().guests.iter().any(|guest| guest.vmid == GUEST && guest.running)
     }
+}
+
+/// Nothing stands in a change's way.
+pub fn calm(simulator: &Simulator) {
+    simulator.change(|state| {
+        state.ha.clear();
+        for node in &mut state.nodes {
+            node.memory.0 = node.memory.1 / 4;
+        }
+        for storage in &mut state.storages {
+            storage.bytes.0 = storage.bytes.1 / 4;
+        }
+        for guest in &mut state.guests {
+            guest.protection = guest.vmid == 100;
+        }
+    });
 }
 
 async fn work(runs: Runs) {

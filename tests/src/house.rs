@@ -44,13 +44,15 @@ pub struct HouseConfig {
     pub model: PathBuf,
     /// Whether people were understood with it; only a model without a description of its own needs to be vouched for.
     pub tried_on_people: Option<bool>,
+    /// Models that can be asked: further sections of the daemon's file.
+    pub minds: String,
 }
 
 impl HouseConfig {
     /// A house with the embedded model and a quiet echo (-10 dB).
     pub fn new(root: PathBuf, programs: PathBuf, dir: PathBuf, seed: u64) -> Self {
         let room = RoomConfig { echo_db: Some(-10.0), seed };
-        Self { model: model(&root), tried_on_people: None, root, programs, dir, seed, room }
+        Self { model: model(&root), tried_on_people: None, minds: String::new(), root, programs, dir, seed, room }
     }
 
     /// Where the satellite keeps its key and the wake words it learnt.
@@ -254,7 +256,8 @@ pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str,
          [ear]\nworker = {ear:?}\nmodel = {model:?}\nlibrary_dir = {library:?}\n{tried}\n\
          [speech]\nworker = {voice:?}\n\n\
          # Where no people speak, what the ear hears may approve, though it was never tried on them.\n\
-         [safety]\nown_guest = 100\nuntried_ear_approves = {approves}\n\n{cluster}",
+         [safety]\nown_guest = 100\nuntried_ear_approves = {approves}\n\n{minds}\n{cluster}",
+        minds = config.minds,
         state = config.dir.join("state"),
         ear = config.programs.join("jarvis-ear"),
         tried = config.tried_on_people.map(|word| format!("tried_on_people = {word}\n")).unwrap_or_default(),

@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file, the network or the environment, and nothing here waits: inputs and the present time come in
 //! as arguments, decisions go out as values. So the same code runs in production, on a seeded virtual clock, and under a fuzzer.
 
+pub mod agent;
 pub mod answer;
 pub mod approval;
 pub mod audit;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::agent::AgentConfig;
 use crate::cluster::ClusterConfig;
 use crate::ear::{EARS_MAX, EarConfig};
 use crate::environment::Environment;
@@ -54,6 +55,8 @@ pub struct Config {
     pub minds: MindsConfig,
     /// `[mcp]`: other programs.
     pub mcp: McpConfig,
+    /// `[agent]`: how much work a model may put into one request.
+    pub agent: AgentConfig,
     /// `[page]`: the status page.
     pub page: PageConfig,
     /// `[safety]`: what may be changed, by whom, from where.
@@ -188,6 +191,9 @@ impl Config {
                 None => vec!["minds", mistake.key],
             };
             say(&keys, mistake.what, mistake.remedy);
+        }
+        for (key, what, remedy) in self.agent.mistakes() {
+            say(&["agent", key], what, remedy);
         }
         for (keys, what, remedy) in self.safety.mistakes().into_iter().chain(self.mcp.mistakes()) {
             say(keys, what, remedy);

@@ -33,6 +33,13 @@ pub enum Typed {
         /// The turn when it is over, or why it could not begin.
         done: oneshot::Sender<Result<TurnRecord, String>>,
     },
+    /// Words of Jarvis's own for a room: spoken as soon as its satellite is there.
+    Announce {
+        /// The words.
+        text: String,
+        /// Where.
+        room: String,
+    },
     /// Words to be spoken.
     Say {
         /// The words.

@@ -10,7 +10,7 @@ use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, Upid};
 use jarvis_core::tools::{self, Effect, Inverse};
 use serde_json::json;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::{Inner, SafetyError, journal, now};
@@ -175,9 +175,8 @@ impl Runs {
             return;
         }
         let Some(room) = row.row.bound.room.clone() else { return };
-        let (done, _) = oneshot::channel();
-        let say = Typed::Say { text: (config.words)(&row), room: Some(room), done };
-        if config.typed.try_send(say).is_err() {
+        let announce = Typed::Announce { text: (config.words)(&row), room };
+        if config.typed.try_send(announce).is_err() {
             tracing::warn!(%id, "too many announcements wait; this one is on the page alone");
         }
     }

@@ -3,6 +3,7 @@
 //! SQLite has a thread of its own. Every method resolves after its COMMIT (WAL, `synchronous=FULL`), so whoever awaited it may show,
 //! speak or acknowledge what was written. An error means that nothing of that call was written.
 
+mod agent;
 mod approvals;
 mod audit;
 mod error;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use jarvis_core::ids::TurnId;
 use rusqlite::Transaction;
 
+pub use agent::{CutRun, RunId, RunRow};
 pub use approvals::{ApprovalRow, Begun};
 pub use audit::{Entry as AuditEntry, Shown as AuditShown};
 pub use error::StoreError;
@@ -39,6 +41,8 @@ pub struct Opened {
     pub kept_aside: Option<KeptAside>,
     /// Turns that a former run began and did not end; they carry an error now.
     pub cut_turns: u64,
+    /// Runs of models among them. The owner must be told.
+    pub cut_runs: Vec<CutRun>,
 }
 
 impl Store {
@@ -54,10 +58,13 @@ impl Store {
         let stamp = now.strftime("%Y%m%dT%H%M%SZ").to_string();
         let mut held = open::open(path, &stamp)?;
         let kept_aside = held.kept_aside.clone();
+        let cut_runs = agent::end_cut_runs(&mut held.connection, now.as_millisecond())
+            .map_err(|error| open::at_start(path, error))?;
         let cut_turns = write::end_cut_turns(&mut held.connection, now.as_millisecond())
             .map_err(|error| open::at_start(path, error))?;
         let thread = Arc::new(thread::Thread::start(held, probe)?);
-        Ok((Self { thread }, Opened { kept_aside, cut_turns }))
+        let cut_turns = cut_turns + cut_runs.len() as u64;
+        Ok((Self { thread }, Opened { kept_aside, cut_turns, cut_runs }))
     }
 
     /// Begins a turn, in the room's running conversation where there is one.

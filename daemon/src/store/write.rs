@@ -5,7 +5,7 @@ use jarvis_core::tool::Tier;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::row::{Keep, Mark, NewTurn, Retained, ToolRow};
-use super::{MAX_ROWS, StoreError};
+use super::{MAX_ROWS, StoreError, agent};
 
 /// A turn that begins this long after the room's last one began starts a new conversation.
 const CONVERSATION_GAP_MS: i64 = 10 * 60 * 1000;
@@ -109,6 +109,7 @@ pub(super) fn finish(tx: &Transaction<'_>, turn: TurnId, error: Option<&str>, no
     let changed = tx
         .prepare_cached("update turns set finished_ms = ?2, error = ?3 where id = ?1")?
         .execute(params![key(turn), now_ms, error])?;
+    agent::cancel(tx, turn, now_ms)?;
     there(turn, changed)
 }
 
@@ -143,6 +144,7 @@ pub(super) fn retain(tx: &Transaction<'_>, keep: Keep, now_ms: i64) -> Result<Re
         tx.prepare_cached("update turns set transcript = null, reply = null, forgotten_ms = ?2 where id = ?1")?
             .execute(params![id, now_ms])?;
         tx.prepare_cached("delete from sentences where turn_id = ?1")?.execute([id])?;
+        agent::forget(tx, *id)?;
         tx.prepare_cached("update tool_runs set args = 'null' where turn_id = ?1")?.execute([id])?;
     }
     let deleted = tx
@@ -183,7 +185,7 @@ pub(super) fn key(turn: TurnId) -> i64 {
     i64::try_from(turn.0).unwrap_or(i64::MAX)
 }
 
-fn exists(tx: &Transaction<'_>, turn: TurnId) -> Result<(), StoreError> {
+pub(super) fn exists(tx: &Transaction<'_>, turn: TurnId) -> Result<(), StoreError> {
     let found = tx.prepare_cached("select 1 from turns where id = ?1")?.exists([key(turn)])?;
     there(turn, usize::from(found))
 }

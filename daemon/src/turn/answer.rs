@@ -13,8 +13,12 @@ use super::change::{self, Changing};
 use super::driver::News;
 use super::remember::{self, Recollection, Step};
 use super::{Before, Parts};
+use crate::agent;
 use crate::event::{Route, RouteKind, ToolRun, UnixMillis};
 use crate::store::{StoreError, ToolRow};
+
+/// What a model's run may have told that is not passed on yet; it waits then.
+const PROGRESS_MAX: usize = 16;
 
 /// One attempt at answering.
 pub(super) struct Job {
@@ -33,7 +37,7 @@ pub(super) struct Job {
 }
 
 /// What the words of an answer depend on beside the facts, owned.
-pub(super) struct Asking {
+pub(crate) struct Asking {
     now: UnixSeconds,
     local_offset_s: i32,
     room: String,
@@ -60,7 +64,7 @@ impl Asking {
         }
     }
 
-    pub(super) fn asker<'a>(&'a self, names: &'a Names) -> Asker<'a> {
+    pub(crate) fn asker<'a>(&'a self, names: &'a Names) -> Asker<'a> {
         Asker {
             now: self.now,
             local_offset_s: self.local_offset_s,
@@ -141,6 +145,12 @@ impl Job {
                     self.route(RouteKind::Intent, "memory.remember, by a statement".to_owned()).await?;
                     return self.remembered(Step::Write(write), &asker).await;
                 }
+                // What a false wake heard is no request, and nobody else hears of it.
+                if self.addressed
+                    && let Some(choice) = agent::choose(&self.parts.minds)
+                {
+                    return self.mind(choice, &asking).await;
+                }
                 self.route(RouteKind::NotUnderstood, "no request that I know".to_owned()).await?;
                 (answer::not_understood(&heard, &asker), Outcome::NotUnderstood)
             }
@@ -176,6 +186,56 @@ impl Job {
         Ok(Outcome::Reply)
     }
 
+    /// A model answers; what it says is spoken as it comes.
+    async fn mind(&self, choice: agent::Choice, asking: &Asking) -> Result<Outcome, Failed> {
+        self.route(choice.kind, choice.reason.clone()).await?;
+        self.tell(News::Input(Input::Understood(self.attempt))).await;
+        self.tell(News::Input(Input::Minding(self.attempt))).await;
+        let (tell, mut progress) = mpsc::channel(PROGRESS_MAX);
+        let run = agent::Run {
+            parts: &self.parts,
+            choice,
+            turn: self.turn,
+            room: self.room(),
+            voice: self.voice,
+            asked: &self.asked,
+            asking,
+            heard_out: self.heard_out.clone(),
+            tell,
+        };
+        let mut run = std::pin::pin!(run.run());
+        let finished = loop {
+            tokio::select! {
+                Some(progress) = progress.recv() => self.progressed(progress).await,
+                finished = &mut run => break finished?,
+            }
+        };
+        while let Ok(progress) = progress.try_recv() {
+            self.progressed(progress).await;
+        }
+        let agent::Finished { reply, rest } = finished;
+        self.parts.store.reply(self.turn, &reply.speech).await?;
+        for sentence in rest {
+            self.tell(News::Sentence { attempt: self.attempt, text: sentence }).await;
+        }
+        self.tell(News::Reply { attempt: self.attempt, reply }).await;
+        Ok(Outcome::Reply)
+    }
+
+    async fn progressed(&self, progress: agent::Progress) {
+        let attempt = self.attempt;
+        self.tell(match progress {
+            agent::Progress::Sentence(text) => News::Sentence { attempt, text },
+            agent::Progress::Asks(what) => News::Asks { attempt, what },
+            agent::Progress::Tool(tool) => News::Tool { attempt, tool },
+        })
+        .await;
+    }
+
+    fn room(&self) -> Option<&str> {
+        Some(self.room.as_str()).filter(|room| !room.is_empty())
+    }
+
     async fn route(&self, kind: RouteKind, reason: String) -> Result<(), Failed> {
         let route = Route { kind, reason };
         self.parts.store.route(self.turn, route.kind.as_str(), &route.reason).await?;
@@ -187,7 +247,7 @@ impl Job {
         Changing {
             parts: &self.parts,
             turn: self.turn,
-            room: Some(self.room.as_str()).filter(|room| !room.is_empty()),
+            room: self.room(),
             voice: self.voice,
             heard_out: self.heard_out.clone(),
         }

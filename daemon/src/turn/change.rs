@@ -120,24 +120,8 @@ impl Changing<'_> {
             Proposed::Cleared(_) => self.say("change.broken", &[]).into(),
             Proposed::Runs(id) => self.wait(id).await?,
             Proposed::Asked(question) => asked_reply(*question).into(),
-            Proposed::Refused(refusal) => self.refused(refusal).into(),
+            Proposed::Refused(refusal) => refused(refusal, self.turn.0).into(),
         })
-    }
-
-    fn refused(&self, refusal: Refusal) -> Reply {
-        match refusal {
-            Refusal::Stopped => self.say("change.stopped", &[]),
-            Refusal::Never { ruling, summary, manual } => {
-                let what = summary.sentence();
-                let values = [("what", what.as_str()), ("why", ruling.because())];
-                let mut reply =
-                    self.say(if manual.is_some() { "change.never_manual" } else { "change.never" }, &values);
-                reply.page = manual;
-                reply
-            }
-            Refusal::NotFromHere { room, .. } => self.say("change.not_from_here", &[("room", &room)]),
-            Refusal::Cannot(why) => self.say("change.cannot", &[("why", &why)]),
-        }
     }
 
     async fn open(&self) -> Result<Option<ApprovalRow>, SafetyError> {
@@ -222,8 +206,23 @@ fn asked_reply(question: Question) -> Reply {
     Reply { speech: question.text, listen: question.by_voice, ..Reply::default() }
 }
 
+/// A refusal in words; the command to do it by hand is for the page.
+pub(crate) fn refused(refusal: Refusal, seed: u64) -> Reply {
+    let say = |key: &str, values: &[(&str, &str)]| Reply { speech: phrase(key, seed, values), ..Reply::default() };
+    match refusal {
+        Refusal::Stopped => say("change.stopped", &[]),
+        Refusal::Never { ruling, summary, manual } => {
+            let what = summary.sentence();
+            let key = if manual.is_some() { "change.never_manual" } else { "change.never" };
+            Reply { page: manual, ..say(key, &[("what", &what), ("why", ruling.because())]) }
+        }
+        Refusal::NotFromHere { room, .. } => say("change.not_from_here", &[("room", &room)]),
+        Refusal::Cannot(why) => say("change.cannot", &[("why", &why)]),
+    }
+}
+
 /// A question in words. It names verb, target and node.
-fn question(ask: &Ask, words: Option<&str>, seed: u64) -> String {
+pub(crate) fn question(ask: &Ask, words: Option<&str>, seed: u64) -> String {
     let what = ask.work.summary.sentence();
     let values = [
         ("what", what.as_str()),

@@ -3,6 +3,7 @@
 //! Length: the one place where effects of the core become calls; splitting it would hide their order.
 
 mod effects;
+mod streaming;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
@@ -57,11 +58,36 @@ pub(super) enum ToTurn {
 /// From a turn's jobs.
 pub(super) enum News {
     Input(Input),
-    Route { attempt: Attempt, route: Route },
-    Tool { attempt: Attempt, tool: ToolRun },
-    Reply { attempt: Attempt, reply: Reply },
-    Recalled { attempt: Attempt, ids: Vec<MemoryId> },
-    Broken { part: &'static str, reason: String },
+    Route {
+        attempt: Attempt,
+        route: Route,
+    },
+    Tool {
+        attempt: Attempt,
+        tool: ToolRun,
+    },
+    /// A model's sentence, to be spoken before its answer is whole.
+    Sentence {
+        attempt: Attempt,
+        text: String,
+    },
+    /// A model waits for this: a node, a guest, the cluster.
+    Asks {
+        attempt: Attempt,
+        what: String,
+    },
+    Reply {
+        attempt: Attempt,
+        reply: Reply,
+    },
+    Recalled {
+        attempt: Attempt,
+        ids: Vec<MemoryId>,
+    },
+    Broken {
+        part: &'static str,
+        reason: String,
+    },
 }
 
 /// Where a turn comes from.
@@ -146,6 +172,11 @@ struct Running {
     tell: mpsc::Sender<News>,
     speaker: Option<Speaker>,
     reply: String,
+    /// Sentences of a model's answer that were not given to the voice yet.
+    unsaid: Vec<String>,
+    /// What a model waits for, and how often its silence was bridged.
+    asks: Option<String>,
+    bridges: u32,
     /// Memories that the answer is made of: they count as used once it was given.
     recalled: Vec<MemoryId>,
     shown: bool,
@@ -210,6 +241,9 @@ impl Running {
             tell,
             speaker: None,
             reply,
+            unsaid: Vec::new(),
+            asks: None,
+            bridges: 0,
             recalled: Vec::new(),
             shown: false,
             listen: false,
@@ -381,9 +415,16 @@ impl Running {
                 self.recording.tool(tool.clone());
                 self.parts.bus.tell(EventKind::Tool { turn: self.id, tool });
             }
+            News::Sentence { attempt, text } if attempt == now => self.sentence(text),
+            News::Asks { attempt, what } if attempt == now => self.asks = Some(what),
             News::Reply { attempt, reply } if attempt == now => self.replied(reply).await,
             News::Recalled { attempt, ids } if attempt == now => self.recalled = ids,
-            News::Route { .. } | News::Tool { .. } | News::Reply { .. } | News::Recalled { .. } => {}
+            News::Route { .. }
+            | News::Tool { .. }
+            | News::Sentence { .. }
+            | News::Asks { .. }
+            | News::Reply { .. }
+            | News::Recalled { .. } => {}
             News::Broken { part, reason } => self.broken(part, reason),
         }
     }
@@ -482,6 +523,7 @@ impl Running {
         if ending == Ending::Answered {
             self.parts.memory.touch(std::mem::take(&mut self.recalled), UnixMillis(unix_ms()));
         }
+        self.keep_what_was_said(ending).await;
         if self.listen && ending == Ending::Answered {
             self.ask_to_listen().await;
         }

@@ -3,6 +3,7 @@
 //! [`Turns`] is the one owner of what is known of each room. It hands what the hub tells to the task of the turn it belongs to, and
 //! takes the record of each turn that ends. All decisions are [`jarvis_core::turn`]'s; a `driver` only carries them out.
 
+mod announce;
 mod answer;
 mod change;
 mod driver;
@@ -24,9 +25,12 @@ use tokio::task::JoinSet;
 use crate::ctl::Typed;
 use crate::event::{EventKind, TurnRecord};
 use crate::hub::{Cut, EndReason, HubEvent};
-pub(crate) use change::over as change_over;
+use announce::Announcements;
+pub(crate) use answer::Asking;
+pub(crate) use change::{over as change_over, question as change_question, refused as change_refused};
 use driver::{Driver, Origin, ToTurn};
 pub use parts::{LiveNames, Parts, lexicon};
+pub(crate) use remember::Recollection;
 
 /// What one turn may have waiting: ten seconds of frames. When it is full the hub is made to wait, which holds back the satellites'
 /// streams by flow control; nothing is dropped.
@@ -77,6 +81,8 @@ pub struct Turns {
     first_generation: u64,
     /// Parts of which turns or satellites told trouble, and nobody since that they are well.
     troubled: BTreeSet<String>,
+    /// Words for rooms whose satellites are not there yet.
+    announcements: Announcements,
 }
 
 impl Turns {
@@ -84,7 +90,14 @@ impl Turns {
     pub fn new(parts: Parts) -> Self {
         // A satellite plays nothing older than what it played last, which may have come from the run before this one.
         let first_generation = crate::event::UnixMillis::now().0.unsigned_abs();
-        Self { parts, rooms: BTreeMap::new(), running: JoinSet::new(), first_generation, troubled: BTreeSet::new() }
+        Self {
+            parts,
+            rooms: BTreeMap::new(),
+            running: JoinSet::new(),
+            first_generation,
+            troubled: BTreeSet::new(),
+            announcements: Announcements::default(),
+        }
     }
 
     /// Runs until `hub` is closed, or `stop` comes; then ends what is under way.
@@ -183,6 +196,11 @@ impl Turns {
                 self.room(&satellite).name = status.room;
                 self.tell(&satellite, true, detail);
                 self.pass_on(&satellite, ToTurn::LinkUp).await;
+                let there = self.rooms.get(&Some(satellite.clone()));
+                let is_there = |wanted: &str| there.is_some_and(|room| is_called(&satellite, room, wanted));
+                for text in self.announcements.take(is_there) {
+                    self.announce(satellite.clone(), text).await;
+                }
             }
             HubEvent::Disconnected { satellite, reason } => {
                 self.tell(&satellite, false, reason);
@@ -229,6 +247,14 @@ impl Turns {
                 Ok(_) => self.begin(None, Origin::Typed(text), Some(done)),
                 Err(problem) => refuse(done, problem),
             },
+            Typed::Announce { text, room } => match self.find(Some(&room)) {
+                Ok(places) => {
+                    for satellite in places.into_iter().flatten() {
+                        self.announce(satellite, text.clone()).await;
+                    }
+                }
+                Err(_) => self.announcements.keep(room, text),
+            },
             Typed::Say { text, room, done } => {
                 let places = match self.find(room.as_deref()) {
                     Ok(places) => places,
@@ -260,15 +286,18 @@ impl Turns {
         let found: Vec<_> = self
             .rooms
             .iter()
-            .filter(|(id, room)| {
-                id.as_ref().is_some_and(|id| id.as_str() == wanted) || room.name.eq_ignore_ascii_case(wanted)
-            })
+            .filter(|(id, room)| id.as_ref().is_some_and(|id| is_called(id, room, wanted)))
             .map(|(id, _)| id.clone())
             .collect();
         if found.is_empty() {
             return Err(format!("no satellite \"{wanted}\" was here since the start; `jarvisctl rooms` lists them"));
         }
         Ok(found)
+    }
+
+    async fn announce(&mut self, satellite: SatelliteId, text: String) {
+        self.take_loudspeaker(Some(&satellite)).await;
+        self.begin(Some(satellite), Origin::Said(text), None);
     }
 
     async fn take_loudspeaker(&mut self, satellite: Option<&SatelliteId>) {
@@ -334,6 +363,11 @@ impl Turns {
     fn tell(&self, satellite: &SatelliteId, connected: bool, detail: String) {
         self.parts.bus.tell(EventKind::Satellite { satellite: satellite.clone(), connected, detail });
     }
+}
+
+/// Whether a satellite, or its room, is called so.
+fn is_called(satellite: &SatelliteId, room: &Room, wanted: &str) -> bool {
+    satellite.as_str() == wanted || room.name.eq_ignore_ascii_case(wanted)
 }
 
 /// What a satellite's trouble is told of.

@@ -12,6 +12,7 @@ use jarvis_core::turn::EarStanding;
 use jarvis_link::message::DaemonMicros;
 use tokio::sync::{Notify, watch};
 
+use crate::agent::Minds;
 use crate::cluster::ClusterClient;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
@@ -43,6 +44,8 @@ pub struct Parts {
     pub memory: Memories,
     /// The cluster.
     pub cluster: ClusterClient,
+    /// Models that may be asked.
+    pub minds: Minds,
     /// What may be changed, and what became of it.
     pub safety: Safety,
     /// Text to speech; `None` where no engine could be set up.

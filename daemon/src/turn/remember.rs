@@ -85,7 +85,7 @@ impl From<Reply> for Step {
 }
 
 /// The memory, as one request sees it.
-pub(super) struct Recollection<'a> {
+pub(crate) struct Recollection<'a> {
     parts: &'a Parts,
     names: &'a Names,
     aliases: Vec<Alias>,
@@ -94,13 +94,13 @@ pub(super) struct Recollection<'a> {
 }
 
 impl<'a> Recollection<'a> {
-    pub(super) async fn new(parts: &'a Parts, names: &'a Names, asker: &Asker<'_>) -> Result<Self, StoreError> {
+    pub(crate) async fn new(parts: &'a Parts, names: &'a Names, asker: &Asker<'_>) -> Result<Self, StoreError> {
         let now = UnixMillis(unix_ms());
         let aliases = parts.memory.aliases(now).await?;
         Ok(Self { parts, names, aliases, now, local_offset_s: asker.local_offset_s })
     }
 
-    fn reader(&self) -> Reader<'_> {
+    pub(crate) fn reader(&self) -> Reader<'_> {
         Reader {
             grammar: &self.parts.grammar,
             names: self.names,
@@ -135,14 +135,20 @@ impl<'a> Recollection<'a> {
         })
     }
 
-    async fn about(&self, text: &str, asker: &Asker<'_>) -> Result<Step, StoreError> {
-        let found = self.parts.memory.recall(self.reader().question(text), self.now).await?;
+    /// What is known about something, in words, and the memories they are made of.
+    pub(crate) async fn recalled(&self, about: &str, asker: &Asker<'_>) -> Result<(Reply, Vec<MemoryId>), StoreError> {
+        let found = self.parts.memory.recall(self.reader().question(about), self.now).await?;
         let former = match found.first() {
             Some(first) => self.parts.memory.former(&first.memory).await?,
             None => Vec::new(),
         };
-        let reply = answer::memory::recalled(text, &found, &former, asker);
-        Ok(Step::Answer { reply, of: found.iter().map(|r| r.memory.id).collect() })
+        let reply = answer::memory::recalled(about, &found, &former, asker);
+        Ok((reply, found.iter().map(|r| r.memory.id).collect()))
+    }
+
+    async fn about(&self, text: &str, asker: &Asker<'_>) -> Result<Step, StoreError> {
+        let (reply, of) = self.recalled(text, asker).await?;
+        Ok(Step::Answer { reply, of })
     }
 
     async fn forget(&self, text: &str, asker: &Asker<'_>) -> Result<Step, StoreError> {

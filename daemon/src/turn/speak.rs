@@ -15,8 +15,8 @@ use crate::event::EventKind;
 use crate::hub::{AnswerWriter, HubError};
 use crate::speech::{RATE_HZ, SpeechError, Spoken};
 
-/// Texts of one answer that may wait: a filler, then the reply.
-pub(super) const TEXTS_MAX: usize = 4;
+/// Texts of one answer that may wait. A model's sentences come faster than they are heard; what does not fit waits with the turn.
+pub(super) const TEXTS_MAX: usize = 32;
 
 /// One answer being spoken.
 pub(super) struct Job {

@@ -13,6 +13,7 @@ pub mod idle;
 pub mod intents;
 pub mod latency;
 pub mod memory;
+pub mod minds;
 pub mod offline;
 pub mod peer;
 pub mod safety;
@@ -130,8 +131,11 @@ const BENCHES: &[Group] = &[
     Group { part: "s1", run: safety::tiers },
     Group { part: "s2", run: safety::approvals },
     Group { part: "s3", run: safety::stop },
+    Group { part: "m6", run: minds::resume },
     Group { part: "v18", run: latency::run },
     Group { part: "v14", run: offline::run },
+    Group { part: "v18.llm", run: minds::first_audio },
+    Group { part: "v18.silence", run: minds::silence },
     Group { part: "a7", run: idle::run },
     Group { part: "build", run: build::run },
 ];

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use jarvis_tests::demo::live::{self, Live};
+use jarvis_tests::demo::minds::{self, Minded};
 use jarvis_tests::demo::request::{self, Request};
 use jarvis_tests::demo::{self, Demo};
 use jarvis_tests::process::programs;
@@ -41,6 +42,10 @@ async fn run() -> Result<bool> {
             loudspeaker: given("LOUDSPEAKER").unwrap_or_default(),
         };
         return live::run(&live).await.map(|()| true);
+    }
+    if let Some(mind) = given("MIND") {
+        ensure!(mind == "aimock", "MIND is aimock: a model that follows a script");
+        return minds::run(&Minded { dir, root, programs: programs()?, seed }).await;
     }
     let (say, wav, script) = (given("SAY"), given("WAV"), given("SCRIPT"));
     ensure!(

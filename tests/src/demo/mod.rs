@@ -17,6 +17,7 @@ use crate::sound::RATE_HZ;
 use jarvisd::event::TurnRecord;
 
 pub mod live;
+pub mod minds;
 pub mod request;
 pub mod tell;
 

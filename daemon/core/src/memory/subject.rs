@@ -129,6 +129,16 @@ impl Naming<'_> {
     }
 }
 
+impl super::Reader<'_> {
+    /// Things that a text names exactly, each with the words that name it; nothing that several things are called.
+    pub fn things(&self, text: &str) -> Vec<(String, Subject)> {
+        let naming = self.naming();
+        let words = naming.words(text);
+        let said = |mention: &Mention| words.get(mention.start..mention.end).unwrap_or_default().join(" ");
+        naming.mentions(&words).into_iter().map(|mention| (said(&mention), mention.subject)).collect()
+    }
+}
+
 fn subject_of(entity: &Entity) -> Subject {
     match entity {
         Entity::Node(name) => Subject::Node(name.clone()),

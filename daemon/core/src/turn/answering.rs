@@ -1,5 +1,6 @@
 //! The answering side of a turn: commit, answer, speak, hear that it was played.
 
+use super::minding::{Bridge, Streamed};
 use super::{
     ANSWER_MAX_MS, Attempt, COMMIT_MAX_MS, Effect, Ending, FILLER_MS, Hearing, Input, LINK_GRACE_MS, Link, Outcome,
     PLAYBACK_SLACK_MS, SPEECH_MAX_MS, Showing, Speech, Turn, WakeCheck,
@@ -18,6 +19,8 @@ pub(super) enum Answering {
     Committing { until: Millis },
     /// The answer is being made.
     Asking { until: Millis, filler: Filler },
+    /// A model makes the answer, and what it says is spoken as it comes.
+    Minding { until: Millis, bridge: Bridge, streamed: Streamed },
     /// There is something to say, and it is said only once it is sure that nobody goes on speaking: to what was not understood, or to
     /// what may yet become another request.
     Waiting { speech: Speech },
@@ -47,6 +50,7 @@ impl Answering {
         match *self {
             Self::Nothing | Self::Waiting { .. } | Self::Over => None,
             Self::Asking { until, filler: Filler::DueAt(due) } => Some(until.min(due)),
+            Self::Minding { until, bridge, .. } => Some(bridge.due().map_or(until, |due| until.min(due))),
             Self::Committing { until }
             | Self::Asking { until, .. }
             | Self::Speaking { until, .. }
@@ -101,7 +105,19 @@ impl Turn {
                 let filler = Filler::DueAt(since.plus(FILLER_MS));
                 self.answering = Answering::Asking { until, filler };
             }
-            (Input::Answered(attempt, outcome), Answering::Asking { .. }) if attempt == self.attempt => {
+            (Input::Minding(attempt), Answering::Asking { filler, .. }) if attempt == self.attempt => {
+                self.mind(filler, now);
+            }
+            (Input::Sentence(attempt), Answering::Minding { .. }) if attempt == self.attempt => self.sentence(now),
+            (Input::Answered(attempt, Outcome::Reply), Answering::Minding { streamed: Streamed::Some, .. })
+                if attempt == self.attempt =>
+            {
+                self.answering = Answering::Speaking { speech: Speech::Reply, until: now.plus(SPEECH_MAX_MS) };
+                self.effects.push_back(Effect::SpeakRest(attempt));
+            }
+            (Input::Answered(attempt, outcome), Answering::Asking { .. } | Answering::Minding { .. })
+                if attempt == self.attempt =>
+            {
                 self.answered(outcome, now);
             }
             (Input::Speaking(attempt), Answering::Speaking { speech, .. }) if attempt == self.attempt => {
@@ -120,14 +136,16 @@ impl Turn {
             {
                 self.finish(Ending::SpeechFailed);
             }
-            (Input::Uncommitted(attempt), Answering::Speaking { .. } | Answering::Asking { .. })
-                if attempt == self.attempt =>
-            {
+            (
+                Input::Uncommitted(attempt),
+                Answering::Speaking { .. } | Answering::Asking { .. } | Answering::Minding { .. },
+            ) if attempt == self.attempt => {
                 self.sorry(Trouble::NoRecords, now);
             }
-            (Input::SpeechFailed(attempt), Answering::Speaking { .. } | Answering::Asking { .. })
-                if attempt == self.attempt =>
-            {
+            (
+                Input::SpeechFailed(attempt),
+                Answering::Speaking { .. } | Answering::Asking { .. } | Answering::Minding { .. },
+            ) if attempt == self.attempt => {
                 self.finish(Ending::SpeechFailed);
             }
             (Input::PlaybackStarted(attempt, at), _) if attempt == self.attempt => {
@@ -220,6 +238,9 @@ impl Turn {
         if !self.spoken {
             return;
         }
+        if let Answering::Minding { .. } = self.answering {
+            return self.mute();
+        }
         if let Answering::Speaking { speech, .. } | Answering::Playing { speech, .. } = self.answering {
             // Samples of this attempt may be lost: it is spoken anew, or not at all.
             self.hush();
@@ -244,8 +265,9 @@ impl Turn {
                     self.effects.push_back(Effect::Speak(self.attempt, Speech::Filler));
                 }
             }
+            Answering::Minding { until, bridge, streamed } if now < until => self.bridge(until, bridge, streamed, now),
             answering if answering.deadline().is_some_and(|until| now >= until) => match answering {
-                Answering::Committing { .. } => self.sorry(Trouble::Internal, now),
+                Answering::Committing { .. } | Answering::Minding { .. } => self.sorry(Trouble::Internal, now),
                 Answering::Asking { .. } => self.sorry(Trouble::ClusterUnknown, now),
                 Answering::Speaking { .. } => self.finish(Ending::SpeechFailed),
                 Answering::Playing { .. } => self.finish(Ending::PlaybackUnknown),

@@ -93,6 +93,10 @@ pub enum Input {
     Committed(Attempt, Result<(), Trouble>),
     /// The request was understood and its reads run.
     Understood(Attempt),
+    /// A model makes the answer: it may take long, and says what it says sentence by sentence.
+    Minding(Attempt),
+    /// A sentence of the model's answer came.
+    Sentence(Attempt),
     /// It was answered.
     Answered(Attempt, Outcome),
     /// Some more of the answer was handed to the satellite.
@@ -161,6 +165,12 @@ pub enum Effect {
     Answer(Attempt),
     /// Speak, sentence by sentence, each committed first.
     Speak(Attempt, Speech),
+    /// Speak what came of a model's answer since; more may follow.
+    SpeakOn(Attempt),
+    /// All of a model's answer came: speak what is left of it, and nothing follows.
+    SpeakRest(Attempt),
+    /// The satellite is away: what was spoken so far may be lost, and nothing more is sent after it.
+    Mute(Attempt),
     /// The request changed: forget all that was made for this attempt, and be silent.
     Withdraw(Attempt),
     /// Stop making and speaking this attempt's answer, and be silent; what it brought stays in the record.

@@ -9,6 +9,7 @@
 
 mod answering;
 mod message;
+mod minding;
 mod wake;
 
 #[cfg(test)]
@@ -36,6 +37,8 @@ pub const FINAL_MAX_MS: u64 = 1500;
 pub const COMMIT_MAX_MS: u64 = 3000;
 /// An answer must be there within this; the cluster's own limit is 2 s.
 pub const ANSWER_MAX_MS: u64 = 8000;
+/// A model's answer must be whole within this; its run has a limit of its own below.
+pub const MIND_MAX_MS: u64 = 165_000;
 /// Without an answer for so long, "One moment, sir".
 pub const FILLER_MS: u64 = 1500;
 /// The first sound of an answer must come within this, and more of it as soon after the last.

@@ -166,12 +166,16 @@ impl World {
             Effect::Answer(attempt) => self.answer(attempt),
             Effect::Speak(_, Speech::Filler) => {}
             Effect::Speak(attempt, _) => self.speak(attempt),
-            Effect::Withdraw(_) | Effect::Hush(_) => {}
+            Effect::SpeakRest(attempt) => self.speak(attempt),
+            Effect::Withdraw(_) | Effect::Hush(_) | Effect::SpeakOn(_) | Effect::Mute(_) => {}
             Effect::Show(_) | Effect::Partial(_) | Effect::Foresee(_) | Effect::Forget | Effect::Finish(_) => {}
         }
     }
 
     fn answer(&mut self, attempt: Attempt) {
+        if self.dice.percent(30) {
+            return self.mind(attempt);
+        }
         self.soon(5, Input::Understood(attempt));
         let slow = if self.fault(30) { 20_000 } else { 200 };
         let outcome = self.dice.of(&[
@@ -183,6 +187,19 @@ impl World {
             Outcome::Failed(Trouble::ClusterUnknown),
         ]);
         self.soon(slow, Input::Answered(attempt, outcome));
+    }
+
+    /// A model answers: late, in sentences, or never.
+    fn mind(&mut self, attempt: Attempt) {
+        self.soon(5, Input::Minding(attempt));
+        let slow = if self.fault(30) { 60_000 } else { 5_000 };
+        for _ in 0..self.dice.below(4) {
+            self.soon(slow, Input::Sentence(attempt));
+        }
+        if !self.fault(10) {
+            let outcome = self.dice.of(&[Outcome::Reply, Outcome::Reply, Outcome::Failed(Trouble::Internal)]);
+            self.soon(slow, Input::Answered(attempt, outcome));
+        }
     }
 
     fn speak(&mut self, attempt: Attempt) {
@@ -264,7 +281,7 @@ impl World {
         if !matches!(self.effects.last(), Some(Effect::Finish(_))) {
             return Err("it did something after its end".to_owned());
         }
-        let spoke = self.effects.iter().any(|e| matches!(e, Effect::Speak(..)));
+        let spoke = self.effects.iter().any(|e| matches!(e, Effect::Speak(..) | Effect::SpeakOn(_)));
         match ending {
             Ending::Answered | Ending::Sorry(_) if !spoke && self.turn.spoken && !self.timed_out() => {
                 Err(format!("{ending:?} without a word"))
@@ -292,7 +309,11 @@ impl World {
                     return Err("answered before the commit".into());
                 }
                 Effect::Withdraw(attempt) | Effect::Hush(attempt) => gone.push(*attempt),
-                Effect::Speak(attempt, _) if gone.contains(attempt) => return Err("spoke what was withdrawn".into()),
+                Effect::Speak(attempt, _) | Effect::SpeakOn(attempt) | Effect::SpeakRest(attempt)
+                    if gone.contains(attempt) =>
+                {
+                    return Err("spoke what was withdrawn".into());
+                }
                 _ => {}
             }
         }

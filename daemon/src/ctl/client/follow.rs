@@ -54,6 +54,10 @@ fn told(kind: &EventKind) -> Option<(String, String)> {
             let instead = fallback.as_ref().map(|f| format!(" (instead: {f})")).unwrap_or_default();
             ("degraded".to_owned(), format!("{part}: {reason}{instead}"))
         }
+        EventKind::Interrupted { turn, open, .. } => {
+            let open = if *open { "; what it had begun is being looked for" } else { "" };
+            ("interrupted".to_owned(), format!("turn {turn}: the model's run is not gone on with{open}"))
+        }
         EventKind::Power { state } => ("power".to_owned(), super::show::power(state)),
         EventKind::Restored { part } => ("restored".to_owned(), part.clone()),
         // Sentences say it piece by piece; marks come with the turn's end; `jarvisctl approvals` lists questions.

@@ -88,6 +88,8 @@ function clock(ms) {
 
 const routes = {
   intent: "Answered by the local grammar",
+  local_model: "Answered by a model in the house",
+  cloud_model: "Answered by a model elsewhere",
   question: "Asked back",
   not_understood: "Not understood",
   sorry: "Could not be answered",

@@ -14,8 +14,6 @@ use crate::turn::speak::{self, Text};
 
 /// A cut of an utterance to show, in characters.
 const SHOWN_MAX: usize = 2000;
-/// What bridges a long wait.
-const FILLER: &str = "One moment, sir.";
 
 impl Running {
     pub(super) async fn carry_out(&mut self, effect: Effect) {
@@ -50,9 +48,14 @@ impl Running {
             Effect::Commit(attempt, text) => self.commit(attempt, text),
             Effect::Answer(attempt) => self.answer(attempt),
             Effect::Speak(attempt, speech) => self.speak(attempt, speech).await,
+            Effect::SpeakOn(attempt) => self.speak_unsaid(attempt, false),
+            Effect::SpeakRest(attempt) => self.speak_unsaid(attempt, true),
+            Effect::Mute(_) => self.speaker = None,
             Effect::Withdraw(attempt) => {
                 self.hush(attempt).await;
                 self.reply.clear();
+                self.unsaid.clear();
+                (self.asks, self.bridges) = (None, 0);
                 self.recalled.clear();
                 self.recording.withdraw();
                 self.shown = false;
@@ -124,8 +127,12 @@ impl Running {
 
     async fn speak(&mut self, attempt: Attempt, speech: Speech) {
         let text = match speech {
-            Speech::Filler => FILLER.to_owned(),
-            Speech::Reply => self.reply.clone(),
+            Speech::Filler => self.bridge(),
+            Speech::Reply => {
+                // It is spoken whole.
+                self.unsaid.clear();
+                self.reply.clone()
+            }
             Speech::NotUnderstood if !self.reply.is_empty() => self.reply.clone(),
             Speech::NotUnderstood => self.words(|asker| answer::not_understood("", asker)).await,
             Speech::Sorry(trouble) => self.words(|asker| answer::sorry(trouble, asker)).await,
@@ -152,7 +159,7 @@ impl Running {
         reply(&asking.asker(&names)).speech
     }
 
-    fn speaker(&mut self, attempt: Attempt) -> mpsc::Sender<Text> {
+    pub(super) fn speaker(&mut self, attempt: Attempt) -> mpsc::Sender<Text> {
         if let Some(speaker) = self.speaker.as_ref().filter(|s| s.attempt == attempt) {
             return speaker.texts.clone();
         }

@@ -1,0 +1,389 @@
+//! One run: carries out what [`jarvis_core::agent::Agent`] decides, and speaks while the model still writes.
+
+use std::future::pending;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use jarvis_core::agent::{self, Agent, Effect, End, Input, Limit, Silence, Start, Step, Telling, Told, When};
+use jarvis_core::answer::{Reply, phrase};
+use jarvis_core::gate::Voice;
+use jarvis_core::ids::{Millis, TurnId};
+use jarvis_core::mind::error::{Fault, ProviderError};
+use jarvis_core::mind::message::{Ask, Delta, ThinkingWish};
+use jarvis_core::tools::Call;
+use tokio::sync::{mpsc, watch};
+
+use super::prompt::{Prompt, prompt};
+use super::record::stored;
+use super::tools::{Done, Hands, offered};
+use super::{Choice, Minds};
+use crate::event::ToolRun;
+use crate::mind::{Answering, Event, Place};
+use crate::store::{RunId, StoreError, ToolRow};
+use crate::turn::{Asking, Parts, Recollection};
+
+/// An answer takes at most this share of a model's window.
+const ANSWER_SHARE: u64 = 4;
+
+/// What is told while a run goes on.
+pub(crate) enum Progress {
+    /// A sentence to be spoken now.
+    Sentence(String),
+    /// It waits for this: a node, a guest, the cluster.
+    Asks(String),
+    /// A tool ran; it is committed.
+    Tool(ToolRun),
+}
+
+/// What a run leaves.
+pub(crate) struct Finished {
+    /// All that was said and is to be shown. What of it was not told as [`Progress::Sentence`] is in `rest`.
+    pub(crate) reply: Reply,
+    /// The last sentences.
+    pub(crate) rest: Vec<String>,
+}
+
+/// One run of a model for one attempt of a turn.
+pub(crate) struct Run<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) choice: Choice,
+    pub(crate) turn: TurnId,
+    pub(crate) room: Option<&'a str>,
+    pub(crate) voice: Voice,
+    pub(crate) asked: &'a str,
+    pub(crate) asking: &'a Asking,
+    /// True once nobody goes on speaking.
+    pub(crate) heard_out: watch::Receiver<bool>,
+    pub(crate) tell: mpsc::Sender<Progress>,
+}
+
+/// What a run holds while it goes on.
+struct Going<'a> {
+    run: &'a Run<'a>,
+    hands: &'a Hands<'a>,
+    id: RunId,
+    agent: Agent,
+    base: Ask,
+    answering: Option<Answering>,
+    jobs: FuturesUnordered<BoxFuture<'a, (u32, usize, Done)>>,
+    telling: Telling,
+    /// Sentences that came while somebody may go on speaking.
+    held: Vec<String>,
+    said: Vec<String>,
+    /// What is said to the owner in place of the model's words.
+    says: Option<Reply>,
+    notes: Vec<String>,
+    heard_out: bool,
+}
+
+impl Run<'_> {
+    /// Runs to its end; ends always, by the limits of [`agent::Limits`] at the latest.
+    ///
+    /// # Errors
+    /// Where a step could not be committed: nothing that follows from it was begun.
+    pub(crate) async fn run(self) -> Result<Finished, StoreError> {
+        let hands =
+            Hands { parts: self.parts, turn: self.turn, room: self.room, voice: self.voice, asking: self.asking };
+        let provider = &self.choice.provider;
+        let Prompt { system, messages, tainted } = self.prompt().await?;
+        let abilities = provider.abilities();
+        let rights = self.parts.safety.policy().rights(self.room);
+        let base = Ask {
+            system,
+            tools: if abilities.tools { offered(rights) } else { Vec::new() },
+            max_tokens: self.answer_tokens(abilities.window_tokens),
+            thinking: ThinkingWish::Least,
+            ..Ask::default()
+        };
+        // A model elsewhere is asked, and paid, only for what was heard out.
+        let when = match abilities.place {
+            Place::Local => When::AtOnce,
+            Place::Cloud => When::HeardOut,
+        };
+        let limits = self.parts.minds.0.limits.for_window(abilities.window_tokens);
+        let id = self.parts.store.begin_run(self.turn, provider.name(), provider.model().as_str()).await?;
+        let mut going = Going {
+            run: &self,
+            hands: &hands,
+            id,
+            agent: Agent::new(Start { messages, when, tainted }, limits, now()),
+            base,
+            answering: None,
+            jobs: FuturesUnordered::new(),
+            telling: Telling::new(),
+            held: Vec::new(),
+            said: Vec::new(),
+            says: None,
+            notes: Vec::new(),
+            heard_out: false,
+        };
+        let end = going.until_over().await?;
+        Ok(going.finish(end))
+    }
+
+    async fn prompt(&self) -> Result<Prompt, StoreError> {
+        let names = self.parts.names.now();
+        let asker = self.asking.asker(&names);
+        let memory = Recollection::new(self.parts, &names, &asker).await?;
+        let when = jiff::Zoned::now().strftime("%A, %-d %B %Y, %H:%M").to_string();
+        Ok(prompt(self.asked, self.room, &when, &memory.reader()))
+    }
+
+    fn answer_tokens(&self, window: u64) -> u32 {
+        let share = u32::try_from(window / ANSWER_SHARE).unwrap_or(u32::MAX);
+        self.parts.minds.0.answer_tokens.min(share)
+    }
+
+    fn minds(&self) -> &Minds {
+        &self.parts.minds
+    }
+
+    async fn tell(&self, progress: Progress) {
+        if self.tell.send(progress).await.is_err() {
+            tracing::debug!(turn = %self.turn, "nobody listens to this run any more");
+        }
+    }
+}
+
+impl<'a> Going<'a> {
+    async fn until_over(&mut self) -> Result<End, StoreError> {
+        let mut heard_out = self.run.heard_out.clone();
+        loop {
+            while let Some(effect) = self.agent.poll_output() {
+                if let Some(end) = self.carry_out(effect).await? {
+                    return Ok(end);
+                }
+            }
+            let wait = self.agent.poll_timeout().map(|due| Duration::from_millis(due.since(now()).max(1)));
+            tokio::select! {
+                over = is_over(&mut heard_out), if !self.heard_out => {
+                    if over {
+                        // The turn is over, and this run with it.
+                        pending::<()>().await;
+                    }
+                    self.hear_out().await;
+                }
+                event = next(&mut self.answering) => self.answered(event).await,
+                Some((step, at, done)) = self.jobs.next(), if !self.jobs.is_empty() => self.ran(step, at, done).await?,
+                () = sleep(wait) => self.agent.handle_timeout(now()),
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, effect: Effect) -> Result<Option<End>, StoreError> {
+        match effect {
+            Effect::Write(step) => write(self.run, self.id, &step).await?,
+            Effect::Ask => self.ask(),
+            Effect::Read { at, call } => {
+                self.run.tell(Progress::Asks(agent::asks(&call))).await;
+                self.begin(at, call, false);
+            }
+            Effect::Change { at, call, tainted } => self.begin(at, call, tainted),
+            // Its result does not count; it is dropped with the run, at the latest.
+            Effect::Abandon { at } => tracing::debug!(turn = %self.run.turn, at, "a tool did not answer in time"),
+            Effect::End(end) => return Ok(Some(end)),
+        }
+        Ok(None)
+    }
+
+    /// Asks the provider: the one place from which money is spent. What it took is in the reply, or in [`Answering::usage`].
+    fn ask(&mut self) {
+        let ask = Ask { messages: self.agent.messages().to_vec(), ..self.base.clone() };
+        self.answering = Some(Answering::new(self.run.choice.provider.clone(), ask));
+    }
+
+    fn begin(&mut self, at: usize, call: Call, tainted: bool) {
+        let (hands, step) = (self.hands, self.agent.steps());
+        self.jobs.push(Box::pin(async move { (step, at, hands.run(call, tainted).await) }));
+    }
+
+    async fn hear_out(&mut self) {
+        self.heard_out = true;
+        let held = std::mem::take(&mut self.held);
+        self.say(held).await;
+        self.agent.handle(Input::HeardOut, now());
+    }
+
+    async fn answered(&mut self, event: Option<Result<Event, ProviderError>>) {
+        match event {
+            Some(Ok(Event::Delta(Delta::Text { text, .. } | Delta::Progress { text, .. }))) => {
+                let sentences = self.telling.push(&text);
+                self.say(sentences).await;
+            }
+            Some(Ok(Event::Again { after_ms, error })) => {
+                tracing::info!(turn = %self.run.turn, after_ms, "the model is asked again: {error}");
+            }
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.failed(error).await,
+            None => {
+                let sentences = self.telling.pause();
+                self.say(sentences).await;
+                let Some(answering) = self.answering.take() else { return };
+                match answering.reply() {
+                    Some(reply) => {
+                        self.judge(None);
+                        self.agent.handle(Input::Answered(Box::new(reply)), now());
+                    }
+                    None => {
+                        let name = self.run.choice.provider.name();
+                        self.failed(ProviderError::new(name, Fault::Garbage, "the pieces make no answer")).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn failed(&mut self, error: ProviderError) {
+        self.answering = None;
+        let sentences = self.telling.pause();
+        self.say(sentences).await;
+        self.judge(Some(&error.to_string()));
+        self.agent.handle(Input::Failed(error), now());
+    }
+
+    fn judge(&self, trouble: Option<&str>) {
+        let run = self.run;
+        run.minds().judge(&run.parts.bus, run.choice.provider.name(), trouble);
+    }
+
+    async fn ran(&mut self, step: u32, at: usize, done: Done) -> Result<(), StoreError> {
+        let Done { ran, shown, says, note } = done;
+        if let Some(tool) = shown {
+            let ToolRun { name, args, tier, outcome, ms } = tool.clone();
+            self.run.parts.store.tool(self.run.turn, ToolRow { name, args, tier, outcome, ms }).await?;
+            self.run.tell(Progress::Tool(tool)).await;
+        }
+        self.notes.extend(note);
+        // What was given up in an earlier step is not the answer to a call of this one.
+        if step == self.agent.steps() {
+            self.says = says.or(self.says.take());
+            self.agent.handle(Input::Ran { at, ran }, now());
+        }
+        Ok(())
+    }
+
+    /// Speaks sentences, or keeps them while somebody may go on.
+    async fn say(&mut self, sentences: Vec<String>) {
+        if !self.heard_out {
+            self.held.extend(sentences);
+            return;
+        }
+        for sentence in sentences {
+            self.said.push(sentence.clone());
+            self.run.tell(Progress::Sentence(sentence)).await;
+        }
+    }
+
+    /// The last words, and all of it as it is kept.
+    fn finish(self, end: End) -> Finished {
+        let Self { run, telling, mut held, said, says, notes, .. } = self;
+        let told = telling.close();
+        held.extend(told.rest.iter().cloned());
+        let any = !said.is_empty() || !held.is_empty();
+        let shown = !notes.is_empty();
+        held.extend(last_words(&end, &told, Heard { any, shown }, run.choice.provider.name(), run.turn.0));
+        let (mut listen, mut page) = (false, notes);
+        if let End::Refused { why: Some(why) } = &end {
+            page.push(jarvis_core::redact::redact(why).text);
+        }
+        if let End::Broken { error } = &end {
+            page.push(error.to_string());
+        }
+        if let Some(says) = says.filter(|_| matches!(end, End::HandedOver { .. } | End::Declined)) {
+            held.push(says.speech);
+            page.extend(says.page);
+            listen = says.listen;
+        }
+        if let End::HandedOver { left: 1.., .. } = &end {
+            // Before the question, which is answered by the next word.
+            let at = held.len().saturating_sub(1);
+            held.insert(at, phrase("agent.more", run.turn.0, &[]));
+        }
+        page.extend(told.page);
+        tracing::info!(turn = run.turn.0, end = end.name(), "a model's run is over");
+        let speech = said.iter().chain(&held).map(String::as_str).collect::<Vec<_>>().join(" ");
+        let page = (!page.is_empty()).then(|| page.join("\n\n"));
+        Finished { reply: Reply { speech, page, listen, ..Reply::default() }, rest: held }
+    }
+}
+
+async fn write(run: &Run<'_>, id: RunId, step: &Step) -> Result<(), StoreError> {
+    let ending = match step {
+        Step::Ended { end } => serde_json::to_string(end).ok(),
+        _ => None,
+    };
+    run.parts.store.run_step(id, step.name(), stored(step), ending).await
+}
+
+/// What the owner has of an answer so far.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    /// The model said something.
+    any: bool,
+    /// It put something on the page.
+    shown: bool,
+}
+
+/// What is said at the end beside the model's own words.
+fn last_words(end: &End, told: &Told, heard: Heard, who: &str, seed: u64) -> Vec<String> {
+    let Heard { any, shown } = heard;
+    let say = |key: &str| phrase(key, seed, &[]);
+    let mut words = Vec::new();
+    let silent = match told.silence {
+        Some(Silence::Script) => "agent.other_script",
+        Some(Silence::Markup) => "agent.only_markup",
+        Some(Silence::Empty) | None if shown => "agent.only_markup",
+        Some(Silence::Empty) | None => "agent.empty",
+    };
+    match end {
+        End::Answered { .. } if !any => words.push(say(silent)),
+        End::Answered { cut: true } => words.push(say("agent.cut")),
+        End::Answered { cut: false } | End::Declined | End::HandedOver { .. } | End::Cancelled => {}
+        End::Limit { limit } => words.push(say(match limit {
+            Limit::Steps => "agent.limit_steps",
+            Limit::Time => "agent.limit_time",
+            Limit::Tokens => "agent.limit_tokens",
+            Limit::Repeats => "agent.limit_repeats",
+            Limit::Results => "agent.limit_results",
+            Limit::Window => "agent.limit_window",
+        })),
+        End::Refused { .. } => words.push(say("agent.refused")),
+        End::Broken { .. } => {
+            let key = if any { "agent.broke_off" } else { "agent.broken" };
+            words.push(phrase(key, seed, &[("who", who)]));
+        }
+    }
+    if told.long {
+        words.push(say("agent.rest_on_page"));
+    }
+    words
+}
+
+/// Waits until nobody goes on speaking; true where the turn is over instead. Cancel-safe.
+async fn is_over(heard_out: &mut watch::Receiver<bool>) -> bool {
+    heard_out.wait_for(|out| *out).await.is_err()
+}
+
+/// What happens next with the model; never, where none is asked. Cancel-safe.
+async fn next(answering: &mut Option<Answering>) -> Option<Result<Event, ProviderError>> {
+    match answering {
+        Some(answering) => answering.next().await,
+        None => pending().await,
+    }
+}
+
+async fn sleep(wait: Option<Duration>) {
+    match wait {
+        Some(wait) => tokio::time::sleep(wait).await,
+        None => pending().await,
+    }
+}
+
+/// Milliseconds on a clock of this process.
+fn now() -> Millis {
+    static ZERO: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let zero = ZERO.get_or_init(Instant::now);
+    Millis(u64::try_from(zero.elapsed().as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,106 @@
+//! Changes that a model proposes: asked about, approved, run, verified, written down.
+
+use jarvis_tests::desk::{Desk, Kind};
+use serde_json::{Value, json};
+
+use super::{KINDS, calls, desk, minded, once, says, to, tools, with};
+
+const START: &str = "kindly see to it that vm 112 is brought back to life";
+const HALT: &str = "pull the plug on vm 112 for me";
+
+fn start_script() -> Value {
+    json!([calls(to(START), "Very good, sir.", &[("guest_start", json!({"vmid": 112}))])])
+}
+
+fn stopped(desk: &Desk) {
+    desk.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yellow_change_is_asked_about_and_runs_after_yes() {
+    for kind in KINDS {
+        let desk = desk(51, kind, start_script()).await;
+        stopped(&desk);
+        let asked = desk.ask(START).unwrap();
+        let question = minded(&asked);
+        assert!(
+            question.starts_with("Very good, sir.") && question.contains("start") && question.contains("112"),
+            "{question}"
+        );
+        assert!(question.contains("pve"), "it names the node: {question}");
+        assert!(tools(&asked)[0].1.starts_with("asked"), "{asked:?}");
+        assert_eq!(desk.guest(), (false, 0), "nothing ran before the yes");
+        assert!(desk.runs().unwrap()[0].ending.contains("handed_over"));
+
+        let done = desk.ask("yes").unwrap();
+        assert!(done.reply.as_deref().unwrap_or_default().contains("112"), "{done:?}");
+        assert_eq!(desk.guest(), (true, 1), "{kind:?}: {done:?}");
+        assert_eq!(desk.approvals().unwrap()[0]["stage"], "done");
+        let kinds = desk.audit().unwrap();
+        for kind in ["asked", "approved", "started", "sent", "verified"] {
+            assert!(kinds.iter().any(|known| known == kind), "{kind} is not in {kinds:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_no_runs_nothing() {
+    let desk = desk(52, Kind::Local, start_script()).await;
+    stopped(&desk);
+    desk.ask(START).unwrap();
+    desk.ask("no").unwrap();
+    assert_eq!((desk.guest(), &desk.approvals().unwrap()[0]["stage"]), ((false, 0), &json!("denied")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_red_change_takes_its_words_at_the_second_channel() {
+    let desk = desk(53, Kind::Local, json!([calls(to(HALT), "", &[("guest_stop", json!({"vmid": 112}))])])).await;
+    desk.cluster.change(|state| state.guest_mut(112).unwrap().running = true);
+    let asked = desk.ask(HALT).unwrap();
+    let question = minded(&asked).to_owned();
+    let words = question.split("confirm the words ").nth(1).expect(&question);
+    let words: Vec<&str> = words.split_whitespace().take(2).collect();
+    let refused = desk.ask("yes").unwrap();
+    assert!(refused.reply.as_deref().unwrap_or_default().contains("two words"), "{refused:?}");
+    assert_eq!(desk.guest(), (true, 0));
+    let id = desk.approvals().unwrap()[0]["id"].to_string();
+    let told = desk.ctl(&["approve", &id, words[0], words[1]]).unwrap();
+    assert_eq!((told["stage"].as_str(), desk.guest()), (Some("done"), (false, 1)), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_first_raises_the_tier() {
+    let script = json!([
+        calls(once(START, "version"), "", &[("guest_start", json!({"vmid": 112}))]),
+        calls(to(START), "", &[("read_version", json!({}))]),
+    ]);
+    let desk = desk(54, Kind::Local, script).await;
+    stopped(&desk);
+    let asked = desk.ask(START).unwrap();
+    assert!(minded(&asked).contains("confirm the words"), "{asked:?}");
+    let approval = desk.approvals().unwrap().remove(0);
+    assert_eq!((&approval["tier"], &approval["needs_words"]), (&json!("RED"), &json!(true)));
+    assert_eq!(desk.guest(), (false, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn standing_leave_runs_unasked_and_the_model_hears_how_it_went() {
+    let script = json!([
+        says(once(START, "seen to be done"), "It is up, sir."),
+        calls(to(START), "", &[("guest_start", json!({"vmid": 112}))]),
+    ]);
+    let desk =
+        with(55, Kind::Local, script, "[[safety.leave]]\ntool = \"guest_start\"\nguests = [112]\nper_hour = 1\n").await;
+    stopped(&desk);
+    let turn = desk.ask(START).unwrap();
+    assert_eq!((minded(&turn), desk.guest()), ("It is up, sir.", (true, 1)), "{turn:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_may_do_is_declined_in_the_gates_words() {
+    let words = "switch yourself off for good";
+    let desk = desk(56, Kind::Local, json!([calls(to(words), "", &[("guest_stop", json!({"vmid": 100}))])])).await;
+    let turn = desk.ask(words).unwrap();
+    assert!(minded(&turn).contains("I must decline"), "{turn:?}");
+    assert!(desk.runs().unwrap()[0].ending.contains("declined") && desk.approvals().unwrap().is_empty());
+}

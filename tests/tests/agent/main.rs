@@ -1,0 +1,68 @@
+//! The loop of a model and its tools through the real turn: the daemon as a process, a cluster that changes, and a model that others
+//! wrote a stand-in for.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
+
+mod changes;
+mod faults;
+mod hostile;
+mod reads;
+mod resume;
+
+use std::path::Path;
+
+use jarvis_tests::desk::{Desk, DeskConfig, Kind};
+use jarvis_tests::process::programs;
+use jarvisd::event::{RouteKind, TurnRecord};
+use serde_json::{Value, json};
+
+const KINDS: [Kind; 2] = [Kind::Local, Kind::Cloud];
+
+async fn desk(seed: u64, kind: Kind, script: Value) -> Desk {
+    with(seed, kind, script, "").await
+}
+
+async fn with(seed: u64, kind: Kind, script: Value, sections: &str) -> Desk {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let programs = programs().unwrap();
+    Desk::start(DeskConfig { root, programs, seed, kind, script, sections: sections.to_owned() }).await.unwrap()
+}
+
+/// To words of the owner.
+fn to(words: &str) -> Value {
+    json!({"userMessage": words})
+}
+
+/// Once a tool brought this.
+fn once(words: &str, brought: &str) -> Value {
+    json!({"userMessage": words, "toolResultContains": brought})
+}
+
+fn says(when: Value, text: &str) -> Value {
+    json!({"match": when, "response": {"content": text}, "chunkSize": 7})
+}
+
+fn calls(when: Value, text: &str, calls: &[(&str, Value)]) -> Value {
+    let calls: Vec<_> = calls
+        .iter()
+        .enumerate()
+        .map(|(n, (name, args))| json!({"id": format!("call_{n}"), "name": name, "arguments": args}))
+        .collect();
+    let mut response = json!({"toolCalls": calls});
+    if !text.is_empty() {
+        response["content"] = text.into();
+    }
+    json!({"match": when, "response": response, "chunkSize": 7})
+}
+
+/// The answer of a turn that a model made.
+#[track_caller]
+fn minded(turn: &TurnRecord) -> &str {
+    let kind = turn.route.as_ref().map(|route| route.kind);
+    assert!(matches!(kind, Some(RouteKind::LocalModel | RouteKind::CloudModel)), "no model answered: {turn:?}");
+    turn.reply.as_deref().unwrap_or_default()
+}
+
+/// Tools of a turn: name and outcome.
+fn tools(turn: &TurnRecord) -> Vec<(&str, &str)> {
+    turn.tools.iter().map(|tool| (tool.name.as_str(), tool.outcome.as_str())).collect()
+}
