@@ -120,6 +120,10 @@ fn no_forbidden_words() {
             continue;
         }
         for (number, line) in text.lines().enumerate() {
+            // What needs a program that no package of the stable release has is run by a target of its own, and says so.
+            if line.trim_start().starts_with("#[ignore = \"needs a real llama-server: `make llama`") {
+                continue;
+            }
             for (word, why) in words {
                 if line.contains(word) {
                     offences.push(format!("{file}:{}: {word} ({why})", number + 1));

@@ -25,6 +25,7 @@ use crate::event::{Bus, EventKind, UnixMillis};
 use crate::hub::Hub;
 use crate::mcp::{self, Mcp};
 use crate::memory::Memories;
+use crate::mind;
 use crate::page::Page;
 use crate::safety::{Door, RunsConfig, Safety};
 use crate::speech::Speech;
@@ -110,9 +111,12 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
     let _door = open_stop_door(&config, &safety, &bus)?;
     tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
+    let (minds, keeper) = mind::open(&config.minds, &store, &bus).map_err(anyhow::Error::msg)?;
+    tasks.spawn(named("books", keeper));
     let house = House {
         safety: safety.clone(),
         mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),
+        minds: minds.clone(),
         config: Arc::new(config),
         hub: hub.clone(),
         store: store.clone(),
@@ -134,6 +138,7 @@ pub async fn serve(config: Config, environment: Environment, stop: impl Future<O
         memory: memory.clone(),
         cluster,
         safety,
+        minds,
         speech,
         grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
         names,

@@ -5,6 +5,7 @@
 
 mod approvals;
 mod audit;
+mod costs;
 mod error;
 mod migrate;
 mod open;
@@ -21,6 +22,7 @@ use rusqlite::Transaction;
 
 pub use approvals::{ApprovalRow, Begun};
 pub use audit::{Entry as AuditEntry, Shown as AuditShown};
+pub use costs::{By, Charge, CostLine, Reserved};
 pub use error::StoreError;
 pub use open::{KeptAside, ROOM_MIN_BYTES, kept_aside_beside, room_left};
 pub use row::{EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
@@ -39,6 +41,8 @@ pub struct Opened {
     pub kept_aside: Option<KeptAside>,
     /// Turns that a former run began and did not end; they carry an error now.
     pub cut_turns: u64,
+    /// Requests to models that a former run left under way; they count in full now.
+    pub lost_charges: u64,
 }
 
 impl Store {
@@ -56,8 +60,12 @@ impl Store {
         let kept_aside = held.kept_aside.clone();
         let cut_turns = write::end_cut_turns(&mut held.connection, now.as_millisecond())
             .map_err(|error| open::at_start(path, error))?;
+        let lost_charges = costs::settle_orphans(&held.connection).map_err(|error| open::at_start(path, error))?;
+        if lost_charges > 0 {
+            tracing::warn!(lost_charges, "what these requests to models cost is not known; they count in full");
+        }
         let thread = Arc::new(thread::Thread::start(held, probe)?);
-        Ok((Self { thread }, Opened { kept_aside, cut_turns }))
+        Ok((Self { thread }, Opened { kept_aside, cut_turns, lost_charges }))
     }
 
     /// Begins a turn, in the room's running conversation where there is one.

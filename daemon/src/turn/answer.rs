@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::change::{self, Changing};
 use super::driver::News;
+use super::money;
 use super::remember::{self, Recollection, Step};
 use super::{Before, Parts};
 use crate::event::{Route, RouteKind, ToolRun, UnixMillis};
@@ -121,9 +122,10 @@ impl Job {
                     tokio::join!(self.route(RouteKind::Intent, reason), read(&self.parts, &intent));
                 routed?;
                 tools = ran;
-                let reply = match taken_back {
-                    Some(changed) => changed.reply,
-                    None => answer::answer(&intent, &facts, &asker),
+                let reply = match (taken_back, money::asked(&intent)) {
+                    (Some(changed), _) => changed.reply,
+                    (None, Some(span)) => money::reply(&self.parts.minds, span, &asker).await?,
+                    (None, None) => answer::answer(&intent, &facts, &asker),
                 };
                 let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
                 (reply, outcome)

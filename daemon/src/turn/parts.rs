@@ -17,6 +17,7 @@ use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::Hub;
 use crate::memory::Memories;
+use crate::mind::Minds;
 use crate::safety::Safety;
 use crate::speech::Speech;
 use crate::store::Store;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub cluster: ClusterClient,
     /// What may be changed, and what became of it.
     pub safety: Safety,
+    /// Models that can be asked, and the books of what they cost.
+    pub minds: Minds,
     /// Text to speech; `None` where no engine could be set up.
     pub speech: Option<Speech>,
     /// What is asked.
