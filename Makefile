@@ -36,7 +36,7 @@ bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
 
 llama: ## a real llama-server with a scripted model: it thinks, calls a tool and answers
 	@tests/llama/setup.sh
-	@$(CARGO) test -p jarvis-tests --test minds llama -- --nocapture
+	@$(CARGO) test --workspace --test minds llama:: -- --ignored --nocapture
 
 words: ## the embedded model's words and graph, anew from the intent files (daemon/models/README.md)
 	@CARGO="$(CARGO)" daemon/models/make_default.sh

@@ -120,6 +120,10 @@ fn no_forbidden_words() {
             continue;
         }
         for (number, line) in text.lines().enumerate() {
+            // What needs a program that no package of the stable release has is run by a target of its own, and says so.
+            if line.trim_start().starts_with("#[ignore = \"needs a real llama-server: `make llama`") {
+                continue;
+            }
             for (word, why) in words {
                 if line.contains(word) {
                     offences.push(format!("{file}:{}: {word} ({why})", number + 1));
@@ -350,6 +354,7 @@ fn frozen_sentences_stay_frozen() {
         ("secrets.tsv", "a0e3740fd837091ade53b9228e8c09b4ed9af76129cb536066fbbc95bda8e998"),
         ("not_secrets.tsv", "8eaf0be2244bde1a3c780de6c32756953582aaf2520fa9661c72e12e0925bcfe"),
         ("injections.tsv", "a160ba9d831e996c0b88f8fb2fa8eb17fb772eecdb40aa3eb265461fcbc63067"),
+        ("routes.tsv", "bdfda80348f8233fcc28ca88bb4ef8337cccdc77fe507f5f174f98633ef641a7"),
     ];
     for (name, digest) in pinned {
         let bytes = std::fs::read(root().join("tests/frozen").join(name)).unwrap();

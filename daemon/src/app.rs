@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use crate::agent;
+use crate::agent::{self, Bounds};
 use crate::board::{self, Picture};
 use crate::cluster::{ClusterClient, ClusterConfig};
 use crate::config::Config;
@@ -26,6 +26,7 @@ use crate::event::{Bus, EventKind, UnixMillis};
 use crate::hub::Hub;
 use crate::mcp::{self, Mcp};
 use crate::memory::Memories;
+use crate::mind;
 use crate::page::Page;
 use crate::safety::{Door, RunsConfig, Safety};
 use crate::speech::Speech;
@@ -120,12 +121,14 @@ pub async fn serve_observed(
     });
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
     agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
-    let minds = agent::open(&config, &bus);
     let _door = open_stop_door(&config, &safety, &bus)?;
     tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
+    let (minds, keeper) = mind::open(&config.minds, &store, &bus).map_err(anyhow::Error::msg)?;
+    tasks.spawn(named("books", keeper));
     let house = House {
         safety: safety.clone(),
         mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),
+        minds: minds.clone(),
         config: Arc::new(config),
         hub: hub.clone(),
         store: store.clone(),
@@ -145,9 +148,11 @@ pub async fn serve_observed(
         lexicon: lexicon(&house.config.ear.model),
         store: store.clone(),
         memory: memory.clone(),
+        bounds: Bounds::new(&house.config.agent),
+        context: mind::Context::new(cluster.clone(), memory.clone(), house.config.minds.personality),
         cluster,
-        minds,
         safety,
+        minds,
         speech,
         grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
         names,

@@ -18,6 +18,7 @@ use crate::event::Bus;
 use crate::hub::{Hub, SatelliteStatus};
 use crate::mcp::Mcp;
 use crate::memory::Memories;
+use crate::mind::{Minds, MindsStatus};
 use crate::safety::{Safety, SwitchState};
 use crate::speech::{Speech, SpeechStatus};
 use crate::store::{Store, kept_aside_beside};
@@ -47,6 +48,8 @@ pub struct House {
     pub safety: Safety,
     /// Other programs.
     pub mcp: Mcp,
+    /// Models that can be asked, and the books of what they cost.
+    pub minds: Minds,
     /// Takes typed turns.
     pub typed: TypedSender,
     /// When the daemon started.
@@ -70,6 +73,8 @@ pub struct Status {
     pub satellites: Vec<SatelliteLine>,
     /// Configured nodes, as their API answered.
     pub nodes: Vec<NodeLine>,
+    /// Models, and what was spent on them.
+    pub minds: MindsStatus,
     /// The kill switch.
     pub power: SwitchState,
     /// Degraded parts.
@@ -142,6 +147,7 @@ impl House {
             speech: self.speech.as_ref().map(Speech::status),
             satellites: satellites.into_iter().map(|s| line(s, now.0)).collect(),
             nodes: self.cluster.health().into_iter().map(|n| node(n, cluster.as_ref())).collect(),
+            minds: self.minds.status().await,
             power: self.safety.switch().state(),
             degraded: self.board.borrow().degraded(),
             kept_aside: kept_aside_beside(&self.config.daemon.database()),

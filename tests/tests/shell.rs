@@ -266,3 +266,42 @@ fn without_a_daemon_jarvisctl_says_what_to_do() {
     assert!(text(&output.stderr).contains("systemctl start jarvisd"), "{output:?}");
     assert!(home.json(&["turns"])["error"]["remedy"].as_str().is_some());
 }
+
+#[test]
+fn requests_are_routed_without_a_daemon_and_the_books_are_told_by_one() {
+    let home = Home::new();
+    home.configure(
+        "[minds.budget]\nday_usd = 0.5\n[[minds.providers]]\nkind = 'openai'\nname = 'qwen'\nurl = 'http://127.0.0.1:1/v1'\nmodel = 'qwen3'\n\
+         [[minds.providers]]\nkind = 'claude'\nmodel = 'claude-sonnet-5-5'\n",
+    );
+    let requests = home.path("requests");
+    let lines =
+        ["how is the cluster", "tell me a joke about servers", "write me a python program", "what was my password"];
+    std::fs::write(&requests, lines.join("\n")).unwrap();
+    let told = home.json(&["route", requests.to_str().unwrap()]);
+    let classes: Vec<&str> =
+        told["requests"].as_array().unwrap().iter().map(|r| r["class"].as_str().unwrap()).collect();
+    assert_eq!(classes, ["intent", "local", "cloud", "local"], "{told}");
+    let ratio = told["totals"]["ratio"].as_f64().unwrap();
+    assert!(ratio > 0.0 && ratio < 1.0 && told["live_names"] == false, "{told}");
+    let printed = text(&home.ctl(&["route", requests.to_str().unwrap()]).stdout);
+    assert!(printed.contains("4 requests: 1 by the grammar, 2 local, 1 cloud, 0 to nobody"), "{printed}");
+    assert!(printed.contains("asked claude, because it asks for more thought"), "{printed}");
+    assert!(!home.ctl(&["costs"]).status.success(), "the books are the daemon's");
+
+    let _daemon = home.running("minds.log");
+    let costs = home.json(&["costs", "--by", "model"]);
+    assert_eq!((&costs["caps"]["day"], &costs["lines"]), (&500_000.into(), &serde_json::json!([])));
+    let asked = home.json(&["ask", "what have you cost today"]);
+    assert_eq!(asked["route"]["kind"], "intent");
+    assert!(asked["reply"].as_str().unwrap().to_lowercase().contains("nothing"), "{asked}");
+    let status = text(&home.ctl(&["status"]).stdout);
+    assert!(
+        status.contains(
+            "qwen (local, qwen3), then claude (cloud, claude-sonnet-5-5); $0.000000 of $0.500000 spent today"
+        ),
+        "{status}"
+    );
+    let doctor = text(&home.ctl(&["doctor"]).stdout);
+    assert!(doctor.contains("qwen: nobody answers there") && doctor.contains("claude: no API key"), "{doctor}");
+}

@@ -159,6 +159,11 @@ impl WallMillis {
     }
 }
 
+/// A line of the books: one request to a model. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ChargeId(pub i64);
+
 /// An approval, asked for or given. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,29 +1,68 @@
-//! Who answers a request that the grammar does not understand, and why.
+//! Who answers a request that the grammar does not understand, and why: the router's plan, with providers that are paid from the books.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Minds;
-use crate::event::RouteKind;
-use crate::mind::{Place, Provider};
+use jarvis_core::ids::TurnId;
+use jarvis_core::route::{Reason, named};
+
+use crate::event::{Route, RouteKind};
+use crate::mind::{Occasion, Place, Provider};
+use crate::turn::Parts;
+
+/// Tokens of what goes before the request: the instructions, the cluster in short, and the tools. With all of them it is less.
+const PREAMBLE_TOKENS: u64 = 4_000;
 
 /// Somebody to ask, and why.
 pub(crate) struct Choice {
     /// Whom.
     pub(crate) provider: Arc<dyn Provider>,
-    /// As it is shown.
-    pub(crate) kind: RouteKind,
-    /// Why, in words.
-    pub(crate) reason: String,
+    /// Who is asked, once, where he fails.
+    pub(crate) next: Option<Arc<dyn Provider>>,
+    /// Why.
+    pub(crate) reason: Reason,
 }
 
-/// The first provider of the configuration, those in the house before those elsewhere; `None` where none is configured.
-pub(crate) fn choose(minds: &Minds) -> Option<Choice> {
-    let of = |place| minds.providers().iter().find(move |provider| provider.abilities().place == place);
-    let provider = of(Place::Local).or_else(|| of(Place::Cloud))?;
-    let kind = match provider.abilities().place {
-        Place::Local => RouteKind::LocalModel,
-        Place::Cloud => RouteKind::CloudModel,
-    };
-    let reason = format!("{}, {}: no request that the grammar knows", provider.name(), provider.model());
-    Some(Choice { provider: provider.clone(), kind, reason })
+impl Choice {
+    /// As it is recorded and shown.
+    pub(crate) fn route(&self) -> Route {
+        let kind = match self.provider.abilities().place {
+            Place::Local => RouteKind::LocalModel,
+            Place::Cloud => RouteKind::CloudModel,
+        };
+        Route { kind, reason: self.reason.text() }
+    }
+
+    /// Hands the request over to who comes next. False where nobody does.
+    pub(crate) fn hand_over(&mut self) -> bool {
+        let Some(next) = self.next.take() else { return false };
+        let to = (next.name().to_owned(), next.abilities().place);
+        self.reason.handed_over(self.provider.name(), to);
+        self.provider = next;
+        true
+    }
+}
+
+/// Why nobody is asked.
+pub(crate) enum Nobody {
+    /// None is configured.
+    Configured,
+    /// None may be asked, or can be.
+    Free(Reason),
+}
+
+/// Who is asked, by the router's rules.
+pub(crate) async fn choose(parts: &Parts, asked: &str, turn: TurnId, room: &str) -> Result<Choice, Nobody> {
+    if parts.minds.is_empty() {
+        return Err(Nobody::Configured);
+    }
+    let cluster = parts.cluster.names().await;
+    let things = cluster.map_or_else(BTreeSet::new, |cluster| named(&cluster));
+    let plan = parts.minds.plan(asked, &things, PREAMBLE_TOKENS, parts.bounds.answer_tokens()).await;
+    let occasion = Occasion { turn: Some(turn), room: room.to_owned() };
+    let mut asks = plan.asks.iter().filter_map(|name| parts.minds.provider(name, occasion.clone()));
+    match asks.next() {
+        Some(provider) => Ok(Choice { provider, next: asks.next(), reason: plan.reason }),
+        None => Err(Nobody::Free(plan.reason)),
+    }
 }

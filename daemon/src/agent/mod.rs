@@ -17,53 +17,35 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jarvis_core::agent::Limits;
-use jarvis_core::mind::models::Models;
 
 use crate::event::{Bus, EventKind};
-use crate::mind::{MindsConfig, Provider, SetupError};
 
-pub(crate) use choose::{Choice, choose};
+pub(crate) use choose::{Choice, Nobody, choose};
 pub use config::AgentConfig;
 pub(crate) use run::{Finished, Progress, Run};
-pub(crate) use start::{open, tell_cut_runs};
+pub(crate) use start::tell_cut_runs;
 
-/// The models that may be asked. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Minds(Arc<Inner>);
+/// How much work a run may be, and which models failed of late. Cheap to clone.
+#[derive(Clone)]
+pub struct Bounds(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
-    providers: Vec<Arc<dyn Provider>>,
     limits: Limits,
     answer_tokens: u32,
     /// Providers that failed when they were asked last, by name.
     failing: Mutex<BTreeSet<String>>,
 }
 
-impl Minds {
+impl Bounds {
     /// Those of the configuration.
-    ///
-    /// # Errors
-    /// Where a provider cannot be made, or the embedded list of models cannot be read.
-    pub fn new(minds: &MindsConfig, agent: &AgentConfig) -> Result<Self, SetupError> {
-        let unreadable = |error: String| SetupError {
-            name: "*".to_owned(),
-            what: format!("the list of models: {error}"),
-            remedy: "install jarvisd anew".to_owned(),
-        };
-        let models = Models::built_in().map_err(|error| unreadable(error.to_string()))?;
-        let providers = minds.providers(&Arc::new(models))?;
-        Ok(Self::of(providers, agent))
+    pub fn new(config: &AgentConfig) -> Self {
+        let (limits, answer_tokens) = (config.limits(), config.answer_tokens);
+        Self(Arc::new(Inner { limits, answer_tokens, failing: Mutex::default() }))
     }
 
-    /// These.
-    pub fn of(providers: Vec<Arc<dyn Provider>>, agent: &AgentConfig) -> Self {
-        let (limits, answer_tokens) = (agent.limits(), agent.answer_tokens);
-        Self(Arc::new(Inner { providers, limits, answer_tokens, failing: Mutex::default() }))
-    }
-
-    pub(crate) fn providers(&self) -> &[Arc<dyn Provider>] {
-        &self.0.providers
+    /// Tokens that an answer may have.
+    pub(crate) fn answer_tokens(&self) -> u32 {
+        self.0.answer_tokens
     }
 
     /// A provider failed, or answered again: told once each.

@@ -8,24 +8,28 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jarvis_core::agent::{self, Agent, Effect, End, Input, Limit, Silence, Start, Step, Telling, Told, When};
 use jarvis_core::answer::{Reply, phrase};
+use jarvis_core::context;
 use jarvis_core::gate::Voice;
 use jarvis_core::ids::{Millis, TurnId};
+use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::error::{Fault, ProviderError};
-use jarvis_core::mind::message::{Ask, Delta, ThinkingWish};
+use jarvis_core::mind::message::{Ask, Delta, SystemPart, ThinkingWish};
 use jarvis_core::tools::Call;
 use tokio::sync::{mpsc, watch};
 
+use super::Choice;
 use super::prompt::{Prompt, prompt};
 use super::record::stored;
 use super::tools::{Done, Hands, offered};
-use super::{Choice, Minds};
-use crate::event::ToolRun;
-use crate::mind::{Answering, Event, Place};
+use crate::event::{Route, ToolRun};
+use crate::mind::{Answering, Event, Place, Provider};
 use crate::store::{RunId, StoreError, ToolRow};
 use crate::turn::{Asking, Parts, Recollection};
 
 /// An answer takes at most this share of a model's window.
 const ANSWER_SHARE: u64 = 4;
+/// A window up to this many tokens is small: it gets the tools that fit the request, not all.
+const SMALL_WINDOW: u64 = 8_192;
 
 /// What is told while a run goes on.
 pub(crate) enum Progress {
@@ -35,6 +39,8 @@ pub(crate) enum Progress {
     Asks(String),
     /// A tool ran; it is committed.
     Tool(ToolRun),
+    /// Who was asked failed; somebody else is, for this reason. It is committed.
+    HandedOver(Route),
 }
 
 /// What a run leaves.
@@ -43,12 +49,13 @@ pub(crate) struct Finished {
     pub(crate) reply: Reply,
     /// The last sentences.
     pub(crate) rest: Vec<String>,
+    /// Memories that were told.
+    pub(crate) memories: Vec<MemoryId>,
 }
 
 /// One run of a model for one attempt of a turn.
 pub(crate) struct Run<'a> {
     pub(crate) parts: &'a Parts,
-    pub(crate) choice: Choice,
     pub(crate) turn: TurnId,
     pub(crate) room: Option<&'a str>,
     pub(crate) voice: Voice,
@@ -63,6 +70,9 @@ pub(crate) struct Run<'a> {
 struct Going<'a> {
     run: &'a Run<'a>,
     hands: &'a Hands<'a>,
+    choice: Choice,
+    system: Vec<SystemPart>,
+    memories: Vec<MemoryId>,
     id: RunId,
     agent: Agent,
     base: Ask,
@@ -83,32 +93,20 @@ impl Run<'_> {
     ///
     /// # Errors
     /// Where a step could not be committed: nothing that follows from it was begun.
-    pub(crate) async fn run(self) -> Result<Finished, StoreError> {
+    pub(crate) async fn run(self, choice: Choice) -> Result<Finished, StoreError> {
         let hands =
             Hands { parts: self.parts, turn: self.turn, room: self.room, voice: self.voice, asking: self.asking };
-        let provider = &self.choice.provider;
-        let Prompt { system, messages, tainted } = self.prompt().await?;
-        let abilities = provider.abilities();
-        let rights = self.parts.safety.policy().rights(self.room);
-        let base = Ask {
-            system,
-            tools: if abilities.tools { offered(rights) } else { Vec::new() },
-            max_tokens: self.answer_tokens(abilities.window_tokens),
-            thinking: ThinkingWish::Least,
-            ..Ask::default()
-        };
-        // A model elsewhere is asked, and paid, only for what was heard out.
-        let when = match abilities.place {
-            Place::Local => When::AtOnce,
-            Place::Cloud => When::HeardOut,
-        };
-        let limits = self.parts.minds.0.limits.for_window(abilities.window_tokens);
-        let id = self.parts.store.begin_run(self.turn, provider.name(), provider.model().as_str()).await?;
+        let Prompt { system, messages, memories } = self.prompt().await?;
+        let start = Start { messages, when: when(&*choice.provider), tainted: false };
+        let (id, base, agent) = self.begin(&*choice.provider, &system, start).await?;
         let mut going = Going {
             run: &self,
             hands: &hands,
+            choice,
+            system,
+            memories,
             id,
-            agent: Agent::new(Start { messages, when, tainted }, limits, now()),
+            agent,
             base,
             answering: None,
             jobs: FuturesUnordered::new(),
@@ -119,25 +117,49 @@ impl Run<'_> {
             notes: Vec::new(),
             heard_out: false,
         };
-        let end = going.until_over().await?;
+        let mut end = going.until_over().await?;
+        if matches!(end, End::Broken { .. }) && going.hand_over().await? {
+            end = going.until_over().await?;
+        }
         Ok(going.finish(end))
+    }
+
+    /// A loop with one provider, as it is written down.
+    async fn begin(
+        &self,
+        provider: &dyn Provider,
+        system: &[SystemPart],
+        start: Start,
+    ) -> Result<(RunId, Ask, Agent), StoreError> {
+        let abilities = provider.abilities();
+        let rights = self.parts.safety.policy().rights(self.room);
+        let mut tools = if abilities.tools { offered(rights) } else { Vec::new() };
+        if abilities.window_tokens <= SMALL_WINDOW {
+            let fit = context::choose(self.asked, context::SMALL_SET);
+            tools.retain(|tool| fit.iter().any(|fit| fit.name() == tool.name));
+        }
+        let base = Ask {
+            system: system.to_vec(),
+            tools,
+            max_tokens: self.answer_tokens(abilities.window_tokens),
+            thinking: ThinkingWish::Least,
+            ..Ask::default()
+        };
+        let limits = self.parts.bounds.0.limits.for_window(abilities.window_tokens);
+        let id = self.parts.store.begin_run(self.turn, provider.name(), provider.model().as_str()).await?;
+        Ok((id, base, Agent::new(start, limits, now())))
     }
 
     async fn prompt(&self) -> Result<Prompt, StoreError> {
         let names = self.parts.names.now();
         let asker = self.asking.asker(&names);
         let memory = Recollection::new(self.parts, &names, &asker).await?;
-        let when = jiff::Zoned::now().strftime("%A, %-d %B %Y, %H:%M").to_string();
-        Ok(prompt(self.asked, self.room, &when, &memory.reader()))
+        prompt(&self.parts.context, self.asked, self.room, &memory.reader()).await
     }
 
     fn answer_tokens(&self, window: u64) -> u32 {
         let share = u32::try_from(window / ANSWER_SHARE).unwrap_or(u32::MAX);
-        self.parts.minds.0.answer_tokens.min(share)
-    }
-
-    fn minds(&self) -> &Minds {
-        &self.parts.minds
+        self.parts.bounds.answer_tokens().min(share)
     }
 
     async fn tell(&self, progress: Progress) {
@@ -172,6 +194,24 @@ impl<'a> Going<'a> {
         }
     }
 
+    /// Goes on with who comes next, who is told what was learnt so far. False where nobody does.
+    async fn hand_over(&mut self) -> Result<bool, StoreError> {
+        if !self.choice.hand_over() {
+            return Ok(false);
+        }
+        let provider = self.choice.provider.clone();
+        let route = self.choice.route();
+        self.run.parts.store.route(self.run.turn, route.kind.as_str(), &route.reason).await?;
+        self.run.tell(Progress::HandedOver(route)).await;
+        let messages = self.agent.messages().to_vec();
+        let when = if self.heard_out { When::AtOnce } else { when(&*provider) };
+        let start = Start { messages, when, tainted: self.agent.is_tainted() };
+        (self.id, self.base, self.agent) = self.run.begin(&*provider, &self.system, start).await?;
+        // Reads that were given up; a change goes on by itself and tells its end.
+        self.jobs = FuturesUnordered::new();
+        Ok(true)
+    }
+
     async fn carry_out(&mut self, effect: Effect) -> Result<Option<End>, StoreError> {
         match effect {
             Effect::Write(step) => write(self.run, self.id, &step).await?,
@@ -191,7 +231,7 @@ impl<'a> Going<'a> {
     /// Asks the provider: the one place from which money is spent. What it took is in the reply, or in [`Answering::usage`].
     fn ask(&mut self) {
         let ask = Ask { messages: self.agent.messages().to_vec(), ..self.base.clone() };
-        self.answering = Some(Answering::new(self.run.choice.provider.clone(), ask));
+        self.answering = Some(Answering::new(self.choice.provider.clone(), ask));
     }
 
     fn begin(&mut self, at: usize, call: Call, tainted: bool) {
@@ -227,7 +267,7 @@ impl<'a> Going<'a> {
                         self.agent.handle(Input::Answered(Box::new(reply)), now());
                     }
                     None => {
-                        let name = self.run.choice.provider.name();
+                        let name = self.choice.provider.name();
                         self.failed(ProviderError::new(name, Fault::Garbage, "the pieces make no answer")).await;
                     }
                 }
@@ -245,7 +285,7 @@ impl<'a> Going<'a> {
 
     fn judge(&self, trouble: Option<&str>) {
         let run = self.run;
-        run.minds().judge(&run.parts.bus, run.choice.provider.name(), trouble);
+        run.parts.bounds.judge(&run.parts.bus, self.choice.provider.name(), trouble);
     }
 
     async fn ran(&mut self, step: u32, at: usize, done: Done) -> Result<(), StoreError> {
@@ -278,12 +318,12 @@ impl<'a> Going<'a> {
 
     /// The last words, and all of it as it is kept.
     fn finish(self, end: End) -> Finished {
-        let Self { run, telling, mut held, said, says, notes, .. } = self;
+        let Self { run, choice, memories, telling, mut held, said, says, notes, .. } = self;
         let told = telling.close();
         held.extend(told.rest.iter().cloned());
         let any = !said.is_empty() || !held.is_empty();
         let shown = !notes.is_empty();
-        held.extend(last_words(&end, &told, Heard { any, shown }, run.choice.provider.name(), run.turn.0));
+        held.extend(last_words(&end, &told, Heard { any, shown }, choice.provider.name(), run.turn.0));
         let (mut listen, mut page) = (false, notes);
         if let End::Refused { why: Some(why) } = &end {
             page.push(jarvis_core::redact::redact(why).text);
@@ -305,7 +345,15 @@ impl<'a> Going<'a> {
         tracing::info!(turn = run.turn.0, end = end.name(), "a model's run is over");
         let speech = said.iter().chain(&held).map(String::as_str).collect::<Vec<_>>().join(" ");
         let page = (!page.is_empty()).then(|| page.join("\n\n"));
-        Finished { reply: Reply { speech, page, listen, ..Reply::default() }, rest: held }
+        Finished { reply: Reply { speech, page, listen, ..Reply::default() }, rest: held, memories }
+    }
+}
+
+/// A model elsewhere is asked, and paid, only for what was heard out.
+fn when(provider: &dyn Provider) -> When {
+    match provider.abilities().place {
+        Place::Local => When::AtOnce,
+        Place::Cloud => When::HeardOut,
     }
 }
 

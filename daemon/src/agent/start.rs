@@ -1,26 +1,8 @@
-//! What models need at the daemon's start: those of the configuration, and a word on runs that its last end cut off.
+//! What is said at the daemon's start of runs that its last end cut off.
 
-use super::Minds;
-use crate::config::Config;
 use crate::ctl::{Typed, TypedSender};
 use crate::event::{Bus, EventKind};
 use crate::store::{CutRun, Store};
-
-/// The models of the configuration; without them where one cannot be made, which is told.
-pub(crate) fn open(config: &Config, bus: &Bus) -> Minds {
-    match Minds::new(&config.minds, &config.agent) {
-        Ok(minds) => minds,
-        Err(error) => {
-            tracing::error!("no models: {error}");
-            bus.tell(EventKind::Degraded {
-                part: "minds".into(),
-                reason: error.to_string(),
-                fallback: Some("the local grammar".into()),
-            });
-            Minds::default()
-        }
-    }
-}
 
 /// Runs of models that the daemon's last end cut off are told: as events, in the rooms that asked, and with their turns.
 pub(crate) async fn tell_cut_runs(cut: Vec<CutRun>, store: &Store, bus: &Bus, typed: &TypedSender) {

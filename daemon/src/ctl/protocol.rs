@@ -1,9 +1,11 @@
 //! What client and daemon write to each other.
 
+use jarvis_core::mind::date::Day;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::mcp::Scope;
+use crate::store::By;
 
 /// Longest line either way, in bytes, line break included.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
@@ -56,6 +58,13 @@ pub enum Request {
     Memory {
         /// What.
         what: MemoryQuestion,
+    },
+    /// What was spent on models.
+    Costs {
+        /// By what the figures are put together.
+        by: By,
+        /// Since this day; without it since the first of the month.
+        since: Option<Day>,
     },
     /// Findings that only the running daemon can have.
     Doctor {},

@@ -21,6 +21,7 @@ use crate::mcp;
 use crate::status::House;
 
 mod answers;
+mod costs;
 mod memory;
 
 /// Clients at once; the next one is told to try again.

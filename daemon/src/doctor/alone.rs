@@ -7,7 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::time::timeout;
 
 use super::live::{damaged, ear, node, token};
-use super::{Finding, files};
+use super::{Finding, files, minds};
 use crate::cluster::{ClusterClient, ClusterConfig};
 use crate::config::Config;
 use crate::ear::{Ear, EarConfig, EarStatus};
@@ -26,10 +26,15 @@ const EAR_LIMIT: Duration = Duration::from_secs(20);
 pub async fn alone(config: &Config, environment: &Environment) -> Vec<Finding> {
     let mut found = files(config, environment);
     found.extend(database(&config.daemon.database()));
-    let (ear, voice, nodes) =
-        tokio::join!(try_ear(&config.ear), try_voice(&config.speech), try_cluster(&config.cluster));
+    let (ear, voice, nodes, minds) = tokio::join!(
+        try_ear(&config.ear),
+        try_voice(&config.speech),
+        try_cluster(&config.cluster),
+        minds::alone(&config.minds)
+    );
     found.extend([ear, voice]);
     found.extend(nodes);
+    found.extend(minds);
     found
 }
 

@@ -20,11 +20,12 @@ pub async fn live(house: &House) -> Vec<Finding> {
         ear(&status.ear),
     ];
     found.extend(status.speech.iter().flat_map(voice));
-    // The ear was told above already.
-    found.extend(status.degraded.iter().filter(|d| d.part != "ear").map(|d| {
+    // Ear and budget are told of for themselves.
+    found.extend(status.degraded.iter().filter(|d| !["ear", "budget"].contains(&d.part.as_str())).map(|d| {
         let instead = d.fallback.as_ref().map(|f| format!(" (instead: {f})")).unwrap_or_default();
         Finding::problem(&d.part, format!("{}{instead}", d.reason), "`journalctl -u jarvisd` tells more of it")
     }));
+    found.extend(super::minds::live(&house.minds).await);
     found.extend(satellites(&status.satellites));
     found.extend(house.cluster.check().await.iter().flat_map(|n| node(n, house.config.cluster.sensors.is_some())));
     if !house.config.cluster.nodes.is_empty() {

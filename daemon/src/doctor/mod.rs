@@ -6,6 +6,7 @@
 mod alone;
 mod files;
 mod live;
+mod minds;
 mod show;
 
 use serde::{Deserialize, Serialize};

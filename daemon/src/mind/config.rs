@@ -4,11 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jarvis_core::context::Personality;
 use jarvis_core::mind::models::Models;
 use jarvis_core::mind::prices::Price;
+use jarvis_core::route::{OwnRules, Rules};
 use reqwest::Url;
 use serde::Deserialize;
 
+use super::books::BudgetConfig;
 use super::http::Limits;
 use super::{Provider, SetupError};
 
@@ -21,6 +24,12 @@ pub const MAX_PROVIDERS: usize = 16;
 pub struct MindsConfig {
     /// Providers, in the order of preference among those of one place.
     pub providers: Vec<ProviderConfig>,
+    /// How much of a butler answers.
+    pub personality: Personality,
+    /// `[minds.route]`: the owner's preference, private words and rules.
+    pub route: OwnRules,
+    /// `[minds.budget]`: the most that may be spent.
+    pub budget: BudgetConfig,
 }
 
 /// A setting with which no provider can be made.
@@ -43,6 +52,10 @@ impl MindsConfig {
         if self.providers.len() > MAX_PROVIDERS {
             let what = format!("{} providers", self.providers.len());
             wrong.push(Wrong { index: None, key: "providers", what, remedy: "configure at most 16" });
+        }
+        if let Err(error) = Rules::new(&self.route) {
+            let remedy = "docs/minds.md has an example of rules";
+            wrong.push(Wrong { index: None, key: "route", what: error.to_string(), remedy });
         }
         for (index, provider) in self.providers.iter().enumerate() {
             let mut say = |key, what: String, remedy| wrong.push(Wrong { index: Some(index), key, what, remedy });
@@ -228,6 +241,9 @@ mod tests {
             (url("ftp://a/v1"), "write http://host:port/v1"),
             (url("http://me:secret@a/v1"), "without a name or a password"),
             (format!("{openai}ca_file = '/nonexistent'"), "PEM"),
+            ("[[route.rules]]\nname = ''\nwho = 'house'\nbecause = 'x'".to_owned(), "lacks a name"),
+            ("[route]\nprefer = 'cheap'".to_owned(), "cheap"),
+            ("[budget]\nday_usd = '1,50'".to_owned(), "such as 2.50"),
         ] {
             let told = read(&text).map(|_| ()).unwrap_err();
             assert!(told.contains(part), "{text}: {told}");

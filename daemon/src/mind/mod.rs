@@ -2,13 +2,20 @@
 //!
 //! A provider is a file beside this one and a line in [`config`]'s table. It turns an [`Ask`] into its own protocol and what comes back
 //! into [`Delta`]s; everything that needs no network is decided in [`jarvis_core::mind`]. [`Answering`] carries one question to its end:
-//! retries, interruptions by the provider, a conversation that is too long.
+//! retries, interruptions by the provider, a conversation that is too long. [`Minds`] holds all of them: it plans who is asked, and every
+//! question it lets through is paid for from the [`Books`].
 
 mod answering;
+mod books;
 mod claude;
 pub mod config;
+mod context;
 mod http;
+mod metered;
+mod minds;
+mod open;
 mod openai;
+mod replay;
 
 use std::sync::Arc;
 
@@ -19,9 +26,15 @@ use jarvis_core::mind::message::{Ask, Delta, ModelId};
 use jarvis_core::mind::models::Discovered;
 
 pub use answering::{Answering, Event};
+pub use books::{BookKeeper, Books, BudgetConfig, Occasion, today};
 pub use claude::ClaudeConfig;
 pub use config::{MindsConfig, ProviderConfig};
+pub use context::{Context, Told};
+pub use jarvis_core::route::Place;
+pub use minds::{CapsLine, MindLine, Minds, MindsStatus};
+pub use open::open;
 pub use openai::OpenAiConfig;
+pub use replay::{Class, Replay, Routed, spec};
 
 /// An answer as it streams. It ends after [`Delta::Stop`] or after an error. Dropping it closes the connection: the provider stops, and
 /// so does the bill.
@@ -57,15 +70,6 @@ pub struct Abilities {
     pub tools: bool,
     /// Where it runs, as the configuration says.
     pub place: Place,
-}
-
-/// Where a model runs: what leaves the house, and what costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// In the house.
-    Local,
-    /// At somebody else's.
-    Cloud,
 }
 
 /// Settings with which no provider can be made.

@@ -129,6 +129,10 @@ fn settled(mut status: Status) -> Status {
         satellite.clock_offset_ms = None;
         satellite.rtt_ms = satellite.rtt_ms.map(|ms| (ms / RTT_STEP_MS).ceil() * RTT_STEP_MS);
     }
+    for mind in &mut status.minds.minds {
+        // How long it is left alone yet changes by the second.
+        mind.circuit = if mind.asked { "asked" } else { "left alone" }.to_owned();
+    }
     for node in &mut status.nodes {
         let rounded = |share: f64| (share / SHARE_STEP).round() * SHARE_STEP;
         (node.cpu, node.memory) = (node.cpu.map(rounded), node.memory.map(rounded));

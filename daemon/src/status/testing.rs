@@ -16,6 +16,7 @@ use crate::event::Bus;
 use crate::hub::Hub;
 use crate::mcp::Mcp;
 use crate::memory::Memories;
+use crate::mind;
 use crate::safety::{RunsConfig, Safety};
 use crate::store::Store;
 
@@ -43,11 +44,28 @@ pub(crate) async fn quiet_house(folder: &Path) -> (House, mpsc::Receiver<Typed>)
     let safety = Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone());
     let (safety, runs) = safety.await.unwrap();
     tokio::spawn(runs.run(RunsConfig { typed: typed.clone(), words: |_| String::new() }));
+    let (minds, keeper) = mind::open(&config.minds, &store, &bus).unwrap();
+    tokio::spawn(keeper);
     let mcp = Mcp::open(&config.daemon.state_dir, &config.mcp);
     let config = Arc::new(config);
     let started = Instant::now();
     (
-        House { config, hub, store, memory, bus, board, ear, speech: None, cluster, safety, mcp, typed, started },
+        House {
+            config,
+            hub,
+            store,
+            memory,
+            bus,
+            board,
+            ear,
+            speech: None,
+            cluster,
+            safety,
+            mcp,
+            minds,
+            typed,
+            started,
+        },
         requests,
     )
 }

@@ -6,6 +6,7 @@
 mod agent;
 mod approvals;
 mod audit;
+mod costs;
 mod error;
 mod migrate;
 mod open;
@@ -23,6 +24,7 @@ use rusqlite::Transaction;
 pub use agent::{CutRun, RunId, RunRow};
 pub use approvals::{ApprovalRow, Begun};
 pub use audit::{Entry as AuditEntry, Shown as AuditShown};
+pub use costs::{By, Charge, CostLine, Reserved};
 pub use error::StoreError;
 pub use open::{KeptAside, ROOM_MIN_BYTES, kept_aside_beside, room_left};
 pub use row::{EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
@@ -43,6 +45,8 @@ pub struct Opened {
     pub cut_turns: u64,
     /// Runs of models among them. The owner must be told.
     pub cut_runs: Vec<CutRun>,
+    /// Requests to models that a former run left under way; they count in full now.
+    pub lost_charges: u64,
 }
 
 impl Store {
@@ -62,9 +66,13 @@ impl Store {
             .map_err(|error| open::at_start(path, error))?;
         let cut_turns = write::end_cut_turns(&mut held.connection, now.as_millisecond())
             .map_err(|error| open::at_start(path, error))?;
+        let lost_charges = costs::settle_orphans(&held.connection).map_err(|error| open::at_start(path, error))?;
+        if lost_charges > 0 {
+            tracing::warn!(lost_charges, "what these requests to models cost is not known; they count in full");
+        }
         let thread = Arc::new(thread::Thread::start(held, probe)?);
         let cut_turns = cut_turns + cut_runs.len() as u64;
-        Ok((Self { thread }, Opened { kept_aside, cut_turns, cut_runs }))
+        Ok((Self { thread }, Opened { kept_aside, cut_turns, cut_runs, lost_charges }))
     }
 
     /// Begins a turn, in the room's running conversation where there is one.

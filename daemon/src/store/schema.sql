@@ -238,3 +238,39 @@ create table agent_steps (
   content text not null,
   primary key (run_id, seq)
 ) strict, without rowid;
+
+-- The books: every request to a model, written before it is sent. Amounts are micro-dollars (millionths of a US dollar).
+create table costs (
+  id integer primary key autoincrement,
+  -- The turn it was asked in (turns go earlier than costs, so this is no reference); null outside of turns.
+  turn_id integer,
+  room text not null,
+  -- As it is configured, and the model that was asked.
+  provider text not null,
+  model text not null,
+  -- The day of the owner's calendar that it counts for: 2026-11-26.
+  day text not null check (day like '____-__-__'),
+  at_ms integer not null,
+  -- open: under way, `at_most` is set aside; settled: `cost` is what it really cost; unknown: nobody can say, `cost` is `at_most`;
+  -- released: it was surely not billed, `cost` is 0.
+  state text not null check (state in ('open', 'settled', 'unknown', 'released')),
+  at_most integer not null check (at_most >= 0),
+  cost integer check (cost >= 0),
+  -- Tokens, as the provider told them; zero where it did not.
+  input integer not null default 0,
+  output integer not null default 0,
+  cache_write_5m integer not null default 0,
+  cache_write_1h integer not null default 0,
+  cache_read integer not null default 0,
+  check ((state = 'open') = (cost is null))
+) strict;
+create index costs_by_day on costs (day, state, at_most, cost);
+create index costs_open on costs (id) where state = 'open';
+
+-- Words about money that were due, once each: 2026-11-26 or 2026-11, and four fifths or all of it.
+create table cost_notices (
+  period text not null,
+  level text not null check (level in ('warned', 'spent')),
+  at_ms integer not null,
+  primary key (period, level)
+) strict, without rowid;

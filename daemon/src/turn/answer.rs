@@ -1,6 +1,7 @@
 //! From a request to an answer: understand, route, clear the reads, run them, put it in words. Each step is committed before it is told.
 
 use jarvis_core::answer::{self, Asker, Reply, Trouble};
+use jarvis_core::costs;
 use jarvis_core::gate::{Gate, Voice};
 use jarvis_core::ids::{TurnId, UnixSeconds};
 use jarvis_core::intent::{Intent, Understood};
@@ -11,6 +12,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::change::{self, Changing};
 use super::driver::News;
+use super::money;
 use super::remember::{self, Recollection, Step};
 use super::{Before, Parts};
 use crate::agent;
@@ -125,9 +127,10 @@ impl Job {
                     tokio::join!(self.route(RouteKind::Intent, reason), read(&self.parts, &intent));
                 routed?;
                 tools = ran;
-                let reply = match taken_back {
-                    Some(changed) => changed.reply,
-                    None => answer::answer(&intent, &facts, &asker),
+                let reply = match (taken_back, money::asked(&intent)) {
+                    (Some(changed), _) => changed.reply,
+                    (None, Some(span)) => money::reply(&self.parts.minds, span, &asker).await?,
+                    (None, None) => answer::answer(&intent, &facts, &asker),
                 };
                 let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
                 (reply, outcome)
@@ -146,13 +149,21 @@ impl Job {
                     return self.remembered(Step::Write(write), &asker).await;
                 }
                 // What a false wake heard is no request, and nobody else hears of it.
-                if self.addressed
-                    && let Some(choice) = agent::choose(&self.parts.minds)
-                {
-                    return self.mind(choice, &asking).await;
+                let nobody = match self.addressed {
+                    true => match agent::choose(&self.parts, &self.asked, self.turn, &self.room).await {
+                        Ok(choice) => return self.mind(choice, &asking).await,
+                        Err(agent::Nobody::Configured) => None,
+                        Err(agent::Nobody::Free(reason)) => Some(reason),
+                    },
+                    false => None,
+                };
+                let why = nobody.map_or_else(|| "no request that I know".to_owned(), |reason| reason.text());
+                self.route(RouteKind::NotUnderstood, why).await?;
+                let mut reply = answer::not_understood(&heard, &asker);
+                if let Some(words) = self.money_words() {
+                    reply.speech = format!("{} {words}", reply.speech);
                 }
-                self.route(RouteKind::NotUnderstood, "no request that I know".to_owned()).await?;
-                (answer::not_understood(&heard, &asker), Outcome::NotUnderstood)
+                (reply, Outcome::NotUnderstood)
             }
         };
         self.parts.store.answered(self.turn, tools.iter().map(row).collect(), &reply.speech).await?;
@@ -188,13 +199,14 @@ impl Job {
 
     /// A model answers; what it says is spoken as it comes.
     async fn mind(&self, choice: agent::Choice, asking: &Asking) -> Result<Outcome, Failed> {
-        self.route(choice.kind, choice.reason.clone()).await?;
+        let Route { kind, reason } = choice.route();
+        self.route(kind, reason).await?;
+        let out_of_money = choice.reason.is_out_of_money();
         self.tell(News::Input(Input::Understood(self.attempt))).await;
         self.tell(News::Input(Input::Minding(self.attempt))).await;
         let (tell, mut progress) = mpsc::channel(PROGRESS_MAX);
         let run = agent::Run {
             parts: &self.parts,
-            choice,
             turn: self.turn,
             room: self.room(),
             voice: self.voice,
@@ -203,7 +215,7 @@ impl Job {
             heard_out: self.heard_out.clone(),
             tell,
         };
-        let mut run = std::pin::pin!(run.run());
+        let mut run = std::pin::pin!(run.run(choice));
         let finished = loop {
             tokio::select! {
                 Some(progress) = progress.recv() => self.progressed(progress).await,
@@ -213,7 +225,16 @@ impl Job {
         while let Ok(progress) = progress.try_recv() {
             self.progressed(progress).await;
         }
-        let agent::Finished { reply, rest } = finished;
+        let agent::Finished { mut reply, mut rest, memories } = finished;
+        self.tell(News::Recalled { attempt: self.attempt, ids: memories }).await;
+        // A question is the last word: it is answered by the next one.
+        if !reply.listen {
+            let instead = out_of_money.then(|| costs::out_of_money(self.turn.0));
+            for words in instead.into_iter().chain(self.money_words()) {
+                reply.speech = format!("{} {words}", reply.speech);
+                rest.push(words);
+            }
+        }
         self.parts.store.reply(self.turn, &reply.speech).await?;
         for sentence in rest {
             self.tell(News::Sentence { attempt: self.attempt, text: sentence }).await;
@@ -228,8 +249,15 @@ impl Job {
             agent::Progress::Sentence(text) => News::Sentence { attempt, text },
             agent::Progress::Asks(what) => News::Asks { attempt, what },
             agent::Progress::Tool(tool) => News::Tool { attempt, tool },
+            agent::Progress::HandedOver(route) => News::Route { attempt, route },
         })
         .await;
+    }
+
+    /// A word on money that is due, once.
+    fn money_words(&self) -> Option<String> {
+        let books = self.parts.minds.books();
+        books.take_notice().map(|notice| costs::notice(notice, &books.caps(), self.turn.0))
     }
 
     fn room(&self) -> Option<&str> {

@@ -8,6 +8,7 @@ mod answer;
 mod change;
 mod driver;
 mod hearing;
+mod money;
 mod parts;
 mod record;
 mod remember;

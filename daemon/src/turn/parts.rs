@@ -12,12 +12,13 @@ use jarvis_core::turn::EarStanding;
 use jarvis_link::message::DaemonMicros;
 use tokio::sync::{Notify, watch};
 
-use crate::agent::Minds;
+use crate::agent::Bounds;
 use crate::cluster::ClusterClient;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::Hub;
 use crate::memory::Memories;
+use crate::mind::{Context, Minds};
 use crate::safety::Safety;
 use crate::speech::Speech;
 use crate::store::Store;
@@ -44,10 +45,14 @@ pub struct Parts {
     pub memory: Memories,
     /// The cluster.
     pub cluster: ClusterClient,
-    /// Models that may be asked.
-    pub minds: Minds,
+    /// How much work a model may put into a request.
+    pub bounds: Bounds,
+    /// What a model is told before it is asked.
+    pub context: Context,
     /// What may be changed, and what became of it.
     pub safety: Safety,
+    /// Models that can be asked, and the books of what they cost.
+    pub minds: Minds,
     /// Text to speech; `None` where no engine could be set up.
     pub speech: Option<Speech>,
     /// What is asked.

@@ -16,6 +16,7 @@ pub mod memory;
 pub mod minds;
 pub mod offline;
 pub mod peer;
+pub mod route;
 pub mod safety;
 pub mod secrets;
 pub mod store;
@@ -127,6 +128,9 @@ const BENCHES: &[Group] = &[
     Group { part: "m3", run: window::run },
     Group { part: "s6", run: secrets::run },
     Group { part: "store", run: store::run },
+    Group { part: "m4", run: route::spend },
+    Group { part: "m5", run: route::caps },
+    Group { part: "m7", run: route::prompt },
     Group { part: "m8", run: memory::run },
     Group { part: "s1", run: safety::tiers },
     Group { part: "s2", run: safety::approvals },

@@ -7,6 +7,7 @@ mod claude;
 mod faults;
 mod llama;
 mod openai;
+mod router;
 mod ways;
 mod window;
 

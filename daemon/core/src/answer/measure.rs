@@ -116,7 +116,7 @@ impl Local {
     }
 
     /// "14:05".
-    pub(super) fn clock(self) -> String {
+    pub(crate) fn clock(self) -> String {
         format!("{:02}:{:02}", self.seconds / 3600, self.seconds / 60 % 60)
     }
 
@@ -129,7 +129,7 @@ impl Local {
         self.seconds / 3600
     }
 
-    pub(super) fn weekday(self) -> &'static str {
+    pub(crate) fn weekday(self) -> &'static str {
         // 1970-01-01 was a Thursday.
         let index = usize::try_from((self.days + 3).rem_euclid(7)).unwrap_or(0);
         WEEKDAYS.get(index).copied().unwrap_or("")
@@ -156,7 +156,7 @@ impl Local {
     }
 
     /// When something was, as one remembers it: "today", "yesterday", "on Monday", "last week", "in May", "in May 2025".
-    pub(super) fn past(self, now: Self) -> String {
+    pub(crate) fn past(self, now: Self) -> String {
         let ((year, month, _), (this_year, this_month, _)) = (self.civil(), now.civil());
         let name = MONTHS.get(month - 1).unwrap_or(&"");
         match now.days - self.days {
@@ -172,12 +172,12 @@ impl Local {
     }
 
     /// "23 November".
-    pub(super) fn day_and_month(self) -> String {
+    pub(crate) fn day_and_month(self) -> String {
         let (_, month, day) = self.civil();
         format!("{day} {}", MONTHS.get(month - 1).unwrap_or(&""))
     }
 
-    pub(super) fn year(self) -> i64 {
+    pub(crate) fn year(self) -> i64 {
         self.civil().0
     }
 

@@ -25,9 +25,15 @@ pub(super) fn answer(view: &View<'_>, kind: &str) -> Option<Reply> {
         "self.rooms" => Some(rooms(view)),
         "self.heard" => Some(told("own.heard", "own.heard_none", asker.last_heard, view)),
         "self.why" => {
+            // A model's route is kept in words already.
+            if let Some(route) = asker.last_route.filter(|route| route.starts_with("asked ")) {
+                return Some(told("own.why_model", "own.why_none", Some(route), view));
+            }
             let route = asker.last_route.map(spoken_route);
             Some(told("own.why", "own.why_none", route.as_deref(), view))
         }
+        // The shell answers these from the books; without them nothing is known.
+        "costs.today" | "costs.month" => plain("costs.unknown", None),
         "time.now" => {
             let clock = view.now().clock();
             Some(view.reply("own.time", &[("time", &clock)], Some(&clock)))

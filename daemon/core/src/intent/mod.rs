@@ -125,6 +125,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("control.toml", include_str!("../../intents/control.toml")),
     ("memory.toml", include_str!("../../intents/memory.toml")),
     ("change.toml", include_str!("../../intents/change.toml")),
+    ("costs.toml", include_str!("../../intents/costs.toml")),
 ];
 
 /// Words that stand for themselves when they were never interned.

@@ -42,6 +42,14 @@ impl Day {
     }
 }
 
+impl Day {
+    /// The first day of its month.
+    #[must_use]
+    pub fn first_of_month(self) -> Self {
+        Self { day: 1, ..self }
+    }
+}
+
 impl FromStr for Day {
     type Err = NoDay;
 

@@ -89,6 +89,9 @@ pub enum Fault {
     /// The request is not understood; sending it again would not help.
     #[error("the request was refused as malformed")]
     BadRequest,
+    /// It may not be paid for: the text says why.
+    #[error("{0}")]
+    Budget(Unpaid),
     /// The conversation does not fit the model's window.
     #[error("the conversation is longer than the model's window")]
     ContextExceeded,
@@ -113,6 +116,24 @@ pub enum Fault {
         /// HTTP status.
         status: u16,
     },
+}
+
+/// Why a question may not be paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Unpaid {
+    /// It might cost more than the day's allowance has left.
+    #[error("the day's allowance does not cover it")]
+    Day,
+    /// It might cost more than the month's allowance has left.
+    #[error("the month's allowance does not cover it")]
+    Month,
+    /// Nobody said what the model costs.
+    #[error("the price of the model is not known")]
+    NoPrice,
+    /// The books can't be written, and nothing is bought that is not written down.
+    #[error("the books can't be written")]
+    NoBooks,
 }
 
 /// What was waited for in vain.
@@ -166,6 +187,7 @@ impl Fault {
             | Self::SpendLimit
             | Self::BadRequest
             | Self::ContextExceeded
+            | Self::Budget(_)
             | Self::Unreachable(Way::Clock | Way::Tls)
             | Self::Garbage
             | Self::TooMuch(_) => Again::Never,
@@ -182,6 +204,12 @@ impl Fault {
             Self::RateLimited { .. } => "wait, or ask the provider for a higher limit",
             Self::Overloaded { .. } => "wait a little",
             Self::SpendLimit => "raise the limit at the provider, or wait for the next month",
+            Self::Budget(Unpaid::Day) => "raise day_usd in [minds.budget], or wait for tomorrow",
+            Self::Budget(Unpaid::Month) => "raise month_usd in [minds.budget], or wait for the next month",
+            Self::Budget(Unpaid::NoPrice) => {
+                "write its price into the provider's entry in [minds]: price = { input = ..., output = ... }"
+            }
+            Self::Budget(Unpaid::NoBooks) => "see what `jarvisctl doctor` says of the store",
             Self::BadRequest => "update Jarvis, or configure another model: this one does not take what is sent",
             Self::ContextExceeded => "begin a new conversation, or give the model a larger window",
             Self::Timeout(Waited::Connect) => "see that the provider's address is right and no firewall is between",

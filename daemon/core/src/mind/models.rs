@@ -1,8 +1,8 @@
 //! The models that are known: what they can do and what they cost, as data (`daemon/core/models.toml`), completed by what a provider says
 //! it offers.
 //!
-//! A model that is offered and not in the file may be used: it is taken to cost as much as the dearest one known, and [`Quote::basis`]
-//! says so.
+//! A model that is offered and not in the file is taken to cost as much as the dearest one known, and [`Quote::basis`] says so. The books
+//! don't buy on that basis.
 
 use std::collections::BTreeMap;
 

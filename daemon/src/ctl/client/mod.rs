@@ -3,6 +3,7 @@
 //! Length: one line per command and the few lines that run it.
 
 mod approvals;
+mod costs;
 mod fetch;
 mod follow;
 mod mcp;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 use jarvis_core::cluster::Cluster;
 use jarvis_core::intent::Grammar;
+use jarvis_core::mind::date::Day;
 use jarvis_core::names::Names;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -32,7 +34,8 @@ use crate::model_words;
 use crate::past::PastTurn;
 use crate::safety::{Approval, SwitchState, stop_from_outside};
 use crate::status::{SatelliteLine, Status};
-use crate::store::AuditShown;
+use crate::store::{AuditShown, By};
+pub(super) use costs::Costs;
 use mcp::McpCommand;
 use memory::MemoryCommand;
 use wire::Line;
@@ -126,6 +129,23 @@ enum Command {
         #[command(subcommand)]
         command: McpCommand,
     },
+    /// What was spent on models, since the first of the month.
+    Costs {
+        /// By what the figures are put together.
+        #[arg(long, value_enum, default_value_t = CostsBy::Day)]
+        by: CostsBy,
+        /// Since this day, such as 2026-11-01.
+        #[arg(long, value_name = "DAY")]
+        since: Option<Day>,
+    },
+    /// Show where each request of FILE (one a line) would go, why, and what it is expected to cost; nothing is asked.
+    ///
+    /// By the configuration and the built-in rules and prices, as if every provider were well and nothing spent; it needs no daemon. A
+    /// running one is asked for the names of the cluster alone: without them a request that names a guest is no plain one.
+    Route {
+        /// The file.
+        file: PathBuf,
+    },
     /// Look at everything and say what to do; works without the daemon as well.
     Doctor,
     /// What was asked before something is changed, and what became of it.
@@ -161,6 +181,29 @@ enum Command {
 enum AuditCommand {
     /// Check it from its first entry to its last.
     Verify,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CostsBy {
+    /// Days.
+    Day,
+    /// Models.
+    Model,
+    /// Rooms.
+    Room,
+    /// Turns.
+    Turn,
+}
+
+impl From<CostsBy> for By {
+    fn from(by: CostsBy) -> Self {
+        match by {
+            CostsBy::Day => Self::Day,
+            CostsBy::Model => Self::Model,
+            CostsBy::Room => Self::Room,
+            CostsBy::Turn => Self::Turn,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -225,6 +268,10 @@ impl Control<'_> {
             Command::Model { what: ModelCommand::Names, .. } => self.model(ModelQuestion::Names),
             Command::Memory { command } => self.memory(command),
             Command::Mcp { command } => self.mcp(command),
+            Command::Costs { by, since } => {
+                self.show::<Costs>(&Request::Costs { by: (*by).into(), since: *since }, costs::books)
+            }
+            Command::Route { file } => self.route(file),
             Command::Doctor => self.doctor(),
             Command::Approvals => self.show::<Vec<Approval>>(&Request::Approvals {}, approvals::list),
             Command::Approve { id, words } => self.approve(*id, words),

@@ -3,12 +3,14 @@
 use std::fmt::Write;
 
 use jarvis_core::cluster::Cluster;
+use jarvis_core::mind::prices::MicroUsd;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::doctor::printable;
 use crate::ear::EarStatus;
 use crate::event::{RouteKind, ToolRun, TurnRecord};
+use crate::mind::{MindLine, MindsStatus, Place};
 use crate::past::{PastMemory, PastTurn};
 use crate::safety::SwitchState;
 use crate::speech::{EngineStatus, SpeechStatus};
@@ -28,6 +30,7 @@ pub(super) fn status(status: Status) -> String {
     add(&mut out, format_args!("Voice       {}", voice(status.speech.as_ref())));
     add(&mut out, format_args!("Page        http://{}/", status.page));
     add(&mut out, format_args!("Changes     {}", power(&status.power)));
+    add(&mut out, format_args!("Models      {}", models(&status.minds)));
     out.push_str("\nSatellites\n");
     out.push_str(&indented(satellite_table(&status.satellites), "none; `jarvisctl enrol ROOM` makes a code for one"));
     out.push_str("\nNodes\n");
@@ -44,6 +47,25 @@ pub(super) fn status(status: Status) -> String {
         add(&mut out, format_args!("\nA damaged database was kept aside: {}", path.display()));
     }
     out
+}
+
+/// Who can be asked, and what was spent on it.
+fn models(minds: &MindsStatus) -> String {
+    if minds.minds.is_empty() {
+        return "none configured; the grammar answers alone".to_owned();
+    }
+    let line = |mind: &MindLine| {
+        let place = if mind.place == Place::Local { "local" } else { "cloud" };
+        let trouble = if mind.asked { String::new() } else { format!(", {}", mind.circuit) };
+        let price = if mind.price_known { "" } else { ", price unknown" };
+        safe(&format!("{} ({place}, {}{trouble}{price})", mind.name, mind.model))
+    };
+    let all: Vec<String> = minds.minds.iter().map(line).collect();
+    let money = match &minds.spent {
+        Some(spent) => format!("{} of {} spent today", spent.day, MicroUsd(minds.caps.day)),
+        None => "what was spent is not known".to_owned(),
+    };
+    format!("{}; {money}", all.join(", then "))
 }
 
 /// What the kill switch says.
@@ -236,7 +258,7 @@ pub(super) fn clock(unix_ms: i64) -> String {
     at.strftime(form).to_string()
 }
 
-fn table(rows: Vec<Vec<String>>) -> String {
+pub(super) fn table(rows: Vec<Vec<String>>) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         // The last cell of a row may be as long as it likes.

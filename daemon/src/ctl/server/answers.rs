@@ -63,6 +63,7 @@ pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Tro
         },
         Request::Model { what } => model(house, what).await,
         Request::Memory { what } => super::memory::answer(house, what).await,
+        Request::Costs { by, since } => super::costs::answer(house, by, since).await,
         Request::Doctor {} => to_value(&doctor::live(house).await),
         Request::Approvals {} => {
             let past = house.safety.past(APPROVALS_SHOWN).await.map_err(safety_trouble)?;

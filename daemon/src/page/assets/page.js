@@ -77,6 +77,8 @@ function draw() {
 
 const percent = (share) => `${Math.round(share * 100)} %`;
 const span = (ms) => (Math.abs(ms) < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`);
+/** Micro-dollars, rounded up to the cent. */
+const dollars = (micro) => `$${(Math.ceil(micro / 10000) / 100).toFixed(2)}`;
 const two = (n) => String(n).padStart(2, "0");
 
 function clock(ms) {
@@ -371,6 +373,13 @@ function drawParts() {
   const engines = speech?.engines ?? [];
   const voice = engines.map((e) => (e.trouble ? `${e.name} (passed over)` : e.name)).join(", then ");
   rows.push(["Voice", voice || "broken", !engines.some((e) => !e.trouble)]);
+  const { minds: models, spent, caps } = state.status.minds;
+  if (models.length) {
+    rows.push(["Models", models.map((m) => `${m.name} (${m.place}${m.asked ? "" : ", left alone"}${m.price_known ? "" : ", no price"})`).join(", then "), !models.some((m) => m.asked)]);
+    const used = spent && (spent.day >= caps.day || spent.month >= caps.month);
+    const money = spent ? `${dollars(spent.day)} of ${dollars(caps.day)} today, ${dollars(spent.month)} of ${dollars(caps.month)} this month` : "unknown";
+    rows.push(["Costs", used ? `${money}: local models alone` : money, used || !spent]);
+  }
   rows.push(["Version", version, false]);
   const list = byId("part-list");
   const cells = rows.flatMap(([name, value, bad]) => [{ key: `${name} t`, tag: "dt", text: name }, { key: `${name} d`, tag: "dd", text: value, bad }]);

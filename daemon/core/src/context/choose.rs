@@ -1,0 +1,188 @@
+//! Which tools go with a request, so that a small model is not drowned in schemas.
+//!
+//! A tool is named by a request if every word of its name but the family stands there, in its own or another form ("turn off" is shutdown).
+//! Those always go along. The rest of the places are filled by how many words of names and descriptions the request shares.
+
+use crate::tools::{AnyTool, TOOLS};
+
+/// Tools that go with a request to a model of a small window.
+pub const SMALL_SET: usize = 7;
+/// Longest request that is looked at, in bytes.
+const REQUEST_BYTES_MAX: usize = 4 << 10;
+/// Words of a name that say whose tool it is, not what it does.
+const FAMILIES: &[&str] = &["read", "guest", "memory"];
+/// What goes along with whatever is asked: most questions begin there.
+const ALWAYS: &str = "read_cluster";
+/// Other ways to say a word of a tool's name. A word may mean several.
+const SAID_AS: &[(&str, &str)] = &[
+    ("boot", "start"),
+    ("turn on", "start"),
+    ("switch on", "start"),
+    ("power on", "start"),
+    ("bring up", "start"),
+    ("shut down", "shutdown"),
+    ("shut", "shutdown"),
+    ("turn off", "shutdown"),
+    ("switch off", "shutdown"),
+    ("power off", "shutdown"),
+    ("kill", "stop"),
+    ("force", "stop"),
+    ("restart", "reboot"),
+    ("roll back", "rollback"),
+    ("revert", "rollback"),
+    ("take", "create"),
+    ("make", "create"),
+    ("new", "create"),
+    ("remove", "delete"),
+    ("drop", "delete"),
+    ("hot", "temperatures"),
+    ("warm", "temperatures"),
+    ("degrees", "temperatures"),
+    ("cores", "config"),
+    ("protected", "config"),
+    ("memory", "config"),
+    ("high availability", "ha"),
+    ("without a backup", "not backed up"),
+    ("no backup", "not backed up"),
+    ("schedule", "jobs"),
+    ("failed", "tasks"),
+    ("happened", "tasks"),
+    ("running now", "tasks"),
+    ("load", "node status"),
+    ("kernel", "node status"),
+    ("note", "remember"),
+    ("keep in mind", "remember"),
+    ("what do you know", "about"),
+    ("did i tell", "about"),
+    ("write down", "page note"),
+    ("put", "note"),
+    ("list", "page note"),
+];
+
+/// The tools for `request`: those it names, and others that may serve until there are `limit`, in the order of the table.
+pub fn choose(request: &str, limit: usize) -> Vec<&'static dyn AnyTool> {
+    let said = said(request);
+    let mut scored: Vec<(usize, Score)> =
+        TOOLS.iter().enumerate().map(|(at, tool)| (at, score(*tool, &said))).collect();
+    // The table's order among equals, so that the same request gets the same tools.
+    scored.sort_by_key(|(at, score)| (std::cmp::Reverse(*score), *at));
+    let mut chosen: Vec<usize> = scored
+        .iter()
+        .enumerate()
+        .filter(|(rank, (_, score))| *rank < limit || score.named)
+        .map(|(_, (at, _))| *at)
+        .collect();
+    chosen.sort_unstable();
+    chosen.into_iter().map(|at| TOOLS[at]).collect()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Score {
+    named: bool,
+    shared: usize,
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
+}
+
+/// Words of a request, with the words of names that it means beside them.
+fn said(request: &str) -> Vec<String> {
+    let mut all = words(&request[..request.floor_char_boundary(REQUEST_BYTES_MAX)]);
+    let spoken = format!(" {} ", all.join(" "));
+    for (way, meant) in SAID_AS {
+        if spoken.contains(&format!(" {way} ")) {
+            all.extend(words(meant));
+        }
+    }
+    all
+}
+
+fn same(a: &str, b: &str) -> bool {
+    let stem = |word: &str| word.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(word).to_owned();
+    stem(a) == stem(b)
+}
+
+fn score(tool: &dyn AnyTool, said: &[String]) -> Score {
+    let is_said = |word: &String| said.iter().any(|other| same(other, word));
+    let name = words(tool.name());
+    let own: Vec<&String> = name.iter().filter(|word| !FAMILIES.contains(&word.as_str())).collect();
+    let named = tool.name() == ALWAYS || own.iter().all(|word| is_said(word));
+    let about = words(tool.about()).iter().filter(|word| word.len() > 3 && is_said(word)).count();
+    Score { named, shared: own.iter().filter(|word| is_said(word)).count() * 3 + about }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(request: &str) -> BTreeSet<&'static str> {
+        choose(request, SMALL_SET).iter().map(|tool| tool.name()).collect()
+    }
+
+    #[test]
+    fn what_is_asked_for_in_other_words_is_there() {
+        for (request, tool) in [
+            ("switch off the media server", "guest_shutdown"),
+            ("please restart grafana", "guest_reboot"),
+            ("boot the test machine", "guest_start"),
+            ("kill vm 104", "guest_stop"),
+            ("take a snapshot of the wiki", "snapshot_create"),
+            ("roll the snapshot of the wiki back, I mean roll back", "snapshot_rollback"),
+            ("remove the oldest snapshot", "snapshot_delete"),
+            ("how hot is node two", "read_temperatures"),
+            ("which guests have no backup", "read_not_backed_up"),
+            ("what happened last night", "read_tasks"),
+            ("how many cores has the database", "read_guest_config"),
+            ("keep in mind that the lift is stuck", "memory_remember"),
+            ("what do you know about the lift", "memory_about"),
+            ("put a list of the guests on the page", "page_note"),
+            ("tell me a joke", "read_cluster"),
+        ] {
+            assert!(names(request).contains(tool), "{request}: {:?}", names(request));
+            assert!(names(request).len() >= SMALL_SET, "{request}: the places are filled");
+            assert!(names(request).len() < TOOLS.len(), "{request}: not all of them");
+        }
+    }
+
+    #[test]
+    fn every_word_that_means_another_means_one_of_a_tools_name() {
+        let all: BTreeSet<String> = TOOLS.iter().flat_map(|tool| words(tool.name())).collect();
+        for (way, meant) in SAID_AS {
+            for word in words(meant) {
+                assert!(all.iter().any(|other| same(other, &word)), "{way}: no tool is named {word}");
+            }
+        }
+        assert!(TOOLS.iter().any(|tool| tool.name() == ALWAYS));
+    }
+
+    proptest! {
+        #[test]
+        fn what_the_request_names_is_in_the_set(
+            at in 0..TOOLS.len(),
+            filler in prop::collection::vec("[a-z]{1,9}", 0..30),
+            shuffle in any::<prop::sample::Index>(),
+            limit in 0usize..12,
+        ) {
+            let tool = TOOLS[at];
+            let mut request = filler;
+            let own = words(tool.name());
+            for word in own.iter().filter(|word| !FAMILIES.contains(&word.as_str())) {
+                request.insert(shuffle.index(request.len() + 1), word.clone());
+            }
+            let chosen = choose(&request.join(" "), limit);
+            prop_assert!(chosen.iter().any(|other| other.name() == tool.name()), "{} in {:?}", tool.name(), request);
+            let unique: BTreeSet<_> = chosen.iter().map(|tool| tool.name()).collect();
+            prop_assert_eq!(unique.len(), chosen.len());
+        }
+
+        #[test]
+        fn any_request_gets_as_many_as_it_may(text in any::<String>(), limit in 1usize..12) {
+            prop_assert!(choose(&text, limit).len() >= limit);
+        }
+    }
+}
