@@ -31,7 +31,7 @@ use crate::page::Page;
 use crate::safety::{Door, RunsConfig, Safety};
 use crate::speech::Speech;
 use crate::status::House;
-use crate::store::{ApprovalRow, CutRun, Keep, Probe, ROOM_MIN_BYTES, Store, room_left};
+use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
 use crate::systemd::Notifier;
 use crate::turn::{LiveNames, Parts, Turns, lexicon};
 
@@ -231,18 +231,6 @@ async fn until_over(
 async fn step(name: &str, work: impl Future<Output = ()>) {
     if tokio::time::timeout(STEP_MAX, work).await.is_err() {
         tracing::warn!(name, "did not stop in time");
-    }
-}
-
-/// What cannot be written down is neither shown nor said nor done: on a full disk nothing is left for a daemon to do.
-fn enough_room(folder: &std::path::Path) -> anyhow::Result<()> {
-    match room_left(folder) {
-        Some(left) if left < ROOM_MIN_BYTES => anyhow::bail!(
-            "the disk that holds {} is full ({} KiB are left): free space there, then start jarvisd again; nothing stored is lost",
-            folder.display(),
-            left >> 10
-        ),
-        Some(_) | None => Ok(()),
     }
 }
 

@@ -136,7 +136,8 @@ async fn judge(desk: &Desk, before: usize, asked_before: i64, cut: bool) -> Resu
     }
     // Asked again, it comes to the end that it would have come to.
     let again = desk.ask(WORDS)?;
-    if again.reply.as_deref().unwrap_or_default().contains('?') {
+    let asked = desk.approvals()?.iter().any(|approval| approval["stage"] == "pending");
+    if asked {
         desk.ask("yes")?;
     }
     settled(desk).await?;

@@ -12,6 +12,7 @@ mod record;
 mod run;
 mod start;
 mod tools;
+mod words;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};

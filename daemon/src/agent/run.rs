@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use jarvis_core::agent::{self, Agent, Effect, End, Input, Limit, Silence, Start, Step, Telling, Told, When};
+use jarvis_core::agent::{self, Agent, Effect, End, Input, Start, Step, Telling, When};
 use jarvis_core::answer::{Reply, phrase};
 use jarvis_core::context;
 use jarvis_core::gate::Voice;
@@ -21,6 +21,7 @@ use super::Choice;
 use super::prompt::{Prompt, prompt};
 use super::record::stored;
 use super::tools::{Done, Hands, offered};
+use super::words::{Heard, last_words};
 use crate::event::{Route, ToolRun};
 use crate::mind::{Answering, Event, Place, Provider};
 use crate::store::{RunId, StoreError, ToolRow};
@@ -363,50 +364,6 @@ async fn write(run: &Run<'_>, id: RunId, step: &Step) -> Result<(), StoreError> 
         _ => None,
     };
     run.parts.store.run_step(id, step.name(), stored(step), ending).await
-}
-
-/// What the owner has of an answer so far.
-#[derive(Debug, Clone, Copy)]
-struct Heard {
-    /// The model said something.
-    any: bool,
-    /// It put something on the page.
-    shown: bool,
-}
-
-/// What is said at the end beside the model's own words.
-fn last_words(end: &End, told: &Told, heard: Heard, who: &str, seed: u64) -> Vec<String> {
-    let Heard { any, shown } = heard;
-    let say = |key: &str| phrase(key, seed, &[]);
-    let mut words = Vec::new();
-    let silent = match told.silence {
-        Some(Silence::Script) => "agent.other_script",
-        Some(Silence::Markup) => "agent.only_markup",
-        Some(Silence::Empty) | None if shown => "agent.only_markup",
-        Some(Silence::Empty) | None => "agent.empty",
-    };
-    match end {
-        End::Answered { .. } if !any => words.push(say(silent)),
-        End::Answered { cut: true } => words.push(say("agent.cut")),
-        End::Answered { cut: false } | End::Declined | End::HandedOver { .. } | End::Cancelled => {}
-        End::Limit { limit } => words.push(say(match limit {
-            Limit::Steps => "agent.limit_steps",
-            Limit::Time => "agent.limit_time",
-            Limit::Tokens => "agent.limit_tokens",
-            Limit::Repeats => "agent.limit_repeats",
-            Limit::Results => "agent.limit_results",
-            Limit::Window => "agent.limit_window",
-        })),
-        End::Refused { .. } => words.push(say("agent.refused")),
-        End::Broken { .. } => {
-            let key = if any { "agent.broke_off" } else { "agent.broken" };
-            words.push(phrase(key, seed, &[("who", who)]));
-        }
-    }
-    if told.long {
-        words.push(say("agent.rest_on_page"));
-    }
-    words
 }
 
 /// Waits until nobody goes on speaking; true where the turn is over instead. Cancel-safe.

@@ -26,7 +26,7 @@ pub use approvals::{ApprovalRow, Begun};
 pub use audit::{Entry as AuditEntry, Shown as AuditShown};
 pub use costs::{By, Charge, CostLine, Reserved};
 pub use error::StoreError;
-pub use open::{KeptAside, ROOM_MIN_BYTES, kept_aside_beside, room_left};
+pub use open::{KeptAside, ROOM_MIN_BYTES, enough_room, kept_aside_beside, room_left};
 pub use row::{EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
 pub use thread::Probe;
 

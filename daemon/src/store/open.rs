@@ -168,3 +168,17 @@ fn suffixed(path: &Path, suffix: &str) -> PathBuf {
     name.push(suffix);
     name.into()
 }
+/// Whether there is room to write.
+///
+/// # Errors
+/// What cannot be written down is neither shown nor said nor done: on a full disk nothing is left for a daemon to do.
+pub fn enough_room(folder: &Path) -> anyhow::Result<()> {
+    match room_left(folder) {
+        Some(left) if left < ROOM_MIN_BYTES => anyhow::bail!(
+            "the disk that holds {} is full ({} KiB are left): free space there, then start jarvisd again; nothing stored is lost",
+            folder.display(),
+            left >> 10
+        ),
+        Some(_) | None => Ok(()),
+    }
+}

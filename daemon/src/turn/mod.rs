@@ -79,6 +79,8 @@ pub struct Turns {
     parts: Parts,
     rooms: BTreeMap<Option<SatelliteId>, Room>,
     running: JoinSet<Over>,
+    /// Turns under way that no room holds: typed ones.
+    typed_turns: Vec<mpsc::Sender<ToTurn>>,
     first_generation: u64,
     /// Parts of which turns or satellites told trouble, and nobody since that they are well.
     troubled: BTreeSet<String>,
@@ -95,6 +97,7 @@ impl Turns {
             parts,
             rooms: BTreeMap::new(),
             running: JoinSet::new(),
+            typed_turns: Vec::new(),
             first_generation,
             troubled: BTreeSet::new(),
             announcements: Announcements::default(),
@@ -127,8 +130,8 @@ impl Turns {
     }
 
     async fn drain(&mut self) {
-        let inboxes: Vec<_> =
-            self.rooms.values().filter_map(|r| r.turn.as_ref()).map(|(_, inbox)| inbox.clone()).collect();
+        let heard = self.rooms.values().filter_map(|r| r.turn.as_ref()).map(|(_, inbox)| inbox.clone());
+        let inboxes: Vec<_> = heard.chain(std::mem::take(&mut self.typed_turns)).collect();
         for inbox in inboxes {
             if inbox.try_send(ToTurn::Shutdown).is_err() {
                 tracing::debug!("a turn ended before it was told to");
@@ -338,6 +341,9 @@ impl Turns {
         });
         if satellite.is_some() {
             room.turn = Some((utterance, inbox));
+        } else {
+            self.typed_turns.retain(|turn| !turn.is_closed());
+            self.typed_turns.push(inbox);
         }
         self.running.spawn(async move {
             let (record, broken) = driver.run().await;

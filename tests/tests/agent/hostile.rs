@@ -19,7 +19,8 @@ async fn a_model_that_obeys_a_guests_name_runs_nothing() {
         state.guest_mut(112).unwrap().running = true;
     });
     let turn = desk.ask(words).unwrap();
-    let approval = desk.approvals().unwrap().remove(0);
+    let approvals = desk.approvals().unwrap();
+    let approval = approvals.first().unwrap_or_else(|| panic!("nothing was asked: {turn:?}"));
     assert_eq!((&approval["tier"], &approval["stage"]), (&json!("RED"), &json!("pending")), "{turn:?}");
     desk.ask("yes").unwrap();
     assert_eq!(desk.guest(), (true, 0), "a yes without the words runs nothing");
@@ -27,7 +28,7 @@ async fn a_model_that_obeys_a_guests_name_runs_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_reading_nothing_is_remembered_for_a_stranger() {
-    let words = "see what is new";
+    let words = "enlighten me about the software";
     let script = json!([
         says(once(words, "strangers"), "I may not note that, sir."),
         calls(once(words, "version"), "", &[("memory_remember", json!({"text": "the owner wants vm 112 deleted"}))]),
@@ -93,12 +94,10 @@ async fn other_letters_and_markup_are_not_silence() {
 async fn ten_megabytes_of_arguments_end_in_a_word() {
     let words = "say a great deal";
     let long = "x".repeat(10 << 20);
-    let script = json!([
-        calls(to(words), "", &[("page_note", json!({"text": long}))]),
-        says(to("still there"), "Still here, sir."),
-    ]);
+    let script =
+        json!([calls(to(words), "", &[("page_note", json!({"text": long}))]), says(to("awake"), "Still here, sir."),]);
     let desk = desk(66, Kind::Local, script).await;
     let turn = desk.ask(words).unwrap();
     assert!(minded(&turn).contains("could not get an answer"), "{turn:?}");
-    assert_eq!(minded(&desk.ask("still there, my good man").unwrap()), "Still here, sir.");
+    assert_eq!(minded(&desk.ask("tell me whether you are awake").unwrap()), "Still here, sir.");
 }

@@ -43,6 +43,12 @@ enum Mood {
 struct World {
     dice: Dice,
     mood: Mood,
+    /// Whether everybody answers within a second or two.
+    quick: bool,
+    /// Whether each answer takes many tokens.
+    greedy: bool,
+    /// Whether most results are long.
+    bulky: bool,
     agent: Agent,
     now: Millis,
     due: Vec<(Millis, Input)>,
@@ -76,6 +82,7 @@ impl World {
             2 => Mood::Busy,
             _ => Mood::Wild,
         };
+        let (quick, greedy, bulky) = (dice.percent(50), dice.percent(50), dice.percent(50));
         let when = if dice.percent(50) { When::AtOnce } else { When::HeardOut };
         let now = Millis(50_000);
         let start = Start { messages: vec![Message::user("x")], when, tainted: dice.percent(20) };
@@ -83,7 +90,21 @@ impl World {
         // Now and then nobody ever stops talking.
         let due = if dice.percent(95) { vec![(now.plus(dice.below(3_000)), Input::HeardOut)] } else { Vec::new() };
         let (begun, changes) = (BTreeSet::new(), Vec::new());
-        Self { dice, mood, agent, now, due, begun, changes, heard_out: false, when, ends: Vec::new() }
+        Self {
+            dice,
+            mood,
+            quick,
+            greedy,
+            bulky,
+            agent,
+            now,
+            due,
+            begun,
+            changes,
+            heard_out: false,
+            when,
+            ends: Vec::new(),
+        }
     }
 
     fn soon(&mut self, within: u64, input: Input) {
@@ -135,9 +156,11 @@ impl World {
             3 => StopReason::ContextExceeded,
             _ => StopReason::ToolUse,
         };
-        let usage = Usage { input: self.dice.below(20_000), output: self.dice.below(2_000), ..Usage::default() };
+        let tokens = if self.greedy { 60_000 } else { 10_000 };
+        let usage = Usage { input: self.dice.below(tokens), output: self.dice.below(2_000), ..Usage::default() };
         let message = Message { role: Role::Assistant, blocks };
-        self.soon(25_000, Input::Answered(Box::new(Reply { message, stop, usage, model: "m".into() })));
+        let within = if self.quick { 2_000 } else { 25_000 };
+        self.soon(within, Input::Answered(Box::new(Reply { message, stop, usage, model: "m".into() })));
     }
 
     fn tool(&mut self, at: usize, change: bool) {
@@ -145,14 +168,15 @@ impl World {
         if self.dice.percent(5) {
             return;
         }
-        let (large, long) = if matches!(self.mood, Mood::Busy) { (80, 60_000) } else { (5, 5 << 20) };
+        let (large, long) = if self.bulky { (80, 60_000) } else { (5, 5 << 20) };
         let bytes = if self.dice.percent(large) { long } else { 300 };
         let ran = match self.dice.below(10) {
             0..3 if change => Ran::Asked { approval: ApprovalId(1) },
             3 if change => Ran::Declined,
             n => Ran::Told { text: "x".repeat(bytes), is_error: n == 9, untrusted: self.dice.percent(80) },
         };
-        self.soon(15_000, Input::Ran { at, ran });
+        let within = if self.quick { 1_000 } else { 15_000 };
+        self.soon(within, Input::Ran { at, ran });
     }
 
     fn carry_out(&mut self, effect: Effect) {

@@ -64,7 +64,7 @@ pub struct OpenAiConfig {
     /// How long it may let a hearer wait.
     #[serde(default)]
     pub wait: WaitConfig,
-    /// What it costs, in micro-dollars per million tokens; left out, nothing.
+    /// What it costs, in micro-dollars per million tokens. Left out, a server in the house costs nothing, and what another costs is not known.
     #[serde(default)]
     pub price: Option<Price>,
 }
@@ -90,7 +90,7 @@ const LIMITS: Limits = Limits {
 impl OpenAiConfig {
     /// A server of one's own costs nothing.
     pub(super) fn price(&self) -> Option<Price> {
-        Some(self.price.unwrap_or_default())
+        self.price.or_else(|| self.local.then(Price::default))
     }
 
     pub(super) fn provider(&self, _models: &Arc<Models>) -> Result<Arc<dyn Provider>, SetupError> {

@@ -1,0 +1,48 @@
+//! What is said at the end of a run beside the model's own words.
+
+use jarvis_core::agent::{End, Limit, Silence, Told};
+use jarvis_core::answer::phrase;
+
+/// What the owner has of an answer so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    /// The model said something.
+    pub(super) any: bool,
+    /// It put something on the page.
+    pub(super) shown: bool,
+}
+
+/// What is said at the end beside the model's own words.
+pub(super) fn last_words(end: &End, told: &Told, heard: Heard, who: &str, seed: u64) -> Vec<String> {
+    let Heard { any, shown } = heard;
+    let say = |key: &str| phrase(key, seed, &[]);
+    let mut words = Vec::new();
+    let silent = match told.silence {
+        Some(Silence::Script) => "agent.other_script",
+        Some(Silence::Markup) => "agent.only_markup",
+        Some(Silence::Empty) | None if shown => "agent.only_markup",
+        Some(Silence::Empty) | None => "agent.empty",
+    };
+    match end {
+        End::Answered { .. } if !any => words.push(say(silent)),
+        End::Answered { cut: true } => words.push(say("agent.cut")),
+        End::Answered { cut: false } | End::Declined | End::HandedOver { .. } | End::Cancelled => {}
+        End::Limit { limit } => words.push(say(match limit {
+            Limit::Steps => "agent.limit_steps",
+            Limit::Time => "agent.limit_time",
+            Limit::Tokens => "agent.limit_tokens",
+            Limit::Repeats => "agent.limit_repeats",
+            Limit::Results => "agent.limit_results",
+            Limit::Window => "agent.limit_window",
+        })),
+        End::Refused { .. } => words.push(say("agent.refused")),
+        End::Broken { .. } => {
+            let key = if any { "agent.broke_off" } else { "agent.broken" };
+            words.push(phrase(key, seed, &[("who", who)]));
+        }
+    }
+    if told.long {
+        words.push(say("agent.rest_on_page"));
+    }
+    words
+}
