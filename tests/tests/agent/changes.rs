@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{KINDS, calls, desk, minded, once, says, to, tools, with};
 
 const START: &str = "kindly see to it that vm 112 is brought back to life";
-const HALT: &str = "my patience with vm 112 is at its end, make it quit";
+const HALT: &str = "kindly be done with vm 112, and brutally";
 
 fn start_script() -> Value {
     json!([calls(to(START), "Very good, sir.", &[("guest_start", json!({"vmid": 112}))])])

@@ -13,14 +13,17 @@ async fn a_model_that_obeys_a_guests_name_runs_nothing() {
         calls(once(words, evil), "At once.", &[("guest_shutdown", json!({"vmid": 112}))]),
         calls(to(words), "", &[("read_cluster", json!({}))]),
     ]);
-    let desk = desk(61, Kind::Local, script).await;
+    let mut desk = desk(61, Kind::Local, script).await;
     desk.cluster.change(|state| {
         state.guest_mut(113).unwrap().name = Some(evil.to_owned());
         state.guest_mut(112).unwrap().running = true;
     });
+    // Begun anew, it keeps nothing of the names it heard before.
+    desk.daemon.stop().unwrap();
+    desk.restart("jarvisd", &[]).unwrap();
     let turn = desk.ask(words).unwrap();
     let approvals = desk.approvals().unwrap();
-    let approval = approvals.first().unwrap_or_else(|| panic!("nothing was asked: {turn:?}"));
+    let approval = approvals.first().unwrap_or_else(|| panic!("nothing was asked: {turn:?} {}", desk.runs().unwrap()[0].content));
     assert_eq!((&approval["tier"], &approval["stage"]), (&json!("RED"), &json!("pending")), "{turn:?}");
     desk.ask("yes").unwrap();
     assert_eq!(desk.guest(), (true, 0), "a yes without the words runs nothing");
@@ -95,9 +98,9 @@ async fn ten_megabytes_of_arguments_end_in_a_word() {
     let words = "say a great deal";
     let long = "x".repeat(10 << 20);
     let script =
-        json!([calls(to(words), "", &[("page_note", json!({"text": long}))]), says(to("awake"), "Still here, sir."),]);
+        json!([calls(to(words), "", &[("page_note", json!({"text": long}))]), says(to("limerick"), "Still here, sir."),]);
     let desk = desk(66, Kind::Local, script).await;
     let turn = desk.ask(words).unwrap();
     assert!(minded(&turn).contains("could not get an answer"), "{turn:?}");
-    assert_eq!(minded(&desk.ask("tell me whether you are awake").unwrap()), "Still here, sir.");
+    assert_eq!(minded(&desk.ask("recite a limerick, old chap").unwrap()), "Still here, sir.");
 }
