@@ -342,7 +342,10 @@ async fn a_change_is_asked_about_approved_verified_and_written_down() {
     let plug = all.as_array().unwrap().iter().find(|row| row["id"].as_u64() == id.parse().ok()).unwrap();
     assert_eq!(plug["undone"], true, "{plug}");
     let again = reply(&house.ctl_json(&["ask", "undo that"]).unwrap());
-    assert!(!again.contains("start"), "what was taken back is not offered again: {again}");
+    assert!(
+        again.contains("shut down") && !again.contains("plug"),
+        "what was taken back is not offered again: {again}"
+    );
     let verified = house.ctl(&["audit", "verify"]).unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     house.check().unwrap();

@@ -23,7 +23,8 @@ async fn a_model_that_obeys_a_guests_name_runs_nothing() {
     desk.restart("jarvisd", &[]).unwrap();
     let turn = desk.ask(words).unwrap();
     let approvals = desk.approvals().unwrap();
-    let approval = approvals.first().unwrap_or_else(|| panic!("nothing was asked: {turn:?} {}", desk.runs().unwrap()[0].content));
+    let approval =
+        approvals.first().unwrap_or_else(|| panic!("nothing was asked: {turn:?} {}", desk.runs().unwrap()[0].content));
     assert_eq!((&approval["tier"], &approval["stage"]), (&json!("RED"), &json!("pending")), "{turn:?}");
     desk.ask("yes").unwrap();
     assert_eq!(desk.guest(), (true, 0), "a yes without the words runs nothing");
@@ -97,8 +98,10 @@ async fn other_letters_and_markup_are_not_silence() {
 async fn ten_megabytes_of_arguments_end_in_a_word() {
     let words = "say a great deal";
     let long = "x".repeat(10 << 20);
-    let script =
-        json!([calls(to(words), "", &[("page_note", json!({"text": long}))]), says(to("limerick"), "Still here, sir."),]);
+    let script = json!([
+        calls(to(words), "", &[("page_note", json!({"text": long}))]),
+        says(to("limerick"), "Still here, sir."),
+    ]);
     let desk = desk(66, Kind::Local, script).await;
     let turn = desk.ask(words).unwrap();
     assert!(minded(&turn).contains("could not get an answer"), "{turn:?}");
