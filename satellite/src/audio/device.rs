@@ -47,13 +47,27 @@ pub struct Found {
     name: String,
     config: StreamConfig,
     format: SampleFormat,
+    /// A sound server lets a stream rest; hardware is left running, since some of it clicks.
+    rests: bool,
 }
 
 struct Open {
-    _stream: cpal::Stream,
+    stream: cpal::Stream,
+    rests: bool,
 }
 
-impl Stream for Open {}
+impl Stream for Open {
+    fn rest(&self, rest: bool) -> bool {
+        if !self.rests {
+            return false;
+        }
+        let done = if rest { self.stream.pause() } else { self.stream.play() };
+        if let Err(error) = &done {
+            tracing::debug!(rest, %error, "the sound server does not let it rest, or go on");
+        }
+        done.is_ok()
+    }
+}
 
 impl Host {
     fn reach(&self) -> Result<cpal::Host, AudioError> {
@@ -149,7 +163,7 @@ impl Host {
             let bad = super::resample::BadRate(config.sample_rate);
             return Err(unusable(bad.to_string()));
         }
-        Ok(Found { name: name_of(&device), device, config, format })
+        Ok(Found { name: name_of(&device), device, config, format, rests: self.converts })
     }
 }
 
@@ -267,7 +281,7 @@ impl Found {
     fn opened(&self, which: Which, opened: Result<cpal::Stream, cpal::Error>) -> Result<Box<dyn Stream>, AudioError> {
         opened
             .and_then(|stream| stream.play().map(|()| stream))
-            .map(|stream| Box::new(Open { _stream: stream }) as Box<dyn Stream>)
+            .map(|stream| Box::new(Open { stream, rests: self.rests }) as Box<dyn Stream>)
             .map_err(|reason| AudioError::Unusable {
                 what: what(which),
                 name: self.name.clone(),

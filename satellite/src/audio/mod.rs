@@ -64,7 +64,12 @@ pub trait Loudspeaker {
 }
 
 /// An open device; dropping it closes the device.
-pub trait Stream: Send {}
+pub trait Stream: Send {
+    /// Lets it rest, or takes it up again, without closing it: nothing flows while it rests. False where it can't, and goes on as it was.
+    fn rest(&self, _rest: bool) -> bool {
+        false
+    }
+}
 
 /// Which device a fault befell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,9 +3,11 @@
 //! Every piece of sound carries the generation of its answer. Raising the floor silences all older generations with the next callback,
 //! whatever is still queued. The callback holds sound back until a little is there (the jitter buffer), and copies all
 //! that it really played to the echo canceller's tape.
+//!
+//! A loudspeaker with nothing to play may rest ([`Rest`]); what is queued then rouses it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use jarvis_link::message::{Generation, SatMicros};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -79,15 +81,61 @@ struct Shared {
     underruns: AtomicU32,
     /// Sound effects up to this count of samples are to be thrown away.
     hush: AtomicU64,
+    /// Pieces and effects queued so far.
+    queued: AtomicU64,
+    /// How many of them the callback had seen when it last had nothing to play.
+    seen: AtomicU64,
+    /// Samples of silence since there was something to be heard.
+    silent: AtomicU64,
+    /// The device rests.
+    resting: AtomicBool,
 }
 
-/// Makes both ends for a loudspeaker of `rate_hz`; what is played is copied to `reference`.
-pub fn mouth(rate_hz: u32, reference: TapeWriter) -> (Mouth, Throat) {
+/// Rouses a resting loudspeaker.
+pub type Rouse = Box<dyn Fn() + Send>;
+
+/// Whether a loudspeaker may rest, for the thread that owns it.
+pub struct Rest {
+    shared: Arc<Shared>,
+    rate_hz: u32,
+}
+
+impl Rest {
+    /// Milliseconds of silence that were played since there was something to be heard.
+    pub fn silent_ms(&self) -> u64 {
+        self.shared.silent.load(Ordering::Relaxed) * 1000 / u64::from(self.rate_hz.max(1))
+    }
+
+    /// Marks it as resting, unless something was queued in this very moment. What is queued from now on rouses it.
+    pub fn begin(&self) -> bool {
+        // Either this sees what was queued, or who queued it sees the mark.
+        let queued = self.shared.queued.load(Ordering::SeqCst);
+        if self.shared.seen.load(Ordering::SeqCst) != queued {
+            return false;
+        }
+        self.shared.resting.store(true, Ordering::SeqCst);
+        if self.shared.queued.load(Ordering::SeqCst) == queued {
+            return true;
+        }
+        self.shared.resting.store(false, Ordering::SeqCst);
+        false
+    }
+
+    /// It plays again.
+    pub fn end(&self) {
+        self.shared.silent.store(0, Ordering::SeqCst);
+        self.shared.resting.store(false, Ordering::SeqCst);
+    }
+}
+
+/// Makes both ends for a loudspeaker of `rate_hz`; what is played is copied to `reference`. `rouse` is called from the session's thread.
+pub fn mouth(rate_hz: u32, reference: TapeWriter, rouse: Rouse) -> (Mouth, Throat) {
     let (pieces, pieces_out) = RingBuffer::new(PIECES);
     let (effects, effects_out) = RingBuffer::new((rate_hz * EFFECTS_S) as usize);
     let (reports, reports_out) = RingBuffer::new(REPORTS);
     let shared = Arc::new(Shared { gain: AtomicU32::new(UNITY), ..Shared::default() });
-    let mouth = Mouth { pieces, effects, effects_sent: 0, reports: reports_out, shared: Arc::clone(&shared), rate_hz };
+    let mouth =
+        Mouth { pieces, effects, effects_sent: 0, reports: reports_out, shared: Arc::clone(&shared), rouse, rate_hz };
     let throat = Throat {
         pieces: pieces_out,
         effects: effects_out,
@@ -111,6 +159,7 @@ pub struct Mouth {
     effects_sent: u64,
     reports: Consumer<Played>,
     shared: Arc<Shared>,
+    rouse: Rouse,
     rate_hz: u32,
 }
 
@@ -152,6 +201,15 @@ impl Mouth {
     pub fn effect(&mut self, samples: &[i16]) {
         let (fitted, _) = self.effects.push_partial_slice(samples);
         self.effects_sent += fitted.len() as u64;
+        self.rouse();
+    }
+
+    /// Something was queued: a resting loudspeaker plays again.
+    fn rouse(&self) {
+        self.shared.queued.fetch_add(1, Ordering::SeqCst);
+        if self.shared.resting.swap(false, Ordering::SeqCst) {
+            (self.rouse)();
+        }
     }
 
     /// Silences sound effects.
@@ -182,7 +240,9 @@ impl Mouth {
     fn put(&mut self, generation: Generation, mark: Mark, part: &[i16]) -> bool {
         let mut piece = Piece { generation: generation.0, mark, len: part.len() as u16, samples: [0; PIECE_SAMPLES] };
         piece.samples[..part.len()].copy_from_slice(part);
-        self.pieces.push(piece).is_ok()
+        let put = self.pieces.push(piece).is_ok();
+        self.rouse();
+        put
     }
 }
 
@@ -224,8 +284,14 @@ pub struct Throat {
 }
 
 impl Throat {
+    /// Whether its device may rest.
+    pub fn rest(&self) -> Rest {
+        Rest { shared: Arc::clone(&self.shared), rate_hz: self.rate_hz }
+    }
+
     /// Fills `out` with what is to be heard, whose first sample leaves the loudspeaker at `at`.
     pub fn fill(&mut self, out: &mut [i16], at: SatMicros) {
+        let queued = self.shared.queued.load(Ordering::SeqCst);
         let floor = self.shared.floor.load(Ordering::Acquire);
         let gain = i64::from(self.shared.gain.load(Ordering::Relaxed));
         self.silence_below(floor);
@@ -244,6 +310,12 @@ impl Throat {
             };
             let mixed = (i64::from(said) + effect) * gain / i64::from(UNITY);
             *sample = mixed.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16;
+        }
+        if self.flow == Flow::Quiet && self.pieces.is_empty() && self.effects.is_empty() {
+            self.shared.seen.store(queued, Ordering::SeqCst);
+            self.shared.silent.fetch_add(out.len() as u64, Ordering::SeqCst);
+        } else {
+            self.shared.silent.store(0, Ordering::SeqCst);
         }
         self.reference.write(out.iter().copied(), at);
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{MicFrame, Pipeline, Reference};
-use crate::audio::mouth::{Mouth, mouth};
+use crate::audio::mouth::{Mouth, Rest, mouth};
 use crate::audio::tape::{TapeReader, tape};
 use crate::audio::{AudioError, Backend, Fault, Stream, Which};
 use crate::clock::Clock;
@@ -27,6 +27,9 @@ const TAPE_S: u32 = 3;
 const STALL: Duration = Duration::from_secs(2);
 /// A lost device is looked for again after this.
 const RETRY: Duration = Duration::from_secs(2);
+/// A loudspeaker that was silent for this long rests, where its backend lets it: a sound server works in far smaller steps while somebody
+/// plays with little delay, and so does everything that listens to it.
+const REST_AFTER_MS: u64 = 10_000;
 /// Longest sleep without a microphone.
 const IDLE: Duration = Duration::from_millis(50);
 
@@ -54,6 +57,8 @@ pub enum FrontEvent {
 
 enum Command {
     Mute(bool),
+    /// There is something to play.
+    Rouse,
     Stop,
 }
 
@@ -98,6 +103,7 @@ impl Front {
             gate: Gate::default(),
             faults,
             faults_out,
+            rouse: commands.clone(),
             muted: false,
             microphone: Device::Lost { since: None },
             loudspeaker: Device::Lost { since: None },
@@ -137,9 +143,32 @@ struct Hearing {
 }
 
 struct Speaking {
-    _stream: Box<dyn Stream>,
+    stream: Box<dyn Stream>,
     reference: Reference,
     spoke_at: Instant,
+    rest: Rest,
+    resting: bool,
+}
+
+impl Speaking {
+    /// Lets it rest once it was silent for long.
+    fn rest_if_silent(&mut self) {
+        if self.resting || self.rest.silent_ms() < REST_AFTER_MS || !self.rest.begin() {
+            return;
+        }
+        self.resting = true;
+        if !self.stream.rest(true) {
+            self.go_on();
+        }
+    }
+
+    fn go_on(&mut self) {
+        if std::mem::take(&mut self.resting) {
+            self.stream.rest(false);
+        }
+        self.rest.end();
+        self.spoke_at = Instant::now();
+    }
 }
 
 struct Work {
@@ -151,6 +180,7 @@ struct Work {
     gate: Gate,
     faults: SyncSender<Fault>,
     faults_out: Receiver<Fault>,
+    rouse: SyncSender<Command>,
     muted: bool,
     microphone: Device<Hearing>,
     loudspeaker: Device<Speaking>,
@@ -165,6 +195,7 @@ impl Work {
             self.notice_faults();
             match commands.recv_timeout(self.nap()) {
                 Ok(Command::Mute(muted)) => self.mute(muted),
+                Ok(Command::Rouse) => self.rouse(),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -180,6 +211,12 @@ impl Work {
         let missing = frame.saturating_sub(hearing.tape.available() as u64);
         let nap = missing * 1_000_000 / u64::from(hearing.tape.rate_hz().max(1));
         Duration::from_micros(nap.clamp(2_000, 20_000))
+    }
+
+    fn rouse(&mut self) {
+        if let Device::Open(speaking) = &mut self.loudspeaker {
+            speaking.go_on();
+        }
     }
 
     fn mute(&mut self, muted: bool) {
@@ -251,18 +288,26 @@ impl Work {
             name: self.config.loudspeaker.clone(),
             reason: error.to_string(),
         })?;
-        let (mouth, throat) = mouth(rate, writer);
+        let commands = self.rouse.clone();
+        let rouse = move || {
+            if commands.try_send(Command::Rouse).is_err() {
+                tracing::error!("the sound thread does not take commands");
+            }
+        };
+        let (mouth, throat) = mouth(rate, writer, Box::new(rouse));
+        let rest = throat.rest();
         let stream = found.open(throat, self.clock, self.faults.clone())?;
-        let speaking = Speaking { _stream: stream, reference, spoke_at: Instant::now() };
+        let speaking = Speaking { stream, reference, spoke_at: Instant::now(), rest, resting: false };
         Ok((speaking, mouth))
     }
 
     fn pump(&mut self) {
         let mut frames = Vec::new();
-        if let Device::Open(speaking) = &mut self.loudspeaker
-            && speaking.reference.take_in()
-        {
-            speaking.spoke_at = Instant::now();
+        if let Device::Open(speaking) = &mut self.loudspeaker {
+            if speaking.reference.take_in() {
+                speaking.spoke_at = Instant::now();
+            }
+            speaking.rest_if_silent();
         }
         if let Device::Open(hearing) = &mut self.microphone {
             let mut reference = match &mut self.loudspeaker {
@@ -294,6 +339,7 @@ impl Work {
             self.lost(Which::Microphone, "it is open, but gives no sound");
         }
         if let Device::Open(speaking) = &self.loudspeaker
+            && !speaking.resting
             && speaking.spoke_at.elapsed() > STALL
         {
             self.lost(Which::Loudspeaker, "it is open, but takes no sound");

@@ -6,7 +6,7 @@ const PIECE: usize = 160;
 
 fn pair() -> (Mouth, Throat, TapeReader) {
     let (writer, reader) = tape(RATE, 4);
-    let (mouth, throat) = mouth(RATE, writer);
+    let (mouth, throat) = mouth(RATE, writer, Box::new(|| ()));
     (mouth, throat, reader)
 }
 
@@ -127,4 +127,30 @@ fn a_flood_is_bounded_and_told() {
     assert_eq!(mouth.say(Generation(1), &[1; PIECE * (PIECES - MARK_PIECES)]), 0);
     assert_eq!(mouth.say(Generation(1), &[1; PIECE * 3]), PIECE * 3);
     assert!(mouth.ends(Generation(1)), "the end still finds its place");
+}
+
+#[test]
+fn a_silent_loudspeaker_may_rest_and_whatever_is_queued_rouses_it_once() {
+    let (writer, _reader) = tape(RATE, 4);
+    let roused = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&roused);
+    let rouse = Box::new(move || drop(counted.fetch_add(1, Ordering::SeqCst)));
+    let (mut mouth, mut throat) = mouth(RATE, writer, rouse);
+    let (rest, g, mut now) = (throat.rest(), Generation(1), 1_000_000);
+    mouth.say(g, &[100; PIECE * 8]);
+    mouth.ends(g);
+    assert!(!rest.begin(), "the callback has not seen what is queued");
+    hear(&mut throat, 4, &mut now);
+    assert_eq!(rest.silent_ms(), 0);
+    assert!(!rest.begin(), "it is still being played");
+    hear(&mut throat, 105, &mut now);
+    assert!((1_000..=1_010).contains(&rest.silent_ms()), "{} ms", rest.silent_ms());
+    assert!(rest.begin());
+    assert_eq!(roused.load(Ordering::SeqCst), 0);
+    mouth.effect(&[1; 10]);
+    mouth.say(Generation(2), &[100; PIECE]);
+    assert_eq!(roused.load(Ordering::SeqCst), 1, "once");
+    rest.end();
+    assert_eq!(rest.silent_ms(), 0);
+    assert!(!rest.begin());
 }

@@ -130,7 +130,7 @@ async fn answers_are_played_gapless_by_generation_and_reported_when_heard() {
     let clock = Clock::start();
     let session = Session::new(Settings { volume_percent: 100, muted: false }, clock.now());
     let (writer, _reference) = tape(RATE, 10);
-    let (mouth, throat) = mouth(RATE, writer);
+    let (mouth, throat) = mouth(RATE, writer, Box::new(|| ()));
     let (finish, finished) = mpsc::channel(1);
     let card = tokio::spawn(sound_card(throat, clock, finished));
     let script = tokio::spawn(async move {
