@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -12,6 +12,11 @@ use super::{StoreError, migrate};
 
 /// How long SQLite waits for another program's lock before it gives up.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
+/// How long the owner lock is waited for. A process that is being started shares its parent's files until it becomes another program, so a
+/// lock outlives its owner for a moment.
+const OWNER_WAIT: Duration = Duration::from_millis(500);
+/// How often it is tried in that time.
+const OWNER_AGAIN: Duration = Duration::from_millis(10);
 /// Mode of the database: words of people are in it.
 const PRIVATE: u32 = 0o600;
 /// Pages in the log before it is folded into the database: 4 MB, so that a commit's tail stays short.
@@ -73,7 +78,13 @@ fn own(path: &Path) -> Result<File, StoreError> {
         .write(true)
         .open(&lock)
         .map_err(fail("cannot open"))?;
-    match file.try_lock() {
+    let until = Instant::now() + OWNER_WAIT;
+    let mut tried = file.try_lock();
+    while matches!(tried, Err(TryLockError::WouldBlock)) && Instant::now() < until {
+        std::thread::sleep(OWNER_AGAIN);
+        tried = file.try_lock();
+    }
+    match tried {
         Ok(()) => {
             file.set_len(0).map_err(fail("cannot write"))?;
             writeln!(file, "{}", std::process::id()).map_err(fail("cannot write"))?;
