@@ -10,7 +10,7 @@ use cpal::{
 };
 use jarvis_link::message::SatMicros;
 
-use super::mouth::Throat;
+use super::mouth::LentThroat;
 use super::tape::TapeWriter;
 use super::{AudioError, Devices, Fault, Loudspeaker, Microphone, Stream, Which, existing};
 use crate::clock::Clock;
@@ -47,27 +47,15 @@ pub struct Found {
     name: String,
     config: StreamConfig,
     format: SampleFormat,
-    /// A sound server lets a stream rest; hardware is left running, since some of it clicks.
+    /// Closed while there is nothing to play: a sound server's, not hardware, some of which clicks.
     rests: bool,
 }
 
 struct Open {
-    stream: cpal::Stream,
-    rests: bool,
+    _stream: cpal::Stream,
 }
 
-impl Stream for Open {
-    fn rest(&self, rest: bool) -> bool {
-        if !self.rests {
-            return false;
-        }
-        let done = if rest { self.stream.pause() } else { self.stream.play() };
-        if let Err(error) = &done {
-            tracing::debug!(rest, %error, "the sound server does not let it rest, or go on");
-        }
-        done.is_ok()
-    }
-}
+impl Stream for Open {}
 
 impl Host {
     fn reach(&self) -> Result<cpal::Host, AudioError> {
@@ -260,12 +248,11 @@ impl Loudspeaker for Found {
         self.config.sample_rate
     }
 
-    fn open(
-        self: Box<Self>,
-        throat: Throat,
-        clock: Clock,
-        faults: SyncSender<Fault>,
-    ) -> Result<Box<dyn Stream>, AudioError> {
+    fn rests(&self) -> bool {
+        self.rests
+    }
+
+    fn open(&self, throat: LentThroat, clock: Clock, faults: SyncSender<Fault>) -> Result<Box<dyn Stream>, AudioError> {
         let opened = match self.format {
             SampleFormat::I16 => self.speak::<i16>(throat, clock, faults),
             SampleFormat::I32 => self.speak::<i32>(throat, clock, faults),
@@ -281,7 +268,7 @@ impl Found {
     fn opened(&self, which: Which, opened: Result<cpal::Stream, cpal::Error>) -> Result<Box<dyn Stream>, AudioError> {
         opened
             .and_then(|stream| stream.play().map(|()| stream))
-            .map(|stream| Box::new(Open { stream, rests: self.rests }) as Box<dyn Stream>)
+            .map(|stream| Box::new(Open { _stream: stream }) as Box<dyn Stream>)
             .map_err(|reason| AudioError::Unusable {
                 what: what(which),
                 name: self.name.clone(),
@@ -321,7 +308,12 @@ impl Found {
         )
     }
 
-    fn speak<T>(&self, mut throat: Throat, clock: Clock, faults: SyncSender<Fault>) -> Result<cpal::Stream, cpal::Error>
+    fn speak<T>(
+        &self,
+        mut throat: LentThroat,
+        clock: Clock,
+        faults: SyncSender<Fault>,
+    ) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + FromSample<i16>,
     {

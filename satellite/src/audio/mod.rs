@@ -19,7 +19,7 @@ use std::sync::mpsc::SyncSender;
 
 use crate::clock::Clock;
 use crate::config::AudioConfig;
-use mouth::Throat;
+use mouth::LentThroat;
 use tape::TapeWriter;
 
 /// All backends, the default first.
@@ -50,26 +50,20 @@ pub trait Microphone {
     ) -> Result<Box<dyn Stream>, AudioError>;
 }
 
-/// A loudspeaker that was found and can be opened.
-pub trait Loudspeaker {
+/// A loudspeaker that was found and can be opened, and opened again after its stream was dropped.
+pub trait Loudspeaker: Send {
     /// Samples a second that it will take.
     fn rate_hz(&self) -> u32;
+    /// Whether it is better closed while there is nothing to play.
+    fn rests(&self) -> bool {
+        false
+    }
     /// Opens it: mono samples are drawn from `throat` until the stream is dropped.
-    fn open(
-        self: Box<Self>,
-        throat: Throat,
-        clock: Clock,
-        faults: SyncSender<Fault>,
-    ) -> Result<Box<dyn Stream>, AudioError>;
+    fn open(&self, throat: LentThroat, clock: Clock, faults: SyncSender<Fault>) -> Result<Box<dyn Stream>, AudioError>;
 }
 
 /// An open device; dropping it closes the device.
-pub trait Stream: Send {
-    /// Lets it rest, or takes it up again, without closing it: nothing flows while it rests. False where it can't, and goes on as it was.
-    fn rest(&self, _rest: bool) -> bool {
-        false
-    }
-}
+pub trait Stream: Send {}
 
 /// Which device a fault befell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,8 @@
 //!
 //! A loudspeaker with nothing to play may rest ([`Rest`]); what is queued then rouses it.
 
+mod rest;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -13,6 +15,8 @@ use jarvis_link::message::{Generation, SatMicros};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::tape::TapeWriter;
+
+pub use rest::{LentThroat, Rest, Rouse};
 
 /// Most samples in one piece: 10 ms at 48 kHz.
 const PIECE_SAMPLES: usize = 480;
@@ -89,43 +93,6 @@ struct Shared {
     silent: AtomicU64,
     /// The device rests.
     resting: AtomicBool,
-}
-
-/// Rouses a resting loudspeaker.
-pub type Rouse = Box<dyn Fn() + Send>;
-
-/// Whether a loudspeaker may rest, for the thread that owns it.
-pub struct Rest {
-    shared: Arc<Shared>,
-    rate_hz: u32,
-}
-
-impl Rest {
-    /// Milliseconds of silence that were played since there was something to be heard.
-    pub fn silent_ms(&self) -> u64 {
-        self.shared.silent.load(Ordering::Relaxed) * 1000 / u64::from(self.rate_hz.max(1))
-    }
-
-    /// Marks it as resting, unless something was queued in this very moment. What is queued from now on rouses it.
-    pub fn begin(&self) -> bool {
-        // Either this sees what was queued, or who queued it sees the mark.
-        let queued = self.shared.queued.load(Ordering::SeqCst);
-        if self.shared.seen.load(Ordering::SeqCst) != queued {
-            return false;
-        }
-        self.shared.resting.store(true, Ordering::SeqCst);
-        if self.shared.queued.load(Ordering::SeqCst) == queued {
-            return true;
-        }
-        self.shared.resting.store(false, Ordering::SeqCst);
-        false
-    }
-
-    /// It plays again.
-    pub fn end(&self) {
-        self.shared.silent.store(0, Ordering::SeqCst);
-        self.shared.resting.store(false, Ordering::SeqCst);
-    }
 }
 
 /// Makes both ends for a loudspeaker of `rate_hz`; what is played is copied to `reference`. `rouse` is called from the session's thread.
@@ -206,8 +173,7 @@ impl Mouth {
 
     /// Something was queued: a resting loudspeaker plays again.
     fn rouse(&self) {
-        self.shared.queued.fetch_add(1, Ordering::SeqCst);
-        if self.shared.resting.swap(false, Ordering::SeqCst) {
+        if self.shared.was_queued() {
             (self.rouse)();
         }
     }
@@ -286,12 +252,12 @@ pub struct Throat {
 impl Throat {
     /// Whether its device may rest.
     pub fn rest(&self) -> Rest {
-        Rest { shared: Arc::clone(&self.shared), rate_hz: self.rate_hz }
+        Rest::new(Arc::clone(&self.shared), self.rate_hz)
     }
 
     /// Fills `out` with what is to be heard, whose first sample leaves the loudspeaker at `at`.
     pub fn fill(&mut self, out: &mut [i16], at: SatMicros) {
-        let queued = self.shared.queued.load(Ordering::SeqCst);
+        let queued = self.shared.queued();
         let floor = self.shared.floor.load(Ordering::Acquire);
         let gain = i64::from(self.shared.gain.load(Ordering::Relaxed));
         self.silence_below(floor);
@@ -311,12 +277,8 @@ impl Throat {
             let mixed = (i64::from(said) + effect) * gain / i64::from(UNITY);
             *sample = mixed.clamp(i64::from(i16::MIN), i64::from(i16::MAX)) as i16;
         }
-        if self.flow == Flow::Quiet && self.pieces.is_empty() && self.effects.is_empty() {
-            self.shared.seen.store(queued, Ordering::SeqCst);
-            self.shared.silent.fetch_add(out.len() as u64, Ordering::SeqCst);
-        } else {
-            self.shared.silent.store(0, Ordering::SeqCst);
-        }
+        let quiet = self.flow == Flow::Quiet && self.pieces.is_empty() && self.effects.is_empty();
+        self.shared.played(quiet.then_some(queued), out.len());
         self.reference.write(out.iter().copied(), at);
     }
 

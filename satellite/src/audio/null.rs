@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::SyncSender;
 
-use super::mouth::Throat;
+use super::mouth::LentThroat;
 use super::paced::{Hiss, PERIOD, Paced};
 use super::tape::TapeWriter;
 use super::{AudioError, Backend, Devices, Fault, Loudspeaker, Microphone, Stream};
@@ -62,8 +62,8 @@ impl Loudspeaker for Silence {
     }
 
     fn open(
-        self: Box<Self>,
-        mut throat: Throat,
+        &self,
+        mut throat: LentThroat,
         clock: Clock,
         _faults: SyncSender<Fault>,
     ) -> Result<Box<dyn Stream>, AudioError> {

@@ -9,7 +9,7 @@ use std::sync::mpsc::SyncSender;
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 
-use super::mouth::Throat;
+use super::mouth::LentThroat;
 use super::paced::{Hiss, PERIOD, Paced};
 use super::resample::{BadRate, RATES_HZ};
 use super::tape::TapeWriter;
@@ -132,8 +132,8 @@ impl Loudspeaker for Heard {
     }
 
     fn open(
-        self: Box<Self>,
-        mut throat: Throat,
+        &self,
+        mut throat: LentThroat,
         clock: Clock,
         faults: SyncSender<Fault>,
     ) -> Result<Box<dyn Stream>, AudioError> {

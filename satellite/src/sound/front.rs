@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::{MicFrame, Pipeline, Reference};
-use crate::audio::mouth::{Mouth, Rest, mouth};
+use super::speaking::Speaking;
+use super::{MicFrame, Pipeline};
+use crate::audio::mouth::Mouth;
 use crate::audio::tape::{TapeReader, tape};
 use crate::audio::{AudioError, Backend, Fault, Stream, Which};
 use crate::clock::Clock;
@@ -27,9 +28,6 @@ const TAPE_S: u32 = 3;
 const STALL: Duration = Duration::from_secs(2);
 /// A lost device is looked for again after this.
 const RETRY: Duration = Duration::from_secs(2);
-/// A loudspeaker that was silent for this long rests, where its backend lets it: a sound server works in far smaller steps while somebody
-/// plays with little delay, and so does everything that listens to it.
-const REST_AFTER_MS: u64 = 10_000;
 /// Longest sleep without a microphone.
 const IDLE: Duration = Duration::from_millis(50);
 
@@ -142,35 +140,6 @@ struct Hearing {
     heard_at: Instant,
 }
 
-struct Speaking {
-    stream: Box<dyn Stream>,
-    reference: Reference,
-    spoke_at: Instant,
-    rest: Rest,
-    resting: bool,
-}
-
-impl Speaking {
-    /// Lets it rest once it was silent for long.
-    fn rest_if_silent(&mut self) {
-        if self.resting || self.rest.silent_ms() < REST_AFTER_MS || !self.rest.begin() {
-            return;
-        }
-        self.resting = true;
-        if !self.stream.rest(true) {
-            self.go_on();
-        }
-    }
-
-    fn go_on(&mut self) {
-        if std::mem::take(&mut self.resting) {
-            self.stream.rest(false);
-        }
-        self.rest.end();
-        self.spoke_at = Instant::now();
-    }
-}
-
 struct Work {
     backend: &'static dyn Backend,
     config: AudioConfig,
@@ -213,9 +182,13 @@ impl Work {
         Duration::from_micros(nap.clamp(2_000, 20_000))
     }
 
+    /// Opens a resting loudspeaker's stream again; one that does not go on is looked for anew.
     fn rouse(&mut self) {
-        if let Device::Open(speaking) = &mut self.loudspeaker {
-            speaking.go_on();
+        if let Device::Open(speaking) = &mut self.loudspeaker
+            && let Err(error) = speaking.rouse(self.clock, &self.faults)
+        {
+            tracing::warn!(%error, "the loudspeaker does not go on");
+            self.loudspeaker = Device::Lost { since: None };
         }
     }
 
@@ -280,38 +253,26 @@ impl Work {
     }
 
     fn open_loudspeaker(&self) -> Result<(Speaking, Mouth), AudioError> {
-        let found = self.backend.loudspeaker(&self.config)?;
-        let rate = found.rate_hz();
-        let (writer, reader) = tape(rate, TAPE_S);
-        let reference = Reference::new(reader).map_err(|error| AudioError::Unusable {
-            what: "loudspeaker",
-            name: self.config.loudspeaker.clone(),
-            reason: error.to_string(),
-        })?;
         let commands = self.rouse.clone();
-        let rouse = move || {
+        let rouse = Box::new(move || {
             if commands.try_send(Command::Rouse).is_err() {
                 tracing::error!("the sound thread does not take commands");
             }
-        };
-        let (mouth, throat) = mouth(rate, writer, Box::new(rouse));
-        let rest = throat.rest();
-        let stream = found.open(throat, self.clock, self.faults.clone())?;
-        let speaking = Speaking { stream, reference, spoke_at: Instant::now(), rest, resting: false };
-        Ok((speaking, mouth))
+        });
+        Speaking::open(self.backend, &self.config, self.clock, &self.faults, rouse)
     }
 
     fn pump(&mut self) {
         let mut frames = Vec::new();
         if let Device::Open(speaking) = &mut self.loudspeaker {
-            if speaking.reference.take_in() {
-                speaking.spoke_at = Instant::now();
+            speaking.take_in();
+            if !speaking.rest() {
+                self.loudspeaker = Device::Lost { since: None };
             }
-            speaking.rest_if_silent();
         }
         if let Device::Open(hearing) = &mut self.microphone {
             let mut reference = match &mut self.loudspeaker {
-                Device::Open(speaking) => Some(&mut speaking.reference),
+                Device::Open(speaking) => Some(speaking.reference()),
                 Device::Lost { .. } => None,
             };
             while let Some(at) = hearing.tape.read(&mut hearing.raw) {
@@ -339,8 +300,7 @@ impl Work {
             self.lost(Which::Microphone, "it is open, but gives no sound");
         }
         if let Device::Open(speaking) = &self.loudspeaker
-            && !speaking.resting
-            && speaking.spoke_at.elapsed() > STALL
+            && speaking.silent_for() > STALL
         {
             self.lost(Which::Loudspeaker, "it is open, but takes no sound");
         }

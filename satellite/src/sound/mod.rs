@@ -4,6 +4,7 @@ pub mod earcon;
 mod echo;
 pub mod front;
 mod pipeline;
+mod speaking;
 mod voice;
 
 pub use echo::{EchoCanceller, Reference};

@@ -134,7 +134,9 @@ fn a_silent_loudspeaker_may_rest_and_whatever_is_queued_rouses_it_once() {
     let (writer, _reader) = tape(RATE, 4);
     let roused = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&roused);
-    let rouse = Box::new(move || drop(counted.fetch_add(1, Ordering::SeqCst)));
+    let rouse = Box::new(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+    });
     let (mut mouth, mut throat) = mouth(RATE, writer, rouse);
     let (rest, g, mut now) = (throat.rest(), Generation(1), 1_000_000);
     mouth.say(g, &[100; PIECE * 8]);

@@ -1,0 +1,126 @@
+//! The open loudspeaker: what it plays, what the echo canceller hears of it, and its rest.
+
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::{Duration, Instant};
+
+use super::Reference;
+use crate::audio::mouth::{LentThroat, Mouth, Rest, Rouse, Throat, mouth};
+use crate::audio::tape::tape;
+use crate::audio::{AudioError, Backend, Fault, Loudspeaker, Stream};
+use crate::clock::Clock;
+use crate::config::AudioConfig;
+
+const TAPE_S: u32 = 3;
+/// A loudspeaker that was silent for this long rests, where its backend lets it. A sound server works in far smaller steps while somebody
+/// plays with little delay, even silence, and hands a microphone on in steps as small: nine tenths of an idle satellite's work.
+const REST_AFTER_MS: u64 = 10_000;
+/// How long a sound server may take to close a stream.
+const HOME_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// An open loudspeaker.
+pub(super) struct Speaking {
+    device: Box<dyn Loudspeaker>,
+    flow: Flow,
+    reference: Reference,
+    spoke_at: Instant,
+    rest: Rest,
+}
+
+enum Flow {
+    Playing {
+        stream: Box<dyn Stream>,
+        home: Receiver<Box<Throat>>,
+    },
+    Resting(Box<Throat>),
+    /// The throat did not come home, or could not be lent again.
+    Lost,
+}
+
+impl Flow {
+    fn play(
+        device: &dyn Loudspeaker,
+        throat: Box<Throat>,
+        clock: Clock,
+        faults: &SyncSender<Fault>,
+    ) -> Result<Self, AudioError> {
+        let (lent, home) = LentThroat::lend(throat);
+        let stream = device.open(lent, clock, faults.clone())?;
+        Ok(Self::Playing { stream, home })
+    }
+}
+
+impl Speaking {
+    /// Opens the configured one; the mouth is for the session.
+    pub(super) fn open(
+        backend: &dyn Backend,
+        config: &AudioConfig,
+        clock: Clock,
+        faults: &SyncSender<Fault>,
+        rouse: Rouse,
+    ) -> Result<(Self, Mouth), AudioError> {
+        let device = backend.loudspeaker(config)?;
+        let rate = device.rate_hz();
+        let (writer, reader) = tape(rate, TAPE_S);
+        let reference = Reference::new(reader).map_err(|error| AudioError::Unusable {
+            what: "loudspeaker",
+            name: config.loudspeaker.clone(),
+            reason: error.to_string(),
+        })?;
+        let (mouth, throat) = mouth(rate, writer, rouse);
+        let rest = throat.rest();
+        let flow = Flow::play(&*device, Box::new(throat), clock, faults)?;
+        Ok((Self { device, flow, reference, spoke_at: Instant::now(), rest }, mouth))
+    }
+
+    /// What was played, for the echo canceller.
+    pub(super) fn reference(&mut self) -> &mut Reference {
+        &mut self.reference
+    }
+
+    /// Takes in what was played since.
+    pub(super) fn take_in(&mut self) {
+        if self.reference.take_in() {
+            self.spoke_at = Instant::now();
+        }
+    }
+
+    /// How long it has taken no sound, not even silence; nothing where it rests.
+    pub(super) fn silent_for(&self) -> Duration {
+        match self.flow {
+            Flow::Playing { .. } => self.spoke_at.elapsed(),
+            Flow::Resting(_) | Flow::Lost => Duration::ZERO,
+        }
+    }
+
+    /// Closes its stream once it was silent for long. False where it can't be used any more.
+    pub(super) fn rest(&mut self) -> bool {
+        let playing = matches!(self.flow, Flow::Playing { .. });
+        if !playing || !self.device.rests() || self.rest.silent_ms() < REST_AFTER_MS || !self.rest.begin() {
+            return true;
+        }
+        if let Flow::Playing { stream, home } = std::mem::replace(&mut self.flow, Flow::Lost) {
+            drop(stream);
+            match home.recv_timeout(HOME_TIMEOUT) {
+                Ok(throat) => self.flow = Flow::Resting(throat),
+                Err(error) => {
+                    tracing::warn!(%error, "the sound server does not close the loudspeaker; it is opened anew");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Opens its stream again, where it rests.
+    pub(super) fn rouse(&mut self, clock: Clock, faults: &SyncSender<Fault>) -> Result<(), AudioError> {
+        match std::mem::replace(&mut self.flow, Flow::Lost) {
+            Flow::Resting(throat) => {
+                self.rest.end();
+                self.spoke_at = Instant::now();
+                self.flow = Flow::play(&*self.device, throat, clock, faults)?;
+            }
+            other => self.flow = other,
+        }
+        Ok(())
+    }
+}
