@@ -12,8 +12,8 @@ use crate::sound::{self, RATE_HZ};
 
 /// How long each part is measured.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Time for both sides to settle after their start.
-const SETTLE: Duration = Duration::from_secs(10);
+/// Time for both sides to settle after their start; a silent loudspeaker rests after ten seconds.
+const SETTLE: Duration = Duration::from_secs(20);
 /// Clock ticks a second of /proc/PID/stat; fixed at 100 on Linux (USER_HZ).
 const TICKS: f64 = 100.0;
 
