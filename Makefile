@@ -18,10 +18,11 @@ build: setup
 	@$(CARGO) build --workspace --bins
 
 # SAY="hey jarvis, ..." VOICE=en-gb-x-rp | WAV=file.wav | SCRIPT=file | STAY=1 | SEED=n | ECHO=db | OUT=folder
-# MIND=aimock: requests that the grammar does not understand, carried by a model that follows a script
+# MIND=aimock|llama: requests that the grammar does not understand, carried by a model that follows a script (in a stand-in, or in a real llama-server)
 # MIC=1 [MODEL=folder] [MICROPHONE=name] [LOUDSPEAKER=name]: your own voice, and this machine's devices
-demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO= MIC=1 MIND=aimock)
+demo: build ## one spoken sentence through the whole house (SAY= VOICE= WAV= SCRIPT= STAY=1 SEED= ECHO= MIC=1 MIND=aimock|llama)
 	@$(if $(MIND),tests/setup.sh mind)
+	@$(if $(filter llama,$(MIND)),tests/llama/setup.sh)
 	@target/debug/jarvis-demo
 
 test: ## every test, then the rules of the house

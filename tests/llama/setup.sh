@@ -59,5 +59,13 @@ if [ ! -x "$dir/venv/bin/python" ]; then
   python3 -m venv "$dir/venv"
   "$dir/venv/bin/pip" install --quiet --disable-pip-version-check gguf==0.19.0
 fi
-"$dir/venv/bin/python" tests/llama/scripted_model.py "$dir/scripted.gguf.new"
-mv "$dir/scripted.gguf.new" "$dir/scripted.gguf"
+# The first is asked by the tests, the others play in `make demo MIND=llama`.
+model() {
+  local name=$1
+  shift
+  "$dir/venv/bin/python" tests/llama/scripted_model.py "$dir/$name.gguf.new" "$@"
+  mv "$dir/$name.gguf.new" "$dir/$name.gguf"
+}
+model scripted
+model start --tool guest_start --args '{"vmid": 112}' --thought "Somebody wants it awake. I will ask." --answer "It is asked, sir."
+model stop --tool guest_stop --args '{"vmid": 112}' --thought "This one is grave. I will ask first." --answer "It is asked, sir."

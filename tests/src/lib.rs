@@ -10,6 +10,7 @@ pub mod house;
 pub mod injections;
 pub mod judge;
 pub mod likeness;
+pub mod llama;
 pub mod mcp_clients;
 pub mod model_server;
 pub mod office;

@@ -44,8 +44,8 @@ async fn run() -> Result<bool> {
         return live::run(&live).await.map(|()| true);
     }
     if let Some(mind) = given("MIND") {
-        ensure!(mind == "aimock", "MIND is aimock: a model that follows a script");
-        return minds::run(&Minded { dir, root, programs: programs()?, seed }).await;
+        let mind = mind.parse()?;
+        return minds::run(&Minded { mind, dir, root, programs: programs()?, seed }).await;
     }
     let (say, wav, script) = (given("SAY"), given("WAV"), given("SCRIPT"));
     ensure!(

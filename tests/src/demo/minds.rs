@@ -1,5 +1,5 @@
-//! `make demo MIND=aimock`: requests that the grammar does not understand, carried by a model that follows a script. A YELLOW change with its
-//! question and the spoken yes, then a RED one whose words are confirmed at the second channel.
+//! `make demo MIND=aimock|llama`: requests that the grammar does not understand, carried by a model that follows a script. A YELLOW change with
+//! its question and the spoken yes, then a RED one whose words are confirmed at the second channel.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,9 +10,11 @@ use serde_json::{Value, json};
 
 use super::request::VOICE;
 use super::tell::Teller;
+use crate::aimock::Aimock;
 use crate::crash::{self, GUEST};
 use crate::desk::{self, Kind};
 use crate::house::{Asked, House, HouseConfig};
+use crate::llama::{Llama, LlamaConfig};
 use crate::process::wait_for;
 use crate::sound;
 
@@ -23,9 +25,35 @@ const GRAVE: &str = "hey jarvis, take care of vm one one two forcibly and quickl
 /// How long a change may take until it is seen.
 const CHANGE_MAX: Duration = Duration::from_secs(60);
 
+/// Tokens of llama-server's window. Its scripted models spell in bytes: what Qwen reads in a fifth of it takes all of it.
+const WINDOW: u64 = 32_768;
+
+/// Whose server carries the script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mind {
+    /// `llmock`, a stand-in that others wrote.
+    Aimock,
+    /// A real llama-server with a scripted model: it thinks, and calls a tool.
+    Llama,
+}
+
+impl std::str::FromStr for Mind {
+    type Err = anyhow::Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "aimock" => Ok(Self::Aimock),
+            "llama" => Ok(Self::Llama),
+            _ => bail!("MIND is aimock (a stand-in) or llama (a real llama-server); both follow a script"),
+        }
+    }
+}
+
 /// What `make demo MIND=` was asked for.
 #[derive(Debug, Clone)]
 pub struct Minded {
+    /// Whose server.
+    pub mind: Mind,
     /// Workspace.
     pub root: PathBuf,
     /// Where the programs lie.
@@ -45,17 +73,59 @@ fn script() -> Value {
     ])
 }
 
+/// The running server.
+enum Server {
+    Aimock { _mock: Aimock },
+    Llama(Llama),
+}
+
+impl Server {
+    /// Starts it, and gives the section of the daemon's file that names it.
+    fn start(demo: &Minded) -> Result<(Self, String)> {
+        match demo.mind {
+            Mind::Aimock => {
+                let (mock, section) = desk::mind(&demo.dir, &script(), Kind::Local)?;
+                Ok((Self::Aimock { _mock: mock }, section))
+            }
+            Mind::Llama => {
+                let llama = Llama::start(&llama(demo, "start", &demo.dir.join("llama-start.log")))?;
+                let section = format!(
+                    "[[minds.providers]]\nkind = \"openai\"\nname = \"llama\"\nurl = \"{}\"\nmodel = \"scripted\"\nwindow_tokens = {WINDOW}\n",
+                    llama.url()
+                );
+                Ok((Self::Llama(llama), section))
+            }
+        }
+    }
+
+    /// A scripted GGUF calls one tool, whatever is asked: the next request has the next model, at the same address.
+    fn turn_grave(self, demo: &Minded) -> Result<Self> {
+        match self {
+            Self::Aimock { .. } => Ok(self),
+            Self::Llama(llama_server) => {
+                let port = llama_server.stop();
+                Ok(Self::Llama(Llama::at(&llama(demo, "stop", &demo.dir.join("llama-stop.log")), port)?))
+            }
+        }
+    }
+}
+
+fn llama<'a>(demo: &'a Minded, model: &'a str, log: &'a std::path::Path) -> LlamaConfig<'a> {
+    LlamaConfig { root: &demo.root, model, window: WINDOW, log }
+}
+
 /// Runs it; `Ok(true)` if everything was as it must be, else it says what was not.
 pub async fn run(demo: &Minded) -> Result<bool> {
     super::clear(&demo.dir)?;
-    println!(
-        "Jarvis, with a model that follows a script (llmock). Four simulated nodes, one room, seed {}.",
-        demo.seed
-    );
+    let who = match demo.mind {
+        Mind::Aimock => "llmock",
+        Mind::Llama => "a scripted GGUF in a real llama-server",
+    };
+    println!("Jarvis, with a model that follows a script ({who}). Four simulated nodes, one room, seed {}.", demo.seed);
     println!(
         "The embedded ear was never tried on people. Here, where none speak, its \"yes\" counts: untried_ear_approves = true.\n"
     );
-    let (_mock, section) = desk::mind(&demo.dir, &script(), Kind::Local)?;
+    let (server, section) = Server::start(demo)?;
     let mut config = HouseConfig::new(demo.root.clone(), demo.programs.clone(), demo.dir.clone(), demo.seed);
     config.minds = section;
     let mut house = House::start(config).await?;
@@ -63,6 +133,7 @@ pub async fn run(demo: &Minded) -> Result<bool> {
     set(&house, false);
     println!("The satellite listens. The page: {}", house.page());
     yellow(&mut house)?;
+    let _server = server.turn_grave(demo)?;
     red(&mut house)?;
     println!("\nThe audit log:");
     print!("{}", text(&house, &["audit", "-n", "12"])?);
