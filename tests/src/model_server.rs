@@ -138,6 +138,9 @@ struct Shared {
 struct ServerState {
     scripts: VecDeque<Script>,
     last: Option<Script>,
+    /// Its list of models; without one it has none.
+    list: Option<Script>,
+    listed: usize,
     asked: Vec<Asked>,
     overflows: usize,
     longest: u64,
@@ -181,6 +184,16 @@ impl ModelServer {
         self.shared.state().asked.clone()
     }
 
+    /// From now on this is its list of models.
+    pub fn offers(&self, list: Script) {
+        self.shared.state().list = Some(list);
+    }
+
+    /// How often it was asked for its list of models.
+    pub fn listed(&self) -> usize {
+        self.shared.state().listed
+    }
+
     /// Prompts that did not fit its window.
     pub fn overflows(&self) -> usize {
         self.shared.state().overflows
@@ -216,7 +229,18 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         ("/tokenize", Tokenizer::Vllm) => {
             Json(json!({"count": tokens(&prompt(&body)), "max_model_len": shared.window, "tokens": []})).into_response()
         }
-        ("/v1/messages" | "/v1/chat/completions" | "/v1/models", _) => {
+        ("/v1/models", _) => {
+            let list = {
+                let mut state = shared.state();
+                state.listed += 1;
+                state.list.clone()
+            };
+            match list {
+                Some(list) => played(&shared, list).await,
+                None => StatusCode::NOT_FOUND.into_response(),
+            }
+        }
+        ("/v1/messages" | "/v1/chat/completions", _) => {
             scripted(&shared, Asked { path, headers: parts.headers, body }).await
         }
         _ => StatusCode::NOT_FOUND.into_response(),
@@ -243,7 +267,13 @@ async fn scripted(shared: &Arc<Shared>, asked: Asked) -> Response {
         let error = json!({"error": {"code": 400, "type": "exceed_context_size_error", "message": "the request exceeds the available context size"}});
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }
-    let Some(script) = script else { return StatusCode::NOT_FOUND.into_response() };
+    match script {
+        Some(script) => played(shared, script).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn played(shared: &Arc<Shared>, script: Script) -> Response {
     // From here on a client that goes is seen.
     let played = Played { steps: script.steps.into(), over: false, shared: Arc::clone(shared) };
     tokio::time::sleep(script.before).await;

@@ -58,7 +58,14 @@ fn models(minds: &MindsStatus) -> String {
         let place = if mind.place == Place::Local { "local" } else { "cloud" };
         let trouble = if mind.asked { String::new() } else { format!(", {}", mind.circuit) };
         let price = if mind.price_known { "" } else { ", price unknown" };
-        safe(&format!("{} ({place}, {}{trouble}{price})", mind.name, mind.model))
+        let list = match (&mind.listed.day, &mind.listed.trouble) {
+            (Some(day), None) => format!(", its list of {day}"),
+            (Some(day), Some(why)) => format!(", its list of {day}, since then {why}"),
+            (None, Some(why)) => format!(", no list: {why}"),
+            (None, None) => String::new(),
+        };
+        let window = format!(", {} tokens{list}", mind.window_tokens);
+        safe(&format!("{} ({place}, {}{window}{trouble}{price})", mind.name, mind.model))
     };
     let all: Vec<String> = minds.minds.iter().map(line).collect();
     let money = match &minds.spent {

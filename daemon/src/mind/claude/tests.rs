@@ -4,7 +4,7 @@ use jarvis_core::mind::message::{
     Block, CacheHint, Delta, Message, Reply, Role, StopReason, SystemPart, Thinking, ThinkingWish, ToolResult,
     ToolSpec, ToolUse,
 };
-use jarvis_core::mind::models::Display;
+use jarvis_core::mind::models::{Display, Models};
 use jarvis_core::mind::sse::{SseEvent, SseParser};
 use serde_json::{Value, json};
 
