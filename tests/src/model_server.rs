@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -386,16 +385,4 @@ fn tokens(text: &str) -> u64 {
         letters = 0;
     }
     tokens + word(letters)
-}
-
-/// A stream recorded from a real server, event by event, where there are any.
-pub fn recorded(name: &str) -> Option<Vec<Step>> {
-    let text = std::fs::read_to_string(recorded_dir()?.join(name)).ok()?;
-    let events = text.split_inclusive("\n\n").map(|event| Step::Bytes(event.as_bytes().to_vec()));
-    Some(events.collect())
-}
-
-fn recorded_dir() -> Option<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/llm-sse");
-    dir.is_dir().then_some(dir)
 }

@@ -8,6 +8,7 @@ mod claude;
 mod faults;
 mod llama;
 mod openai;
+mod recordings;
 mod router;
 mod ways;
 mod window;
