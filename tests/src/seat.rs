@@ -1,0 +1,108 @@
+//! A satellite without ears: it is there over the real link, plays what it is sent, and presses and wakes as it is told. For turns of a
+//! room in which nobody needs to be heard.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jarvis_link::message::{Generation, MIC_FRAME_SAMPLES, Opened, ToDaemon, ToSatellite};
+use jarvis_satellite::net::{AnswerEvent, Net, NetConfig, NetEvent, NetHandle, enrol};
+use tempfile::TempDir;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::desk::Desk;
+use crate::process::wait_for;
+
+/// Longest time until it is connected.
+const START: Duration = Duration::from_secs(30);
+/// A loudspeaker goes on so long after the last sound that it was sent.
+const DRAIN: Duration = Duration::from_millis(300);
+/// Frames of silence that a wake brings along.
+const FRAMES: usize = 50;
+
+/// See the module. It leaves with its owner.
+pub struct Seat {
+    net: NetHandle,
+    // Aborted on drop.
+    _tasks: JoinSet<()>,
+    _state: TempDir,
+}
+
+impl Seat {
+    /// Enrols for `room` at the desk's daemon, and waits until it is connected.
+    pub async fn take(desk: &Desk, room: &str) -> Result<Self> {
+        let state = tempfile::tempdir()?;
+        let told = desk.ctl(&["enrol", room])?;
+        enrol(told["code"].as_str().context("a code")?, state.path()).await?;
+        let (net, mut events, task) = Net::start(NetConfig {
+            state_dir: state.path().to_owned(),
+            software: "seat".to_owned(),
+            phrases: vec!["hey jarvis".to_owned()],
+            echo_cancelled: true,
+        })?;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            if let Err(error) = task.run().await {
+                tracing::error!(%error, "the seat's link ended");
+            }
+        });
+        let up = async {
+            while let Some(event) = events.recv().await {
+                if matches!(event, NetEvent::Up { .. }) {
+                    return Some(());
+                }
+            }
+            None
+        };
+        tokio::time::timeout(START, up)
+            .await
+            .context("the seat was not connected")?
+            .context("the seat's link ended")?;
+        tasks.spawn(play(net.clone(), events));
+        // Of a room that is there, turns hear a moment later. Nothing is said to this.
+        wait_for("turns to know the room", START, || Ok(desk.ask_in(room, "stop").is_ok().then_some(())))?;
+        Ok(Self { net, _tasks: tasks, _state: state })
+    }
+
+    /// Its button is pressed while it speaks.
+    pub fn press_stop(&self) -> Result<()> {
+        Ok(self.net.control(ToDaemon::StopPressed)?)
+    }
+
+    /// Its wake word is heard, and then nothing.
+    pub fn wake(&self) -> Result<()> {
+        let at = self.net.micros();
+        let wake = Opened::Wake { phrase: "hey jarvis".to_owned(), score: 0.9, sure: true, enrolled: true, at };
+        let utterance = self.net.begin(wake, 0)?;
+        for _ in 0..FRAMES {
+            self.net.frame(utterance, self.net.micros(), 0, &[0; MIC_FRAME_SAMPLES])?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells of every answer that it is played: begun with its first sound, over a moment after its last.
+async fn play(net: NetHandle, mut events: mpsc::Receiver<NetEvent>) {
+    while let Some(event) = events.recv().await {
+        let told = match event {
+            NetEvent::Answer(AnswerEvent::Start { generation, .. }) => {
+                net.control(ToDaemon::PlaybackStarted { generation, at: net.micros() })
+            }
+            NetEvent::Answer(AnswerEvent::End { generation }) => {
+                tokio::time::sleep(DRAIN).await;
+                done(&net, generation, false)
+            }
+            NetEvent::Control(ToSatellite::StopPlayback { generation }) => {
+                net.stop_answer(generation).and_then(|()| done(&net, generation, true))
+            }
+            NetEvent::Up { .. } | NetEvent::Down { .. } | NetEvent::Control(_) | NetEvent::Answer(_) => Ok(()),
+        };
+        if let Err(error) = told {
+            tracing::error!(%error, "the seat could not tell the daemon");
+        }
+    }
+}
+
+fn done(net: &NetHandle, generation: Generation, cut: bool) -> Result<(), jarvis_satellite::net::NetError> {
+    net.control(ToDaemon::PlaybackDone { generation, at: net.micros(), underruns: 0, cut })
+}
