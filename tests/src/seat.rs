@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use jarvis_link::message::{Generation, MIC_FRAME_SAMPLES, Opened, ToDaemon, ToSatellite};
 use jarvis_satellite::net::{AnswerEvent, Net, NetConfig, NetEvent, NetHandle, enrol};
 use tempfile::TempDir;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::desk::Desk;
@@ -23,6 +23,8 @@ const FRAMES: usize = 50;
 /// See the module. It leaves with its owner.
 pub struct Seat {
     net: NetHandle,
+    room: String,
+    heard: watch::Receiver<usize>,
     // Aborted on drop.
     _tasks: JoinSet<()>,
     _state: TempDir,
@@ -58,10 +60,22 @@ impl Seat {
             .await
             .context("the seat was not connected")?
             .context("the seat's link ended")?;
-        tasks.spawn(play(net.clone(), events));
-        // Of a room that is there, turns hear a moment later. Nothing is said to this.
-        wait_for("turns to know the room", START, || Ok(desk.ask_in(room, "stop").is_ok().then_some(())))?;
-        Ok(Self { net, _tasks: tasks, _state: state })
+        let (tell, heard) = watch::channel(0);
+        tasks.spawn(play(net.clone(), events, tell));
+        let seat = Self { net, room: room.to_owned(), heard, _tasks: tasks, _state: state };
+        seat.is_known(desk)?;
+        Ok(seat)
+    }
+
+    /// Waits until a daemon knows its room, after its start as well: turns hear of a room that is there a moment later. Nothing is said to
+    /// what is asked for it.
+    pub fn is_known(&self, desk: &Desk) -> Result<()> {
+        wait_for("turns to know the room", START, || Ok(desk.ask_in(&self.room, "stop").is_ok().then_some(())))
+    }
+
+    /// Answers that it heard to their end so far.
+    pub fn heard(&self) -> usize {
+        *self.heard.borrow()
     }
 
     /// Its button is pressed while it speaks.
@@ -82,7 +96,7 @@ impl Seat {
 }
 
 /// Tells of every answer that it is played: begun with its first sound, over a moment after its last.
-async fn play(net: NetHandle, mut events: mpsc::Receiver<NetEvent>) {
+async fn play(net: NetHandle, mut events: mpsc::Receiver<NetEvent>, heard: watch::Sender<usize>) {
     while let Some(event) = events.recv().await {
         let told = match event {
             NetEvent::Answer(AnswerEvent::Start { generation, .. }) => {
@@ -90,6 +104,7 @@ async fn play(net: NetHandle, mut events: mpsc::Receiver<NetEvent>) {
             }
             NetEvent::Answer(AnswerEvent::End { generation }) => {
                 tokio::time::sleep(DRAIN).await;
+                heard.send_modify(|times| *times += 1);
                 done(&net, generation, false)
             }
             NetEvent::Control(ToSatellite::StopPlayback { generation }) => {
