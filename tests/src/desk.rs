@@ -197,6 +197,12 @@ impl Desk {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Where the newest question stands.
+    pub fn stage(&self) -> Result<String> {
+        let db = self.database()?;
+        Ok(db.query_row("select stage from approvals order by id desc limit 1", [], |row| row.get(0))?)
+    }
+
     /// Runs of the model as they are stored, newest first: state, ending, and kinds of steps.
     pub fn runs(&self) -> Result<Vec<StoredRun>> {
         let db = self.database()?;

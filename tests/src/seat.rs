@@ -1,10 +1,9 @@
-//! A satellite without ears: it is there over the real link, plays what it is sent, and presses and wakes as it is told. For turns of a
-//! room in which nobody needs to be heard.
+//! A satellite without devices: it is there over the real link, plays what it is sent, and presses, wakes and speaks as it is told.
 
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use jarvis_link::message::{Generation, MIC_FRAME_SAMPLES, Opened, ToDaemon, ToSatellite};
+use anyhow::{Context, Result, bail};
+use jarvis_link::message::{Generation, MIC_FRAME_SAMPLES, Opened, SatMicros, ToDaemon, ToSatellite};
 use jarvis_satellite::net::{AnswerEvent, Net, NetConfig, NetEvent, NetHandle, enrol};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
@@ -12,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::desk::Desk;
 use crate::process::wait_for;
+use crate::sound;
 
 /// Longest time until it is connected.
 const START: Duration = Duration::from_secs(30);
@@ -19,6 +19,16 @@ const START: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_millis(300);
 /// Frames of silence that a wake brings along.
 const FRAMES: usize = 50;
+/// Microseconds of a frame.
+const FRAME_US: u64 = 20_000;
+/// Frames that were heard before the wake word was: itself.
+const PREROLL: usize = 45;
+/// Frames of silence after what is said, at most: fifteen seconds.
+const SILENCE_MAX: usize = 750;
+/// RMS level of a room's own noise: no microphone gives digital silence.
+const FLOOR: f64 = 16.0;
+/// Samples above it are a voice's.
+const LOUD: i16 = 300;
 
 /// See the module. It leaves with its owner.
 pub struct Seat {
@@ -85,13 +95,46 @@ impl Seat {
 
     /// Its wake word is heard, and then nothing.
     pub fn wake(&self) -> Result<()> {
-        let at = self.net.micros();
-        let wake = Opened::Wake { phrase: "hey jarvis".to_owned(), score: 0.9, sure: true, enrolled: true, at };
-        let utterance = self.net.begin(wake, 0)?;
+        let utterance = self.net.begin(self.woken(), 0)?;
         for _ in 0..FRAMES {
             self.net.frame(utterance, self.net.micros(), 0, &[0; MIC_FRAME_SAMPLES])?;
         }
         Ok(())
+    }
+
+    /// How the wake word opens the microphone.
+    pub fn woken(&self) -> Opened {
+        let at = self.net.micros();
+        Opened::Wake { phrase: "hey jarvis".to_owned(), score: 0.9, sure: true, enrolled: true, at }
+    }
+
+    /// Somebody says this (16 kHz, with its wake word where that opens the microphone), and then nothing until `enough`, which is looked at
+    /// all the while. What comes before the wake word is heard is sent at once, the rest as fast as it is said.
+    pub async fn say(&self, opened: Opened, said: &[i16], enough: impl Fn() -> bool) -> Result<()> {
+        let preroll = if matches!(opened, Opened::Wake { .. }) { PREROLL } else { 0 };
+        let now = self.net.micros();
+        let start = SatMicros(now.0.saturating_sub(preroll as u64 * FRAME_US));
+        let utterance = self.net.begin(opened, u16::try_from(preroll)?)?;
+        let mut clock = tokio::time::interval(Duration::from_micros(FRAME_US));
+        let frames = said.len().div_ceil(MIC_FRAME_SAMPLES);
+        for n in 0..frames + SILENCE_MAX {
+            if n >= preroll {
+                clock.tick().await;
+                if enough() {
+                    return Ok(());
+                }
+            }
+            let floor = sound::noise(MIC_FRAME_SAMPLES, FLOOR, n as u64);
+            let mut frame = [0; MIC_FRAME_SAMPLES];
+            for (at, sample) in frame.iter_mut().enumerate() {
+                let spoken = said.get(n * MIC_FRAME_SAMPLES + at).copied().unwrap_or(0);
+                *sample = spoken.saturating_add(floor[at]);
+            }
+            let loud = frame.iter().any(|sample| sample.saturating_abs() > LOUD);
+            let captured = SatMicros(start.0 + n as u64 * FRAME_US);
+            self.net.frame(utterance, captured, if loud { u8::MAX } else { 0 }, &frame)?;
+        }
+        bail!("it was said, and what should have come of it did not")
     }
 }
 

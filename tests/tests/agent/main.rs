@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 mod barge_in;
+mod changed_mind;
 mod changes;
 mod faults;
 mod fillers;
