@@ -125,13 +125,13 @@ async fn one(
     }
     let in_a_run = desk.runs()?.first().is_some_and(|run| run.state == "running");
     found.in_a_run += usize::from(in_a_run);
-    let heard = seat.map(Seat::heard);
+    let (heard, last) = (seat.map(Seat::heard), last_turn(desk)?);
     desk.restart("jarvisd", &[])?;
     if let Err(error) = judge(desk, before, asked_before, in_a_run).await {
         found.mismatches.push(format!("{name}: {error:#}"));
     }
     if let (Some(seat), Some(heard), true) = (seat, heard, in_a_run) {
-        match spoken(desk, seat, heard) {
+        match spoken(desk, seat, heard, last) {
             Ok(()) => found.spoken += 1,
             Err(error) => found.mismatches.push(format!("{name}: {error:#}")),
         }
@@ -143,6 +143,11 @@ async fn one(
 fn desk_approvals(desk: &Desk) -> Result<i64> {
     let db = rusqlite::Connection::open(desk.dir().join("state/jarvis.db"))?;
     Ok(db.query_row("select count(*) from approvals", [], |row| row.get(0))?)
+}
+
+fn last_turn(desk: &Desk) -> Result<i64> {
+    let db = rusqlite::Connection::open(desk.dir().join("state/jarvis.db"))?;
+    Ok(db.query_row("select coalesce(max(id), 0) from turns", [], |row| row.get(0))?)
 }
 
 /// What must hold after the daemon's return.
@@ -194,7 +199,7 @@ fn told(desk: &Desk) -> Result<()> {
 }
 
 /// The room heard that its run was cut off, and that it is unknown whether what was begun came to pass, where something was.
-fn spoken(desk: &Desk, seat: &Seat, heard: usize) -> Result<()> {
+fn spoken(desk: &Desk, seat: &Seat, heard: usize, last: i64) -> Result<()> {
     wait_for("the room to be told aloud", PATIENT, || Ok((seat.heard() > heard).then_some(())))?;
     let db = rusqlite::Connection::open(desk.dir().join("state/jarvis.db"))?;
     let detail: String = db.query_row(
@@ -204,10 +209,11 @@ fn spoken(desk: &Desk, seat: &Seat, heard: usize) -> Result<()> {
     )?;
     let detail: Value = serde_json::from_str(&detail)?;
     let open = detail["open_changes"].as_u64().context("open changes")? > 0;
+    // The first words since the daemon's return.
     let said: String = db.query_row(
         "select group_concat(text, ' ') from (select text from sentences where turn_id =
-           (select max(id) from turns where source = 'said' and room = ?1) order by seq)",
-        [ROOM],
+           (select min(id) from turns where source = 'said' and room = ?1 and id > ?2) order by seq)",
+        rusqlite::params![ROOM, last],
         |row| row.get(0),
     )?;
     ensure!(said.starts_with("I was interrupted in the middle of your last request, sir"), "the room heard: {said}");

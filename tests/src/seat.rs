@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use jarvis_link::message::{Generation, MIC_FRAME_SAMPLES, Opened, SatMicros, ToDaemon, ToSatellite};
+use jarvis_link::message::{Generation, MIC_FRAME_SAMPLES, MicEnd, Opened, SatMicros, ToDaemon, ToSatellite};
 use jarvis_satellite::net::{AnswerEvent, Net, NetConfig, NetEvent, NetHandle, enrol};
 use tempfile::TempDir;
 use tokio::sync::{mpsc, watch};
@@ -121,7 +121,7 @@ impl Seat {
             if n >= preroll {
                 clock.tick().await;
                 if enough() {
-                    return Ok(());
+                    return Ok(self.net.end(utterance, MicEnd::Closed)?);
                 }
             }
             let floor = sound::noise(MIC_FRAME_SAMPLES, FLOOR, n as u64);

@@ -9,7 +9,7 @@ use jarvis_tests::seat::Seat;
 use jarvis_tests::sound;
 use serde_json::json;
 
-use super::desk;
+use super::{desk, says, to};
 
 /// For what must come: so long that the machine's other work decides nothing.
 const PATIENT: Duration = Duration::from_secs(60);
@@ -20,7 +20,7 @@ fn spoken(text: &str) -> Vec<i16> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hey_jarvis_cancel_that_comes_in_time() {
-    let desk = desk(97, Kind::Local, json!([])).await;
+    let desk = desk(97, Kind::Local, json!([says(to("never"), "never")])).await;
     desk.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
     let seat = Seat::take(&desk, "study").await.unwrap();
     let stage = || desk.stage().unwrap_or_default();
