@@ -12,6 +12,7 @@ mod money;
 mod parts;
 mod record;
 mod remember;
+mod room;
 mod speak;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ use hearing::mic_end;
 pub use parts::{LiveNames, Parts, lexicon};
 pub use record::Before;
 pub(crate) use remember::Recollection;
+use room::Room;
 
 /// What one turn may have waiting: ten seconds of frames. When it is full the hub is made to wait, which holds back the satellites'
 /// streams by flow control; nothing is dropped.
@@ -53,17 +55,6 @@ struct Over {
     /// Parts that failed in it.
     broken: Vec<String>,
     done: Option<oneshot::Sender<Result<TurnRecord, String>>>,
-}
-
-#[derive(Debug, Default)]
-struct Room {
-    name: String,
-    generation: u64,
-    /// The turn that has the microphone, or the loudspeaker after it.
-    turn: Option<(Option<Utterance>, mpsc::Sender<ToTurn>)>,
-    /// That turn is words of Jarvis's own: others wait for their end.
-    announces: bool,
-    before: Before,
 }
 
 /// The owner of all turns. See the module.
@@ -283,7 +274,7 @@ impl Turns {
         let found: Vec<_> = self
             .rooms
             .iter()
-            .filter(|(id, room)| id.as_ref().is_some_and(|id| is_called(id, room, wanted)))
+            .filter(|(id, room)| id.as_ref().is_some_and(|id| room.is_called(id, wanted)))
             .map(|(id, _)| id.clone())
             .collect();
         if found.is_empty() {
@@ -294,7 +285,7 @@ impl Turns {
 
     async fn announce(&mut self, satellite: SatelliteId, text: String) {
         let room = self.room(&satellite);
-        if room.announces && room.turn.as_ref().is_some_and(|(_, inbox)| !inbox.is_closed()) {
+        if room.announces && room.is_busy() {
             return self.announcements.keep(satellite.0, text);
         }
         self.take_loudspeaker(Some(&satellite)).await;
@@ -304,7 +295,11 @@ impl Turns {
     /// Everything that waits for this room, at one go.
     fn announce_what_waits(&mut self, satellite: &SatelliteId) {
         let there = self.rooms.get(&Some(satellite.clone()));
-        let waiting = self.announcements.take(|wanted| there.is_some_and(|room| is_called(satellite, room, wanted)));
+        if there.is_some_and(Room::is_busy) {
+            // Once its turn is over.
+            return;
+        }
+        let waiting = self.announcements.take(|wanted| there.is_some_and(|room| room.is_called(satellite, wanted)));
         if !waiting.is_empty() {
             self.begin(Some(satellite.clone()), Origin::Said(waiting.join(" ")), None);
         }
@@ -377,11 +372,6 @@ impl Turns {
     fn tell(&self, satellite: &SatelliteId, connected: bool, detail: String) {
         self.parts.bus.tell(EventKind::Satellite { satellite: satellite.clone(), connected, detail });
     }
-}
-
-/// Whether a satellite, or its room, is called so.
-fn is_called(satellite: &SatelliteId, room: &Room, wanted: &str) -> bool {
-    satellite.as_str() == wanted || room.name.eq_ignore_ascii_case(wanted)
 }
 
 /// What a satellite's trouble is told of.
