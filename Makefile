@@ -6,7 +6,7 @@ CARGO ?= cargo
 export JARVIS_LIBVOSK_DIR ?= $(CURDIR)/target/native
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench llama words lint deny fuzz doc clean
+.PHONY: help setup build demo test bench llama streams words lint deny fuzz doc clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -38,6 +38,11 @@ bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
 llama: ## a real llama-server with a scripted model: it thinks, calls a tool and answers
 	@tests/llama/setup.sh
 	@$(CARGO) test --workspace --test minds llama:: -- --ignored --nocapture
+
+streams: ## the recorded streams of tests/frozen/streams, anew
+	@tests/setup.sh mind
+	@tests/llama/setup.sh
+	@tests/frozen/streams/record.sh
 
 words: ## the embedded model's words and graph, anew from the intent files (daemon/models/README.md)
 	@CARGO="$(CARGO)" daemon/models/make_default.sh

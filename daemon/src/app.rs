@@ -123,8 +123,9 @@ pub async fn serve_observed(
     agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
     let _door = open_stop_door(&config, &safety, &bus)?;
     tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
-    let (minds, keeper) = mind::open(&config.minds, &store, &bus).map_err(anyhow::Error::msg)?;
-    tasks.spawn(named("books", keeper));
+    let (minds, keeper) =
+        mind::open(&config.minds, &config.daemon.state_dir, &store, &bus).map_err(anyhow::Error::msg)?;
+    tasks.spawn(named("minds", keeper));
     let house = House {
         safety: safety.clone(),
         mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),

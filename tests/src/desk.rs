@@ -57,7 +57,7 @@ pub struct Desk {
     pub cluster: Simulator,
     config: HouseConfig,
     starts: u32,
-    _mock: Aimock,
+    _mock: Option<Aimock>,
     _dir: TempDir,
 }
 
@@ -69,16 +69,20 @@ pub fn mind(dir: &Path, script: &Value, kind: Kind) -> Result<(Aimock, String)> 
     let key = dir.join("mind.key");
     std::fs::write(&key, "sk-test-key\n")?;
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
+    let section = entry(kind, &mock.url(), &format!("key_file = {key:?}\n"));
+    Ok((mock, section))
+}
+
+/// A provider in the daemon's file.
+fn entry(kind: Kind, url: &str, more: &str) -> String {
     let (protocol, model) = match kind {
         Kind::Local => ("openai", "qwen3"),
         Kind::Cloud => ("claude", "claude-opus-5-5"),
     };
-    let section = format!(
-        "[[minds.providers]]\nkind = \"{protocol}\"\nname = \"{MIND}\"\nurl = \"{}\"\nmodel = \"{model}\"\nkey_file = {key:?}\n\
-         window_tokens = 32000\n",
-        mock.url()
-    );
-    Ok((mock, section))
+    format!(
+        "[[minds.providers]]\nkind = \"{protocol}\"\nname = \"{MIND}\"\nurl = \"{url}\"\nmodel = \"{model}\"\n\
+         window_tokens = 32000\n{more}"
+    )
 }
 
 impl Desk {
@@ -86,6 +90,17 @@ impl Desk {
     pub async fn start(config: DeskConfig) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let (mock, section) = mind(dir.path(), &config.script, config.kind)?;
+        Self::open(config, dir, Some(mock), &section).await
+    }
+
+    /// The same with a provider that the test has, at `url`, and further lines of its entry; the configuration's script is not played.
+    pub async fn served(config: DeskConfig, url: &str, more: &str) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let section = entry(config.kind, url, more);
+        Self::open(config, dir, None, &section).await
+    }
+
+    async fn open(config: DeskConfig, dir: TempDir, mock: Option<Aimock>, section: &str) -> Result<Self> {
         let quick = Options { sensors: false, pace: PACE, ..Options::seed(config.seed) };
         let cluster = Simulator::with(quick).await?;
         crash::calm(&cluster);
@@ -125,6 +140,12 @@ impl Desk {
         serde_json::from_value(told.clone()).with_context(|| format!("no turn: {told}"))
     }
 
+    /// Types a request that counts as asked in `room`, and is answered aloud there.
+    pub fn ask_in(&self, room: &str, text: &str) -> Result<TurnRecord> {
+        let told = self.ctl(&["ask", "--room", room, text])?;
+        serde_json::from_value(told.clone()).with_context(|| format!("no turn: {told}"))
+    }
+
     /// Types a request; whatever becomes of it.
     pub fn try_ask(&self, text: &str) -> Result<bool> {
         Ok(house::ctl(&self.config, &["ask", text, "--json"])?.status.success())
@@ -155,11 +176,36 @@ impl Desk {
         kinds.collect::<Option<Vec<_>>>().context("kinds of entries")
     }
 
+    fn database(&self) -> Result<rusqlite::Connection> {
+        let path = self.dir().join("state/jarvis.db");
+        Ok(rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+    }
+
+    /// What a turn said aloud, sentence by sentence, as it was committed before each was heard.
+    pub fn sentences(&self, turn: u64) -> Result<Vec<String>> {
+        let db = self.database()?;
+        let mut query = db.prepare("select text from sentences where turn_id = ?1 order by seq")?;
+        let rows = query.query_map([i64::try_from(turn)?], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The books, oldest first: state, the most that was set aside, and the cost, in micro-dollars.
+    pub fn books(&self) -> Result<Vec<(String, i64, Option<i64>)>> {
+        let db = self.database()?;
+        let mut query = db.prepare("select state, at_most, cost from costs order by id")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Where the newest question stands.
+    pub fn stage(&self) -> Result<String> {
+        let db = self.database()?;
+        Ok(db.query_row("select stage from approvals order by id desc limit 1", [], |row| row.get(0))?)
+    }
+
     /// Runs of the model as they are stored, newest first: state, ending, and kinds of steps.
     pub fn runs(&self) -> Result<Vec<StoredRun>> {
-        let path = self.dir().join("state/jarvis.db");
-        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let db = rusqlite::Connection::open_with_flags(path, flags)?;
+        let db = self.database()?;
         let mut query = db.prepare(
             "select state, coalesce(ending, ''),
                     (select group_concat(kind, ' ') from (select kind from agent_steps where run_id = id order by seq)),

@@ -5,7 +5,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -138,6 +137,9 @@ struct Shared {
 struct ServerState {
     scripts: VecDeque<Script>,
     last: Option<Script>,
+    /// Its list of models; without one it has none.
+    list: Option<Script>,
+    listed: usize,
     asked: Vec<Asked>,
     overflows: usize,
     longest: u64,
@@ -181,6 +183,16 @@ impl ModelServer {
         self.shared.state().asked.clone()
     }
 
+    /// From now on this is its list of models.
+    pub fn offers(&self, list: Script) {
+        self.shared.state().list = Some(list);
+    }
+
+    /// How often it was asked for its list of models.
+    pub fn listed(&self) -> usize {
+        self.shared.state().listed
+    }
+
     /// Prompts that did not fit its window.
     pub fn overflows(&self) -> usize {
         self.shared.state().overflows
@@ -216,7 +228,18 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         ("/tokenize", Tokenizer::Vllm) => {
             Json(json!({"count": tokens(&prompt(&body)), "max_model_len": shared.window, "tokens": []})).into_response()
         }
-        ("/v1/messages" | "/v1/chat/completions" | "/v1/models", _) => {
+        ("/v1/models", _) => {
+            let list = {
+                let mut state = shared.state();
+                state.listed += 1;
+                state.list.clone()
+            };
+            match list {
+                Some(list) => played(&shared, list).await,
+                None => StatusCode::NOT_FOUND.into_response(),
+            }
+        }
+        ("/v1/messages" | "/v1/chat/completions", _) => {
             scripted(&shared, Asked { path, headers: parts.headers, body }).await
         }
         _ => StatusCode::NOT_FOUND.into_response(),
@@ -243,7 +266,13 @@ async fn scripted(shared: &Arc<Shared>, asked: Asked) -> Response {
         let error = json!({"error": {"code": 400, "type": "exceed_context_size_error", "message": "the request exceeds the available context size"}});
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }
-    let Some(script) = script else { return StatusCode::NOT_FOUND.into_response() };
+    match script {
+        Some(script) => played(shared, script).await,
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+async fn played(shared: &Arc<Shared>, script: Script) -> Response {
     // From here on a client that goes is seen.
     let played = Played { steps: script.steps.into(), over: false, shared: Arc::clone(shared) };
     tokio::time::sleep(script.before).await;
@@ -356,16 +385,4 @@ fn tokens(text: &str) -> u64 {
         letters = 0;
     }
     tokens + word(letters)
-}
-
-/// A stream recorded from a real server, event by event, where there are any.
-pub fn recorded(name: &str) -> Option<Vec<Step>> {
-    let text = std::fs::read_to_string(recorded_dir()?.join(name)).ok()?;
-    let events = text.split_inclusive("\n\n").map(|event| Step::Bytes(event.as_bytes().to_vec()));
-    Some(events.collect())
-}
-
-fn recorded_dir() -> Option<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/llm-sse");
-    dir.is_dir().then_some(dir)
 }

@@ -1,5 +1,5 @@
 //! A daemon that is killed at each commit of a model's run, before and after it is durable, and begun anew. Whatever the moment, nothing
-//! runs twice, what was cut off is told, and asking again comes to the same end as if nobody had been killed.
+//! runs twice, what was cut off is told (aloud, where a room asked), and asking again comes to the same end as if nobody had been killed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 
 use crate::crash::GUEST;
 use crate::desk::{Desk, DeskConfig, Kind};
+use crate::process::wait_for;
+use crate::seat::Seat;
 
 /// The daemon that kills itself.
 const BED: &str = "jarvis-agent-bed";
@@ -28,6 +30,11 @@ const COMMITS_MAX: u64 = 200;
 /// For what must come: so long that the machine's other work decides nothing.
 const PATIENT: Duration = Duration::from_secs(90);
 
+/// The room that asks aloud.
+const ROOM: &str = "study";
+/// Words are heard at their own pace, so a room asks only at every so many of the strides.
+const ALOUD_STRIDES: u64 = 3;
+
 /// When within a commit it dies.
 const MOMENTS: [&str; 2] = ["begun", "durable"];
 
@@ -38,15 +45,18 @@ pub struct Found {
     pub kills: usize,
     /// Kills in the middle of a model's run.
     pub in_a_run: usize,
+    /// Of those, runs that a room had asked for, and was told of.
+    pub spoken: usize,
     /// What was not as it must be.
     pub mismatches: Vec<String>,
 }
 
-/// Kills at every `stride`th commit, in two ways to the same end: with a question and its yes, and on standing leave.
+/// Kills at every `stride`th commit, in three ways to the same end: with a question and its yes, on standing leave, and on leave in a room
+/// that hears what became of it.
 pub async fn kills(root: &Path, programs: &Path, seed: u64, stride: u64) -> Result<Found> {
     let mut found = Found::default();
     let leave = format!("[[safety.leave]]\ntool = \"guest_start\"\nguests = [{GUEST}]\nper_hour = 100000\n");
-    for (way, sections) in [("asked", String::new()), ("on leave", leave)] {
+    for (way, sections) in [("asked", String::new()), ("on leave", leave.clone()), ("aloud", leave)] {
         let mut desk = Desk::start(DeskConfig {
             root: root.to_owned(),
             programs: programs.to_owned(),
@@ -56,11 +66,13 @@ pub async fn kills(root: &Path, programs: &Path, seed: u64, stride: u64) -> Resu
             sections,
         })
         .await?;
+        let seat = if way == "aloud" { Some(Seat::take(&desk, ROOM).await?) } else { None };
+        let stride = if seat.is_some() { stride * ALOUD_STRIDES } else { stride };
         desk.daemon.stop()?;
         for (moment, first) in MOMENTS.into_iter().zip(1..) {
             // The strides of the two moments lie between each other.
             let mut commit = 1 + (first - 1) * stride / 2;
-            while one(&mut desk, commit, moment, way, &mut found).await? {
+            while one(&mut desk, commit, moment, (way, seat.as_ref()), &mut found).await? {
                 commit += stride;
                 ensure!(commit <= COMMITS_MAX, "a request of more than {COMMITS_MAX} commits");
             }
@@ -80,7 +92,13 @@ fn script() -> Value {
 }
 
 /// One kill; false once the request is over before that commit.
-async fn one(desk: &mut Desk, commit: u64, moment: &str, way: &str, found: &mut Found) -> Result<bool> {
+async fn one(
+    desk: &mut Desk,
+    commit: u64,
+    moment: &str,
+    (way, seat): (&str, Option<&Seat>),
+    found: &mut Found,
+) -> Result<bool> {
     let (armed, name) = (desk.dir().join(ARMED), format!("{way}, killed at commit {commit}, {moment}"));
     desk.cluster.change(|state| {
         if let Some(guest) = state.guest_mut(GUEST) {
@@ -90,8 +108,14 @@ async fn one(desk: &mut Desk, commit: u64, moment: &str, way: &str, found: &mut 
     let before = desk.guest().1;
     let asked_before = desk_approvals(desk)?;
     desk.restart(BED, &["--commit", &commit.to_string(), "--moment", moment])?;
+    if let Some(seat) = seat {
+        seat.is_known(desk)?;
+    }
     std::fs::write(&armed, "")?;
-    let whole = desk.try_ask(WORDS)? && (way != "asked" || desk.try_ask("yes")?);
+    let whole = match seat {
+        Some(_) => desk.ask_in(ROOM, WORDS).is_ok(),
+        None => desk.try_ask(WORDS)? && (way != "asked" || desk.try_ask("yes")?),
+    };
     let survived = whole && desk.daemon.check().is_ok();
     std::fs::remove_file(&armed)?;
     if survived {
@@ -101,9 +125,16 @@ async fn one(desk: &mut Desk, commit: u64, moment: &str, way: &str, found: &mut 
     }
     let in_a_run = desk.runs()?.first().is_some_and(|run| run.state == "running");
     found.in_a_run += usize::from(in_a_run);
+    let (heard, last) = (seat.map(Seat::heard), last_turn(desk)?);
     desk.restart("jarvisd", &[])?;
     if let Err(error) = judge(desk, before, asked_before, in_a_run).await {
         found.mismatches.push(format!("{name}: {error:#}"));
+    }
+    if let (Some(seat), Some(heard), true) = (seat, heard, in_a_run) {
+        match spoken(desk, seat, heard, last) {
+            Ok(()) => found.spoken += 1,
+            Err(error) => found.mismatches.push(format!("{name}: {error:#}")),
+        }
     }
     desk.daemon.stop()?;
     Ok(!survived)
@@ -112,6 +143,11 @@ async fn one(desk: &mut Desk, commit: u64, moment: &str, way: &str, found: &mut 
 fn desk_approvals(desk: &Desk) -> Result<i64> {
     let db = rusqlite::Connection::open(desk.dir().join("state/jarvis.db"))?;
     Ok(db.query_row("select count(*) from approvals", [], |row| row.get(0))?)
+}
+
+fn last_turn(desk: &Desk) -> Result<i64> {
+    let db = rusqlite::Connection::open(desk.dir().join("state/jarvis.db"))?;
+    Ok(db.query_row("select coalesce(max(id), 0) from turns", [], |row| row.get(0))?)
 }
 
 /// What must hold after the daemon's return.
@@ -159,6 +195,29 @@ fn told(desk: &Desk) -> Result<()> {
     let events: i64 =
         db.query_row("select count(*) from events where kind = 'agent.interrupted'", [], |row| row.get(0))?;
     ensure!(events > 0, "no event tells of it");
+    Ok(())
+}
+
+/// The room heard that its run was cut off, and that it is unknown whether what was begun came to pass, where something was.
+fn spoken(desk: &Desk, seat: &Seat, heard: usize, last: i64) -> Result<()> {
+    wait_for("the room to be told aloud", PATIENT, || Ok((seat.heard() > heard).then_some(())))?;
+    let db = rusqlite::Connection::open(desk.dir().join("state/jarvis.db"))?;
+    let detail: String = db.query_row(
+        "select detail from events where kind = 'agent.interrupted' and subject = ?1 order by id desc limit 1",
+        [ROOM],
+        |row| row.get(0),
+    )?;
+    let detail: Value = serde_json::from_str(&detail)?;
+    let open = detail["open_changes"].as_u64().context("open changes")? > 0;
+    // The first words since the daemon's return.
+    let said: String = db.query_row(
+        "select group_concat(text, ' ') from (select text from sentences where turn_id =
+           (select min(id) from turns where source = 'said' and room = ?1 and id > ?2) order by seq)",
+        rusqlite::params![ROOM, last],
+        |row| row.get(0),
+    )?;
+    ensure!(said.starts_with("I was interrupted in the middle of your last request, sir"), "the room heard: {said}");
+    ensure!(said.contains("is unknown") == open, "{detail}, and the room heard: {said}");
     Ok(())
 }
 

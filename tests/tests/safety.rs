@@ -112,6 +112,33 @@ async fn red_takes_its_words_at_a_second_channel_and_three_wrong_tries_end_it() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_speaks_again_within_that_second_holds_it_until_his_turn_is_over() {
+    let bed = Bed::new(33).await.unwrap();
+    let daemon = bed.start().await.unwrap();
+    bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = false);
+    // Said yes, spoken again within the second, and still speaking when the second is long over.
+    let held = async || {
+        let asked = daemon.ask("guest_start", &args()).await.unwrap();
+        daemon.safety.approve(ApprovalId(asked.id), voice()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let hold = daemon.safety.hold(ROOM);
+        tokio::time::sleep(Duration::from_millis(2_000)).await;
+        let stage = daemon.find(ApprovalId(asked.id)).await.unwrap().stage;
+        assert_eq!((stage.as_str(), bed.deeds()), ("approved", 0));
+        (ApprovalId(asked.id), hold)
+    };
+    let (id, hold) = held().await;
+    assert!(daemon.safety.refuse(id, "voice in study").await.unwrap());
+    drop(hold);
+    let settled = daemon.safety.wait(id, LONG).await.unwrap().unwrap();
+    assert_eq!((settled.stage.name(), bed.deeds()), ("cancelled", 0));
+    let (id, hold) = held().await;
+    drop(hold);
+    let settled = daemon.safety.wait(id, LONG).await.unwrap().unwrap();
+    assert_eq!((settled.stage.name(), bed.deeds()), ("done", 1), "nothing was taken back, so it is done");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_mind_within_a_second_cancels() {
     let bed = Bed::new(3).await.unwrap();
     let daemon = bed.start().await.unwrap();

@@ -25,6 +25,7 @@ pub(crate) use choose::{Choice, Nobody, choose};
 pub use config::AgentConfig;
 pub(crate) use run::{Finished, Progress, Run};
 pub(crate) use start::tell_cut_runs;
+pub(crate) use words::stood_down;
 
 /// How much work a run may be, and which models failed of late. Cheap to clone.
 #[derive(Clone)]

@@ -1,7 +1,10 @@
 //! What is said at the end of a run beside the model's own words.
 
 use jarvis_core::agent::{End, Limit, Silence, Told};
-use jarvis_core::answer::phrase;
+use jarvis_core::answer::{Reply, phrase};
+use jarvis_core::ids::TurnId;
+
+use super::Finished;
 
 /// What the owner has of an answer so far.
 #[derive(Debug, Clone, Copy)]
@@ -10,6 +13,13 @@ pub(super) struct Heard {
     pub(super) any: bool,
     /// It put something on the page.
     pub(super) shown: bool,
+}
+
+/// What is left of a run that the kill switch ended, after these sentences.
+pub(crate) fn stood_down(said: &[String], turn: TurnId) -> Finished {
+    let last = phrase("agent.stood_down", turn.0, &[]);
+    let speech = said.iter().map(String::as_str).chain([last.as_str()]).collect::<Vec<_>>().join(" ");
+    Finished { reply: Reply { speech, ..Reply::default() }, rest: vec![last], memories: Vec::new() }
 }
 
 /// What is said at the end beside the model's own words.

@@ -6,7 +6,7 @@ use jarvis_core::costs::Level;
 use jarvis_core::mind::models::Models;
 
 use super::Finding;
-use crate::mind::{Minds, MindsConfig, MindsStatus, Provider};
+use crate::mind::{Catalogue, Minds, MindsConfig, MindsStatus, Provider};
 
 /// Models of a provider that are named; the rest is counted.
 const NAMED_MAX: usize = 8;
@@ -23,13 +23,13 @@ pub(super) async fn live(minds: &Minds) -> Vec<Finding> {
 
 /// Where no daemon runs.
 pub(super) async fn alone(config: &MindsConfig) -> Vec<Finding> {
-    let models = match Models::built_in() {
-        Ok(models) => Arc::new(models),
+    let catalogue = match Models::built_in() {
+        Ok(models) => Catalogue::new(models),
         Err(error) => {
             return vec![Finding::problem("minds", error.to_string(), "this is a fault of the program; report it")];
         }
     };
-    match config.providers(&models) {
+    match config.providers(&catalogue) {
         Ok(providers) => offers(&providers).await,
         Err(error) => vec![Finding::problem("minds", format!("{}: {}", error.name, error.what), error.remedy)],
     }
@@ -68,10 +68,17 @@ async fn offer(provider: &dyn Provider) -> Finding {
     }
 }
 
-/// Who is left alone, and whose price nobody said.
+/// Who is left alone, whose price nobody said, and what was learnt of a model.
 fn standing(status: &MindsStatus) -> Vec<Finding> {
     let mut found = Vec::new();
     for mind in &status.minds {
+        if let Some(day) = mind.listed.day {
+            let told = format!(
+                "{}: {} has a window of {} tokens, by its list of {day}",
+                mind.name, mind.model, mind.window_tokens
+            );
+            found.push(Finding::good("minds", told));
+        }
         if !mind.asked {
             let remedy = "it is tried again by itself; the journal has its failures";
             found.push(Finding::problem("minds", format!("{} is {}", mind.name, mind.circuit), remedy));
@@ -112,7 +119,7 @@ fn money(minds: &Minds, status: &MindsStatus) -> Option<Finding> {
 mod tests {
     use super::super::Level as Grade;
     use super::*;
-    use crate::mind::{CapsLine, MindLine, Place};
+    use crate::mind::{CapsLine, Listed, MindLine, Place};
 
     #[test]
     fn who_is_not_asked_is_told_with_a_remedy() {
@@ -123,12 +130,22 @@ mod tests {
             circuit: "left alone for 12 s".to_owned(),
             asked,
             price_known,
+            window_tokens: 4096,
+            listed: Listed::default(),
         };
-        let minds = vec![line("a", true, true), line("b", false, true), line("c", true, false)];
+        let mut minds = vec![line("a", true, true), line("b", false, true), line("c", true, false)];
+        minds[0].listed.day = Some("2026-11-26".parse().unwrap());
         let found = standing(&MindsStatus { minds, spent: None, caps: CapsLine { day: 1, month: 1 } });
         let told: Vec<&str> = found.iter().map(|f| f.what.as_str()).collect();
-        assert_eq!(told, ["b is left alone for 12 s", "nobody said what c (m) costs, so it is not asked"]);
-        assert!(found[1].remedy.contains("price = {"));
+        assert_eq!(
+            told,
+            [
+                "a: m has a window of 4096 tokens, by its list of 2026-11-26",
+                "b is left alone for 12 s",
+                "nobody said what c (m) costs, so it is not asked"
+            ]
+        );
+        assert!(found[2].remedy.contains("price = {"));
     }
 
     #[tokio::test]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jarvis_core::context::Personality;
-use jarvis_core::mind::models::Models;
 use jarvis_core::mind::prices::Price;
 use jarvis_core::route::{OwnRules, Rules};
 use reqwest::Url;
 use serde::Deserialize;
 
 use super::books::BudgetConfig;
+use super::catalogue::Catalogue;
 use super::http::Limits;
 use super::{Provider, SetupError};
 
@@ -76,12 +76,12 @@ impl MindsConfig {
     }
 
     /// Makes them all. A provider whose key can't be read is made: it says so when it is asked, and the others answer meanwhile.
-    pub fn providers(&self, models: &Arc<Models>) -> Result<Vec<Arc<dyn Provider>>, SetupError> {
+    pub fn providers(&self, catalogue: &Catalogue) -> Result<Vec<Arc<dyn Provider>>, SetupError> {
         if let Some(wrong) = self.mistakes().into_iter().next() {
             let name = wrong.index.map_or("*", |index| self.providers[index].name()).to_owned();
             return Err(SetupError { name, what: wrong.what, remedy: wrong.remedy.to_owned() });
         }
-        self.providers.iter().map(|provider| provider.provider(models)).collect()
+        self.providers.iter().map(|provider| provider.provider(catalogue)).collect()
     }
 }
 
@@ -124,8 +124,8 @@ macro_rules! providers {
                 match self { $(Self::$variant(settings) => settings.price(),)+ }
             }
 
-            pub(super) fn provider(&self, models: &Arc<Models>) -> Result<Arc<dyn Provider>, SetupError> {
-                match self { $(Self::$variant(settings) => settings.provider(models),)+ }
+            pub(super) fn provider(&self, catalogue: &Catalogue) -> Result<Arc<dyn Provider>, SetupError> {
+                match self { $(Self::$variant(settings) => settings.provider(catalogue),)+ }
             }
         }
     };
@@ -188,11 +188,13 @@ pub(super) fn authority(name: &str, path: &Path) -> Result<Vec<reqwest::Certific
 
 #[cfg(test)]
 mod tests {
+    use jarvis_core::mind::models::Models;
+
     use super::*;
 
     fn read(text: &str) -> Result<Vec<Arc<dyn Provider>>, String> {
         let config: MindsConfig = toml::from_str(text).map_err(|e| e.to_string())?;
-        config.providers(&Arc::new(Models::built_in().map_err(|e| e.to_string())?)).map_err(|e| e.to_string())
+        config.providers(&Catalogue::new(Models::built_in().map_err(|e| e.to_string())?)).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -8,13 +8,14 @@ use jarvis_core::costs::{Caps, Spent};
 use jarvis_core::ids::Millis;
 use jarvis_core::mind::error::Fault;
 use jarvis_core::mind::estimate;
-use jarvis_core::mind::models::{Basis, Models};
+use jarvis_core::mind::models::Basis;
 use jarvis_core::mind::prices::Price;
 use jarvis_core::route::breaker::Breaker;
 use jarvis_core::route::{Candidate, Features, Plan, Rules, Why, decide};
 use serde::{Deserialize, Serialize};
 
 use super::books::{Books, Occasion, at_most, today};
+use super::catalogue::{Catalogue, Listed};
 use super::config::base_url;
 use super::metered::Metered;
 use super::{MindsConfig, Place, Provider};
@@ -35,7 +36,7 @@ pub(super) struct Entry {
     pub(super) provider: Arc<dyn Provider>,
     /// From the configuration.
     price: Option<Price>,
-    models: Arc<Models>,
+    catalogue: Catalogue,
     address: Option<(String, u16)>,
     breaker: Mutex<Breaker>,
     reached: Mutex<Option<(Instant, bool)>>,
@@ -80,7 +81,7 @@ impl Entry {
     /// What a prompt of so many tokens costs now; `None` where nobody said.
     pub(super) fn price(&self, prompt_tokens: u64) -> Option<Price> {
         let listed = || {
-            let quote = self.models.quote(self.provider.model(), today(), prompt_tokens);
+            let quote = self.catalogue.models().quote(self.provider.model(), today(), prompt_tokens);
             (quote.basis == Basis::Listed).then_some(quote.price)
         };
         self.price.or_else(listed)
@@ -136,6 +137,10 @@ pub struct MindLine {
     pub asked: bool,
     /// Whether anybody said what it costs.
     pub price_known: bool,
+    /// Tokens that prompt and answer may have together.
+    pub window_tokens: u64,
+    /// What came of its provider's list of models.
+    pub listed: Listed,
 }
 
 /// How the minds stand, and the money for them.
@@ -166,19 +171,20 @@ struct Inner {
     rules: Rules,
     entries: Vec<Arc<Entry>>,
     books: Books,
+    catalogue: Catalogue,
 }
 
 impl Minds {
     /// Those of the configuration. The text says what is wrong with it, and the remedy.
-    pub fn new(config: &MindsConfig, models: &Arc<Models>, books: Books) -> Result<Self, String> {
+    pub fn new(config: &MindsConfig, catalogue: &Catalogue, books: Books) -> Result<Self, String> {
         let rules = Rules::new(&config.route).map_err(|e| format!("[minds.route]: {e}"))?;
-        let providers = config.providers(models).map_err(|e| e.to_string())?;
+        let providers = config.providers(catalogue).map_err(|e| e.to_string())?;
         let started = Instant::now();
         let entries = config.providers.iter().zip(providers).map(|(settings, provider)| {
             Arc::new(Entry {
                 provider,
                 price: settings.price(),
-                models: Arc::clone(models),
+                catalogue: catalogue.clone(),
                 address: base_url(settings.url()).and_then(|url| {
                     let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
                     Some((host, url.port_or_known_default()?))
@@ -188,12 +194,17 @@ impl Minds {
                 started,
             })
         });
-        Ok(Self(Arc::new(Inner { rules, entries: entries.collect(), books })))
+        Ok(Self(Arc::new(Inner { rules, entries: entries.collect(), books, catalogue: catalogue.clone() })))
     }
 
     /// Whether nobody can be asked because nobody is configured.
     pub fn is_empty(&self) -> bool {
         self.0.entries.is_empty()
+    }
+
+    /// What is known of their models.
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
     }
 
     /// The books.
@@ -247,6 +258,8 @@ impl Minds {
             circuit: entry.breaker().words(entry.now()),
             asked: entry.breaker().allows(entry.now()),
             price_known: entry.price(0).is_some(),
+            window_tokens: entry.provider.abilities().window_tokens,
+            listed: self.0.catalogue.listed(entry.provider.name()),
         };
         MindsStatus {
             minds: self.0.entries.iter().map(line).collect(),

@@ -3,10 +3,12 @@
 //! A provider is a file beside this one and a line in [`config`]'s table. It turns an [`Ask`] into its own protocol and what comes back
 //! into [`Delta`]s; everything that needs no network is decided in [`jarvis_core::mind`]. [`Answering`] carries one question to its end:
 //! retries, interruptions by the provider, a conversation that is too long. [`Minds`] holds all of them: it plans who is asked, and every
-//! question it lets through is paid for from the [`Books`].
+//! question it lets through is paid for from the [`Books`]. What is known of their models stands in the
+//! [`Catalogue`], which `refresh` brings up to date.
 
 mod answering;
 mod books;
+mod catalogue;
 mod claude;
 pub mod config;
 mod context;
@@ -15,6 +17,7 @@ mod metered;
 mod minds;
 mod open;
 mod openai;
+mod refresh;
 mod replay;
 
 use std::sync::Arc;
@@ -27,6 +30,7 @@ use jarvis_core::mind::models::Discovered;
 
 pub use answering::{Answering, Event};
 pub use books::{BookKeeper, Books, BudgetConfig, Occasion, today};
+pub use catalogue::{Catalogue, Listed};
 pub use claude::ClaudeConfig;
 pub use config::{MindsConfig, ProviderConfig};
 pub use context::{Context, Told};

@@ -3,7 +3,6 @@
 //! Nothing is sent. Every provider is taken to be well and every price to be covered, so that the rules alone are seen at work.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use jarvis_core::cluster::Cluster;
 use jarvis_core::context::{self, Facts, Naming, Personality, SMALL_SET, choose};
@@ -19,6 +18,7 @@ use jarvis_core::route::{Candidate, Features, Forecast, Rules, decide, named};
 use jarvis_core::tools::{AnyTool, TOOLS};
 use serde::Serialize;
 
+use super::catalogue::Catalogue;
 use super::context::SUMMARY_BYTES;
 use super::minds::candidate;
 use super::{MindsConfig, Place};
@@ -79,7 +79,7 @@ pub struct Replay {
     named: BTreeSet<String>,
     cluster: Option<String>,
     rules: Rules,
-    models: Arc<Models>,
+    models: Models,
     providers: Vec<Known>,
     day: Day,
 }
@@ -87,8 +87,8 @@ pub struct Replay {
 impl Replay {
     /// By this configuration, with the names of this cluster. The text says what is wrong, and the remedy.
     pub fn new(config: &MindsConfig, cluster: Option<&Cluster>, day: Day) -> Result<Self, String> {
-        let models = Arc::new(Models::built_in().map_err(|e| e.to_string())?);
-        let made = config.providers(&models).map_err(|e| e.to_string())?;
+        let models = Models::built_in().map_err(|e| e.to_string())?;
+        let made = config.providers(&Catalogue::new(models.clone())).map_err(|e| e.to_string())?;
         let providers = config.providers.iter().zip(made).map(|(settings, provider)| Known {
             candidate: candidate(&*provider, None),
             model: provider.model().clone(),

@@ -8,14 +8,10 @@ use jarvis_core::mind::retry::Policy;
 
 use super::*;
 
-/// A stream that was recorded from a real server, where there are any; a test that finds none says so.
-pub(super) fn recorded(name: &str) -> Option<String> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/llm-sse").join(name);
-    let text = std::fs::read_to_string(path).ok();
-    if text.is_none() {
-        eprintln!("{name} is not here: this test did not run");
-    }
-    text
+/// A stream as a real server sent it, of those in tests/frozen/streams; `tests/tests/minds/recordings.rs` replays all of them.
+pub(super) fn recorded(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/frozen/streams").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// What a question brings.

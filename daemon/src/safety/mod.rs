@@ -8,6 +8,7 @@
 //! Length: one method per thing that may be asked of safety, each with its errors.
 
 mod config;
+mod hold;
 mod journal;
 mod run;
 mod switch;
@@ -17,20 +18,21 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jarvis_core::approval::{Approver, Bound, Channel, NotApproved, Seal, SealKey, Stage, WRONG_WORDS_MAX};
+use jarvis_core::approval::{Approver, Bound, Channel, Holds, NotApproved, Seal, SealKey, Stage, WRONG_WORDS_MAX};
 use jarvis_core::challenge::challenge;
 use jarvis_core::gate::{Ask, Asker, Cleared, Decision, Gate, Origin, Policy, Power, Refusal, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, WallMillis};
 use jarvis_core::tools::{Call, Effect};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::cluster::ClusterClient;
 use crate::event::{Bus, EventKind, UnixMillis};
 use crate::store::{ApprovalRow, Store, StoreError};
 
 pub use config::{LeaveConfig, RaiseConfig, SafetyConfig};
+pub use hold::Hold;
 pub use journal::{Head, Journal};
 pub use run::{Runs, RunsConfig};
 pub use switch::{Door, KillSwitch, SwitchState, stop_from_outside};
@@ -128,6 +130,8 @@ pub(crate) struct Inner {
     random: SystemRandom,
     orders: mpsc::Sender<run::Order>,
     settled: broadcast::Sender<ApprovalId>,
+    /// Turns by voice that are under way.
+    holds: watch::Sender<Holds>,
     /// Challenges that were given out lately.
     challenges: Mutex<Vec<String>>,
 }
@@ -164,6 +168,7 @@ impl Safety {
             random,
             orders,
             settled,
+            holds: watch::Sender::default(),
             challenges,
         });
         let runs = Runs::new(inner.clone(), inbox);
@@ -401,11 +406,11 @@ impl Safety {
                 }
             }
         };
+        // A turn that is taken away while it waits does not hear how it ended; its room does.
+        let mut unheard = hold::Unheard(Some((inner, id)));
         if let Ok(over) = tokio::time::timeout(limit, over).await {
+            unheard.0 = None;
             return Ok(Some(over?));
-        }
-        if inner.orders.send(run::Order::Announce(id)).await.is_err() {
-            tracing::debug!(%id, "nobody is left to announce it");
         }
         Ok(None)
     }

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::{Inner, SafetyError, journal, now};
+use super::{Inner, SafetyError, hold, journal, now};
 use crate::cluster::{Found, Outcome};
 use crate::ctl::{Typed, TypedSender};
 use crate::event::{EventKind, UnixMillis};
@@ -174,6 +174,10 @@ impl Runs {
         if super::view::settled(row.clone()).is_none() || !self.announce.remove(&id) {
             return;
         }
+        if matches!(row.row.stage, Stage::Denied | Stage::Cancelled) && row.outcome.is_none() {
+            // Whoever took it back was told so there and then.
+            return;
+        }
         let Some(room) = row.row.bound.room.clone() else { return };
         let announce = Typed::Announce { text: (config.words)(&row), room };
         if config.typed.try_send(announce).is_err() {
@@ -192,9 +196,10 @@ async fn begin(inner: &Inner, id: ApprovalId) {
 
 async fn try_begin(inner: &Inner, id: ApprovalId) -> Result<(), SafetyError> {
     let Some(row) = inner.store.approval(id).await? else { return Ok(()) };
-    let Stage::Approved { clears, .. } = &row.row.stage else { return Ok(()) };
-    let wait = u64::try_from(clears.0.saturating_sub(now().0)).unwrap_or(0);
-    tokio::time::sleep(Duration::from_millis(wait)).await;
+    if !matches!(row.row.stage, Stage::Approved { .. }) {
+        return Ok(());
+    }
+    hold::until_it_may_begin(&inner.holds, &row.row).await;
     let Some(row) = inner.store.approval(id).await? else { return Ok(()) };
     if !row.row.stage.is_open() {
         return Ok(());

@@ -44,7 +44,7 @@ pub(crate) async fn quiet_house(folder: &Path) -> (House, mpsc::Receiver<Typed>)
     let safety = Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone());
     let (safety, runs) = safety.await.unwrap();
     tokio::spawn(runs.run(RunsConfig { typed: typed.clone(), words: |_| String::new() }));
-    let (minds, keeper) = mind::open(&config.minds, &store, &bus).unwrap();
+    let (minds, keeper) = mind::open(&config.minds, &config.daemon.state_dir, &store, &bus).unwrap();
     tokio::spawn(keeper);
     let mcp = Mcp::open(&config.daemon.state_dir, &config.mcp);
     let config = Arc::new(config);

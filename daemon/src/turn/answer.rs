@@ -2,7 +2,7 @@
 
 use jarvis_core::answer::{self, Asker, Reply, Trouble};
 use jarvis_core::costs;
-use jarvis_core::gate::{Gate, Voice};
+use jarvis_core::gate::{Gate, Power, Voice};
 use jarvis_core::ids::{TurnId, UnixSeconds};
 use jarvis_core::intent::{Intent, Understood};
 use jarvis_core::names::Names;
@@ -16,7 +16,7 @@ use super::money;
 use super::remember::{self, Recollection, Step};
 use super::{Before, Parts};
 use crate::agent;
-use crate::event::{Route, RouteKind, ToolRun, UnixMillis};
+use crate::event::{EventKind, Listener, Route, RouteKind, Told, ToolRun, UnixMillis};
 use crate::store::{StoreError, ToolRow};
 
 /// What a model's run may have told that is not passed on yet; it waits then.
@@ -215,16 +215,23 @@ impl Job {
             heard_out: self.heard_out.clone(),
             tell,
         };
-        let mut run = std::pin::pin!(run.run(choice));
-        let finished = loop {
-            tokio::select! {
-                Some(progress) = progress.recv() => self.progressed(progress).await,
-                finished = &mut run => break finished?,
+        let mut said = Vec::new();
+        let finished = {
+            let mut power = self.parts.bus.listen();
+            let mut run = std::pin::pin!(run.run(choice));
+            loop {
+                tokio::select! {
+                    Some(progress) = progress.recv() => self.progressed(progress, &mut said).await,
+                    finished = &mut run => break Some(finished?),
+                    // With its run the question goes: the provider is hung up on, and the bill stops.
+                    () = stood_down(&mut power, &self.parts) => break None,
+                }
             }
         };
         while let Ok(progress) = progress.try_recv() {
-            self.progressed(progress).await;
+            self.progressed(progress, &mut said).await;
         }
+        let finished = finished.unwrap_or_else(|| agent::stood_down(&said, self.turn));
         let agent::Finished { mut reply, mut rest, memories } = finished;
         self.tell(News::Recalled { attempt: self.attempt, ids: memories }).await;
         // A question is the last word: it is answered by the next one.
@@ -243,8 +250,11 @@ impl Job {
         Ok(Outcome::Reply)
     }
 
-    async fn progressed(&self, progress: agent::Progress) {
+    async fn progressed(&self, progress: agent::Progress, said: &mut Vec<String>) {
         let attempt = self.attempt;
+        if let agent::Progress::Sentence(text) = &progress {
+            said.push(text.clone());
+        }
         self.tell(match progress {
             agent::Progress::Sentence(text) => News::Sentence { attempt, text },
             agent::Progress::Asks(what) => News::Asks { attempt, what },
@@ -340,6 +350,21 @@ fn row(tool: &ToolRun) -> ToolRow {
         outcome: tool.outcome.clone(),
         ms: tool.ms,
     }
+}
+
+/// Waits until somebody sets the kill switch. Cancel-safe.
+async fn stood_down(told: &mut Listener, parts: &Parts) {
+    while let Some(news) = told.next().await {
+        let of_power = match news {
+            Told::Event(event) => matches!(event.kind, EventKind::Power { .. }),
+            // It may have been among those that were lost.
+            Told::Lost(_) => true,
+        };
+        if of_power && parts.safety.switch().power() == Power::Stopped {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 enum Failed {

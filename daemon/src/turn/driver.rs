@@ -145,6 +145,9 @@ impl Driver {
 
     /// Runs the turn to its end; ends always. Beside its record, the parts that failed in it.
     pub(super) async fn run(self) -> (TurnRecord, Vec<String>) {
+        let spoken = matches!(self.begin.origin, Origin::Heard { .. });
+        // "Hey jarvis, cancel that" must come before what was approved a moment ago.
+        let _hold = spoken.then(|| self.begin.parts.safety.hold(&self.begin.room));
         let mut running = Running::new(self.begin).await;
         let ending = running.run().await;
         running.close(ending).await

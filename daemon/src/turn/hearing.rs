@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jarvis_core::ids::Millis;
+use jarvis_core::turn::MicEnd;
+use jarvis_link::message::MicEnd as LinkMicEnd;
 use tokio::sync::mpsc;
 
 use super::TURN_QUEUE;
 use super::driver::ToTurn;
 use crate::ear::{Ear, EarError, EarHeard, EarSession};
+use crate::hub::{Cut, EndReason};
 
 /// Frames kept back during the reopening window: more than its longest. Beyond it the oldest are dropped.
 const HELD_MAX: usize = 200;
@@ -170,5 +173,15 @@ mod tests {
             .collect();
         assert_eq!(kept, [Some(0), Some(1), Some(2), None]);
         assert_eq!(messages.len(), 1, "what came after is still where it was");
+    }
+}
+
+/// How the microphone was closed, in the turn's own terms.
+pub(super) fn mic_end(reason: EndReason) -> MicEnd {
+    match reason {
+        EndReason::Mic(LinkMicEnd::Closed | LinkMicEnd::Released) => MicEnd::InOrder,
+        EndReason::Mic(LinkMicEnd::TooLong) | EndReason::Cut(Cut::TooLong) => MicEnd::TooLong,
+        EndReason::Mic(LinkMicEnd::MicLost) => MicEnd::MicLost,
+        EndReason::Cut(Cut::LinkLost | Cut::SatelliteRestarted | Cut::Broken | Cut::Revoked) => MicEnd::Cut,
     }
 }

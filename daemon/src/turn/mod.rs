@@ -12,26 +12,29 @@ mod money;
 mod parts;
 mod record;
 mod remember;
+mod room;
 mod speak;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use jarvis_core::ids::SatelliteId;
-use jarvis_core::turn::MicEnd;
-use jarvis_link::message::{Generation, MicEnd as LinkMicEnd, Utterance};
+use jarvis_link::message::{Generation, Utterance};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use crate::ctl::Typed;
 use crate::event::{EventKind, TurnRecord};
-use crate::hub::{Cut, EndReason, HubEvent};
+use crate::hub::HubEvent;
 use announce::Announcements;
 pub(crate) use answer::Asking;
 pub(crate) use change::{over as change_over, question as change_question, refused as change_refused};
 use driver::{Driver, Origin, ToTurn};
+use hearing::mic_end;
 pub use parts::{LiveNames, Parts, lexicon};
+pub use record::Before;
 pub(crate) use remember::Recollection;
+use room::Room;
 
 /// What one turn may have waiting: ten seconds of frames. When it is full the hub is made to wait, which holds back the satellites'
 /// streams by flow control; nothing is dropped.
@@ -44,17 +47,6 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 /// Parts that turns need, each its own way: the ear only what is heard.
 const NEEDED: [&str; 3] = ["store", "ear", "turn"];
 
-/// What the turn before in a room left behind, for "say that again" and "why".
-#[derive(Debug, Clone, Default)]
-pub struct Before {
-    /// What was heard.
-    pub heard: Option<String>,
-    /// What was answered.
-    pub reply: Option<String>,
-    /// How: route and reason in words.
-    pub route: Option<String>,
-}
-
 /// What a turn leaves behind.
 struct Over {
     satellite: Option<SatelliteId>,
@@ -63,15 +55,6 @@ struct Over {
     /// Parts that failed in it.
     broken: Vec<String>,
     done: Option<oneshot::Sender<Result<TurnRecord, String>>>,
-}
-
-#[derive(Debug, Default)]
-struct Room {
-    name: String,
-    generation: u64,
-    /// The turn that has the microphone, or the loudspeaker after it.
-    turn: Option<(Option<Utterance>, mpsc::Sender<ToTurn>)>,
-    before: Before,
 }
 
 /// The owner of all turns. See the module.
@@ -155,9 +138,11 @@ impl Turns {
                 return;
             }
         };
+        let mut free = false;
         if let Some(room) = self.rooms.get_mut(&over.satellite) {
             if room.turn.as_ref().is_some_and(|(utterance, inbox)| *utterance == over.utterance && inbox.is_closed()) {
                 room.turn = None;
+                free = true;
             }
             if let (Some(heard), Some(reply)) = (&over.record.transcript, &over.record.reply) {
                 room.before = Before {
@@ -166,6 +151,9 @@ impl Turns {
                     route: over.record.route.as_ref().map(|r| r.reason.clone()),
                 };
             }
+        }
+        if let Some(satellite) = over.satellite.filter(|_| free) {
+            self.announce_what_waits(&satellite);
         }
         self.judge_parts(&over.broken, over.utterance.is_some());
         if let Some(done) = over.done
@@ -200,11 +188,7 @@ impl Turns {
                 self.room(&satellite).name = status.room;
                 self.tell(&satellite, true, detail);
                 self.pass_on(&satellite, ToTurn::LinkUp).await;
-                let there = self.rooms.get(&Some(satellite.clone()));
-                let is_there = |wanted: &str| there.is_some_and(|room| is_called(&satellite, room, wanted));
-                for text in self.announcements.take(is_there) {
-                    self.announce(satellite.clone(), text).await;
-                }
+                self.announce_what_waits(&satellite);
             }
             HubEvent::Disconnected { satellite, reason } => {
                 self.tell(&satellite, false, reason);
@@ -290,7 +274,7 @@ impl Turns {
         let found: Vec<_> = self
             .rooms
             .iter()
-            .filter(|(id, room)| id.as_ref().is_some_and(|id| is_called(id, room, wanted)))
+            .filter(|(id, room)| id.as_ref().is_some_and(|id| room.is_called(id, wanted)))
             .map(|(id, _)| id.clone())
             .collect();
         if found.is_empty() {
@@ -300,8 +284,25 @@ impl Turns {
     }
 
     async fn announce(&mut self, satellite: SatelliteId, text: String) {
+        let room = self.room(&satellite);
+        if room.announces && room.is_busy() {
+            return self.announcements.keep(satellite.0, text);
+        }
         self.take_loudspeaker(Some(&satellite)).await;
         self.begin(Some(satellite), Origin::Said(text), None);
+    }
+
+    /// Everything that waits for this room, at one go.
+    fn announce_what_waits(&mut self, satellite: &SatelliteId) {
+        let there = self.rooms.get(&Some(satellite.clone()));
+        if there.is_some_and(Room::is_busy) {
+            // Once its turn is over.
+            return;
+        }
+        let waiting = self.announcements.take(|wanted| there.is_some_and(|room| room.is_called(satellite, wanted)));
+        if !waiting.is_empty() {
+            self.begin(Some(satellite.clone()), Origin::Said(waiting.join(" ")), None);
+        }
     }
 
     async fn take_loudspeaker(&mut self, satellite: Option<&SatelliteId>) {
@@ -326,6 +327,7 @@ impl Turns {
         self.parts.names.refresh();
         let (inbox, messages) = mpsc::channel(TURN_QUEUE);
         let utterance = origin.utterance();
+        let announces = matches!(origin, Origin::Said(_));
         let first_generation = self.first_generation;
         let room = self.rooms.entry(satellite.clone()).or_default();
         // Each turn may open several answers: withdrawn ones count.
@@ -340,7 +342,7 @@ impl Turns {
             messages,
         });
         if satellite.is_some() {
-            room.turn = Some((utterance, inbox));
+            (room.turn, room.announces) = (Some((utterance, inbox)), announces);
         } else {
             self.typed_turns.retain(|turn| !turn.is_closed());
             self.typed_turns.push(inbox);
@@ -372,11 +374,6 @@ impl Turns {
     }
 }
 
-/// Whether a satellite, or its room, is called so.
-fn is_called(satellite: &SatelliteId, room: &Room, wanted: &str) -> bool {
-    satellite.as_str() == wanted || room.name.eq_ignore_ascii_case(wanted)
-}
-
 /// What a satellite's trouble is told of.
 fn part_of(satellite: &SatelliteId) -> String {
     format!("satellite {satellite}")
@@ -385,14 +382,5 @@ fn part_of(satellite: &SatelliteId) -> String {
 fn refuse(done: oneshot::Sender<Result<TurnRecord, String>>, problem: String) {
     if done.send(Err(problem)).is_err() {
         tracing::debug!("nobody waits for that turn any more");
-    }
-}
-
-fn mic_end(reason: EndReason) -> MicEnd {
-    match reason {
-        EndReason::Mic(LinkMicEnd::Closed | LinkMicEnd::Released) => MicEnd::InOrder,
-        EndReason::Mic(LinkMicEnd::TooLong) | EndReason::Cut(Cut::TooLong) => MicEnd::TooLong,
-        EndReason::Mic(LinkMicEnd::MicLost) => MicEnd::MicLost,
-        EndReason::Cut(Cut::LinkLost | Cut::SatelliteRestarted | Cut::Broken | Cut::Revoked) => MicEnd::Cut,
     }
 }

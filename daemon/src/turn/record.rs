@@ -7,6 +7,17 @@ use super::Parts;
 use crate::event::{EventKind, MarksMs, Route, RouteKind, ToolRun, TurnRecord, Wake};
 use crate::store::StoreError;
 
+/// What the turn before in a room left behind, for "say that again" and "why".
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// What was heard.
+    pub heard: Option<String>,
+    /// What was answered.
+    pub reply: Option<String>,
+    /// How: route and reason in words.
+    pub route: Option<String>,
+}
+
 /// A record as it grows. Parts of an attempt that was withdrawn are replaced by the next.
 pub(super) struct Recording {
     pub(super) record: TurnRecord,

@@ -64,15 +64,19 @@ pub fn silence(bench: &Bench) -> Result<Vec<Row>> {
     Ok(vec![Row::new("v18.silence_s.max", longest, "s", Goal::AtMost(4.0), SLOW)])
 }
 
-/// `m6.resume.mismatch`: killed before and after each commit of two ways to change something.
+/// `m6.resume.mismatch`: killed before and after each commit of three ways to change something.
 pub fn resume(bench: &Bench) -> Result<Vec<Row>> {
     let runtime = tokio::runtime::Runtime::new()?;
     let found = runtime.block_on(resume::kills(&bench.root, &bench.programs, bench.seed, 1))?;
-    eprintln!("m6: {} kills, {} of them in the middle of a run", found.kills, found.in_a_run);
+    eprintln!(
+        "m6: {} kills, {} of them in the middle of a run, {} told aloud",
+        found.kills, found.in_a_run, found.spoken
+    );
     for mismatch in &found.mismatches {
         eprintln!("m6: {mismatch}");
     }
     ensure!(found.in_a_run > 0, "no kill fell into a run, so nothing was measured");
+    ensure!(found.spoken > 0, "no room asked for a run that was cut off, so nothing was heard");
     let count = found.mismatches.len() as f64;
     Ok(vec![Row::new("m6.resume.mismatch", count, "kills", Goal::AtMost(0.0), found.kills)])
 }

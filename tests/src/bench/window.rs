@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use jarvis_core::mind::args::ToolArgs;
 use jarvis_core::mind::message::{Ask, Block, CacheHint, Message, Role, SystemPart, ToolResult, ToolSpec, ToolUse};
 use jarvis_core::mind::models::Models;
-use jarvisd::mind::{MindsConfig, Provider};
+use jarvisd::mind::{Catalogue, MindsConfig, Provider};
 use serde_json::json;
 
 use super::{Bench, Goal, Row};
@@ -35,7 +35,7 @@ async fn overflows_of(tokenizer: Tokenizer) -> Result<usize> {
     let text =
         format!("[[providers]]\nkind = 'openai'\nurl = '{}'\nmodel = 'qwen3'\nwindow_tokens = {WINDOW}", server.url());
     let config: MindsConfig = toml::from_str(&text)?;
-    let provider: Arc<dyn Provider> = config.providers(&Arc::new(Models::built_in()?))?.remove(0);
+    let provider: Arc<dyn Provider> = config.providers(&Catalogue::new(Models::built_in()?))?.remove(0);
     for seed in 0..CONVERSATIONS {
         let mut answer = provider.ask(Arc::new(conversation(1 + seed % TURNS, seed))).await?;
         while let Some(delta) = answer.next().await {

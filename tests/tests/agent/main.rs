@@ -2,15 +2,22 @@
 //! wrote a stand-in for.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+mod barge_in;
+mod changed_mind;
 mod changes;
 mod faults;
+mod fillers;
 mod hostile;
+mod network;
 mod reads;
 mod resume;
+mod scripts;
 
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use jarvis_tests::desk::{Desk, DeskConfig, Kind};
+use jarvis_tests::model_server::ModelServer;
 use jarvis_tests::process::programs;
 use jarvisd::event::{RouteKind, TurnRecord};
 use serde_json::{Value, json};
@@ -25,6 +32,27 @@ async fn with(seed: u64, kind: Kind, script: Value, sections: &str) -> Desk {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
     let programs = programs().unwrap();
     Desk::start(DeskConfig { root, programs, seed, kind, script, sections: sections.to_owned() }).await.unwrap()
+}
+
+/// Before a server of the test's own, with a key for it.
+async fn served(seed: u64, kind: Kind, server: &ModelServer) -> Desk {
+    served_by(seed, kind, &server.url(), &key(seed)).await
+}
+
+/// Before whatever is at `url`, with further lines of the provider's entry.
+async fn served_by(seed: u64, kind: Kind, url: &str, more: &str) -> Desk {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let config =
+        DeskConfig { root, programs: programs().unwrap(), seed, kind, script: json!([]), sections: String::new() };
+    Desk::served(config, url, more).await.unwrap()
+}
+
+/// The line of an entry that names a key which any server of the tests takes.
+fn key(seed: u64) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mind.{seed}.key"));
+    let written = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    std::io::Write::write_all(&mut written.unwrap(), b"sk-test-key\n").unwrap();
+    format!("key_file = {path:?}\n")
 }
 
 /// To words of the owner.

@@ -12,5 +12,6 @@ async fn killed_at_any_step_the_end_is_the_same_and_what_was_cut_is_told() {
     let found = resume::kills(&root, &programs().unwrap(), 81, STRIDE).await.unwrap();
     assert!(found.kills >= 4, "{found:?}");
     assert!(found.in_a_run > 0, "no kill fell into a run: {found:?}");
+    assert!(found.spoken > 0, "no room was told aloud: {found:?}");
     assert!(found.mismatches.is_empty(), "{found:#?}");
 }

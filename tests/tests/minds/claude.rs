@@ -1,8 +1,8 @@
-//! What only the Messages API does, on a server that does it as recorded and documented.
+//! What only the Messages API does, on a server that does it as documented.
 
 use jarvis_core::mind::error::Fault;
 use jarvis_core::mind::message::{Block, CacheHint, Delta, Message, StopReason, SystemPart, ToolResult};
-use jarvis_tests::model_server::{ModelServer, Script, Step, recorded};
+use jarvis_tests::model_server::{ModelServer, Script, Step};
 use jarvisd::mind::Event;
 use serde_json::{Value, json};
 
@@ -198,19 +198,4 @@ async fn a_server_without_the_beta_headers_is_asked_without_from_then_on() {
     let minded = Minded::new(Kind::Claude, &server.url(), "");
     assert_eq!(ask(&minded.provider, question("x")).await.error().fault, Fault::BadRequest);
     assert_eq!(server.asked().len(), 1);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recorded_stream_with_pings_between_comes_out_whole() {
-    let Some(steps) = recorded("llama-server-b11669-anthropic-tool-thinking.sse") else {
-        eprintln!("the recorded streams are not here: this test did not run");
-        return;
-    };
-    let ping = Step::event(&json!({"type": "ping"}));
-    let with_pings = steps.into_iter().flat_map(|step| [ping.clone(), step]);
-    let server = ModelServer::start([Script::stream(with_pings)]).await.unwrap();
-    let minded = Minded::new(Kind::Claude, &server.url(), "");
-    let outcome = ask(&minded.provider, question("x")).await;
-    let call = outcome.reply().message.calls().next().unwrap();
-    assert_eq!((call.name.as_str(), call.args.json()), ("list_vms", Some("{\"node\": \"pve1\"}")));
 }

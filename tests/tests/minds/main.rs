@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 mod aimock;
+mod catalogue;
 mod claude;
 mod faults;
 mod llama;
 mod openai;
+mod recordings;
 mod router;
 mod ways;
 mod window;
@@ -20,7 +22,7 @@ use jarvis_core::mind::models::Models;
 use jarvis_core::mind::retry::Policy;
 use jarvis_core::mind::trim::shrink;
 use jarvis_tests::model_server::Step;
-use jarvisd::mind::{Answering, Event, MindsConfig, Provider};
+use jarvisd::mind::{Answering, Catalogue, Event, MindsConfig, Provider};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -113,7 +115,7 @@ impl Minded {
 fn configured(kind: Kind, url: &str, extra: &str) -> Arc<dyn Provider> {
     let text = format!("[[providers]]\nkind = '{}'\nurl = '{url}'\nmodel = '{}'\n{extra}", kind.name(), kind.model());
     let config: MindsConfig = toml::from_str(&text).unwrap();
-    config.providers(&Arc::new(Models::built_in().unwrap())).unwrap().remove(0)
+    config.providers(&Catalogue::new(Models::built_in().unwrap())).unwrap().remove(0)
 }
 
 fn question(text: &str) -> Ask {

@@ -1,25 +1,10 @@
-//! What only chat completions do, on a server that does it as recorded.
+//! What only chat completions do, on a server that does it as documented.
 
-use jarvis_core::mind::message::{Block, StopReason};
-use jarvis_tests::model_server::{ModelServer, Script, Step, recorded};
+use jarvis_core::mind::message::StopReason;
+use jarvis_tests::model_server::{ModelServer, Script, Step};
 use serde_json::json;
 
 use super::{Kind, Minded, ask, question};
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_recorded_stream_comes_out_whole() {
-    let Some(steps) = recorded("llama-server-b11669-openai-tool.sse") else {
-        eprintln!("the recorded streams are not here: this test did not run");
-        return;
-    };
-    let server = ModelServer::start([Script::stream(steps)]).await.unwrap();
-    let minded = Minded::new(Kind::OpenAi, &server.url(), "");
-    let outcome = ask(&minded.provider, question("x")).await;
-    let reply = outcome.reply();
-    assert_eq!((&reply.stop, reply.usage.input, reply.usage.output), (&StopReason::ToolUse, 557, 11));
-    assert!(matches!(reply.message.blocks[0], Block::Thinking(_)));
-    assert_eq!(outcome.spoken(), "", "what is thought is not spoken");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_ends_without_a_word_has_ended_all_the_same() {

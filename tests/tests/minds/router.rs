@@ -14,7 +14,7 @@ use jarvis_core::mind::prices::MicroUsd;
 use jarvis_core::route::Plan;
 use jarvis_tests::model_server::{ModelServer, Script, Step};
 use jarvisd::event::{Bus, EventKind, Told};
-use jarvisd::mind::{Books, Minds, MindsConfig, Occasion, today};
+use jarvisd::mind::{Books, Catalogue, Minds, MindsConfig, Occasion, today};
 use jarvisd::store::{By, CostLine, Store};
 use serde_json::json;
 use tempfile::TempDir;
@@ -49,7 +49,7 @@ fn house(local: &str, cloud: &str, more: &str) -> House {
     let (books, keeper) = Books::open(store.clone(), config.budget.caps(), bus.clone());
     let mut tasks = JoinSet::new();
     tasks.spawn(keeper.run(books.clone()));
-    let minds = Minds::new(&config, &Arc::new(Models::built_in().unwrap()), books).unwrap();
+    let minds = Minds::new(&config, &Catalogue::new(Models::built_in().unwrap()), books).unwrap();
     House { minds, store, bus, _tasks: tasks, _dir: dir }
 }
 

@@ -145,7 +145,8 @@ async fn a_limit_on_money_is_never_tried_again() {
 async fn what_is_offered_can_be_listed() {
     let claude = json!({"data": [{"type": "model", "id": "claude-next", "display_name": "Claude Next", "max_input_tokens": 2_000_000, "max_tokens": 64_000,
         "capabilities": {"thinking": {"supported": true, "types": {"adaptive": {"supported": true}}}, "effort": {"supported": true, "low": {"supported": true}, "max": {"supported": false}}}}], "has_more": false});
-    let server = ModelServer::start([Script::refusal(200, &claude)]).await.unwrap();
+    let server = ModelServer::start([]).await.unwrap();
+    server.offers(Script::refusal(200, &claude));
     let minded = Minded::new(Kind::Claude, &server.url(), "");
     let found = minded.provider.models().await.unwrap();
     assert_eq!(
@@ -154,7 +155,8 @@ async fn what_is_offered_can_be_listed() {
     );
     assert!(found[0].thinks && found[0].efforts.len() == 1, "{found:?}");
     let vllm = json!({"object": "list", "data": [{"id": "qwen3", "object": "model", "max_model_len": 4096}]});
-    let server = ModelServer::start([Script::refusal(200, &vllm)]).await.unwrap();
+    let server = ModelServer::start([]).await.unwrap();
+    server.offers(Script::refusal(200, &vllm));
     let minded = Minded::new(Kind::OpenAi, &server.url(), "");
     assert_eq!(minded.provider.models().await.unwrap()[0].context_tokens, Some(4096));
 }

@@ -65,6 +65,7 @@ fn control(view: &View<'_>, kind: &str) -> Option<Reply> {
         "control.stop" => ("", Act::Stop),
         "control.cancel" => ("control.cancel", Act::Cancel),
         "control.repeat" => return Some(repeat(view)),
+        "control.page" => return Some(onto_page(view)),
         "control.louder" => ("control.louder", Act::Louder),
         "control.quieter" => ("control.quieter", Act::Quieter),
         "control.volume" => {
@@ -89,6 +90,14 @@ fn repeat(view: &View<'_>) -> Reply {
         Some(last) if speakable(last).is_empty() => view.reply("control.repeat_on_page", &[], None),
         Some(last) => Reply { speech: last.to_owned(), act: Some(Act::Repeat), ..Reply::default() },
         None => view.reply("control.nothing_to_repeat", &[], None),
+    }
+}
+
+/// What was answered last, in writing.
+fn onto_page(view: &View<'_>) -> Reply {
+    match view.asker.last_reply.map(str::trim).filter(|last| !last.is_empty()) {
+        Some(last) => Reply { page: Some(last.to_owned()), ..view.reply("control.on_page", &[], None) },
+        None => view.reply("control.nothing_to_note", &[], None),
     }
 }
 

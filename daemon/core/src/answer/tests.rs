@@ -353,6 +353,16 @@ fn control_acts() {
 }
 
 #[test]
+fn the_last_answer_goes_to_the_page_and_none_is_said_to_be_none() {
+    let facts = Facts::default();
+    let noted = said("control.page", &facts);
+    assert_eq!(noted.page.as_deref(), Some("pve2 is at 61 degrees."));
+    assert!(noted.speech.contains("on the page"), "{}", noted.speech);
+    let none = with_asker(0, |a| answer(&intent("control.page", 0), &facts, &Asker { last_reply: Some(" "), ..*a }));
+    assert!(none.page.is_none() && none.speech.contains("nothing yet"), "{}", none.speech);
+}
+
+#[test]
 fn phrasings_vary_with_the_seed_and_hold_still_with_it() {
     let facts = facts();
     let say = |seed| with_asker(seed, |a| answer(&intent("node.temperature", 0), &facts, a).speech);

@@ -6,6 +6,9 @@ use super::{CHANGED_MIND_MS, Row, Seal, SealKey, WRONG_WORDS_MAX};
 use crate::ids::WallMillis;
 use crate::tool::Tier;
 
+/// What a spoken yes is logged as, before its room.
+const SPOKEN: &str = "voice in ";
+
 /// A second channel: something a person reaches who is let in, and a voice does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,7 +42,7 @@ impl Approver {
     /// In a word, for the log: `voice in study`, `page`, `jarvisctl`.
     pub fn name(&self) -> String {
         match self {
-            Self::Voice { room } => format!("voice in {room}"),
+            Self::Voice { room } => format!("{SPOKEN}{room}"),
             Self::Second { channel: Channel::Page, .. } => "page".to_owned(),
             Self::Second { channel: Channel::Ctl, .. } => "jarvisctl".to_owned(),
         }
@@ -89,6 +92,11 @@ impl Stage {
             Self::Failed => "failed",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether it was approved by a voice.
+    pub fn is_spoken(&self) -> bool {
+        matches!(self, Self::Approved { by, .. } if by.starts_with(SPOKEN))
     }
 
     /// Whether it can still be answered or taken back.

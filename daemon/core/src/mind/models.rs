@@ -1,10 +1,11 @@
-//! The models that are known: what they can do and what they cost, as data (`daemon/core/models.toml`), completed by what a provider says
-//! it offers.
+//! The models that are known: what they can do and what they cost, as data (`daemon/core/models.toml`), completed by what a provider's
+//! list says of them ([`Models::completed`]).
 //!
-//! A model that is offered and not in the file is taken to cost as much as the dearest one known, and [`Quote::basis`] says so. The books
+//! A model that is not in the file is taken to cost as much as the dearest one known, and [`Quote::basis`] says so. The books
 //! don't buy on that basis.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 
@@ -14,8 +15,14 @@ use super::prices::{Entry, Price, PriceList, PriceListError};
 
 /// The file as it is built in.
 pub const BUILT_IN: &str = include_str!("../../models.toml");
-/// Most models that a provider's list may add.
+/// Most models of a provider's list that are looked at.
 pub const MAX_DISCOVERED: usize = 500;
+/// Tokens that a window has; what a list says beyond is not believed.
+pub const CONTEXT_TOKENS: RangeInclusive<u64> = 1_000..=20_000_000;
+/// Tokens that an answer may have; what a list says beyond is not believed.
+pub const OUTPUT_TOKENS: RangeInclusive<u64> = 256..=2_000_000;
+/// Characters of a model's name that are kept.
+const NAME_CHARS_MAX: usize = 80;
 
 /// What a model can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,12 +189,7 @@ impl Models {
 
     /// The model of that id, or the one of which it is a dated edition (`claude-haiku-5-5-20261007`).
     pub fn get(&self, id: &ModelId) -> Option<&Model> {
-        let undated = || {
-            let (name, date) = id.as_str().rsplit_once('-')?;
-            let dated = date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit());
-            dated.then(|| self.0.get(&ModelId::from(name))).flatten()
-        };
-        self.0.get(id).or_else(undated)
+        self.0.get(id).or_else(|| self.0.get(&ModelId::from(undated(id)?)))
     }
 
     /// What `id` costs on `day` for a prompt of so many tokens.
@@ -202,30 +204,59 @@ impl Models {
         }
     }
 
-    /// Adds what a provider offers beyond the file; gives the ids that are new, whose price nobody said. What the file says of a model
-    /// stays, as abilities go: the file knows more.
-    pub fn discover(&mut self, offered: Vec<Discovered>) -> Vec<ModelId> {
-        let mut new = Vec::new();
-        for found in offered.into_iter().take(MAX_DISCOVERED) {
-            if self.get(&found.id).is_some() {
-                continue;
-            }
-            let model = Model {
-                id: found.id.clone(),
-                name: found.name,
-                // The smallest window that any of the kind has had.
-                context_tokens: found.context_tokens.unwrap_or(200_000),
-                output_tokens: found.output_tokens.unwrap_or(8_192),
-                thinking: if found.thinks { ThinkingKind::Always } else { ThinkingKind::Never },
-                display: Display::Summarized,
-                efforts: found.efforts,
-                prices: None,
-            };
-            new.push(found.id.clone());
-            self.0.insert(found.id, model);
+    /// What is known of `id`, completed by what its provider's list says of it: windows and efforts are the provider's where he names
+    /// them, how thinking is asked for is the file's where it knows the model. Prices are the file's alone: none is ever learnt. `None`
+    /// where neither knows it.
+    pub fn completed(&self, id: &ModelId, said: Option<&Discovered>) -> Option<Model> {
+        let Some(said) = said else { return self.get(id).cloned() };
+        let mut model = self.get(id).cloned().unwrap_or_else(|| Model {
+            id: id.clone(),
+            name: said.name.clone(),
+            // The smallest window that any of the kind has had.
+            context_tokens: 200_000,
+            output_tokens: 8_192,
+            thinking: if said.thinks { ThinkingKind::Always } else { ThinkingKind::Never },
+            display: Display::Summarized,
+            efforts: Vec::new(),
+            prices: None,
+        });
+        model.context_tokens = said.context_tokens.unwrap_or(model.context_tokens);
+        model.output_tokens = said.output_tokens.unwrap_or(model.output_tokens).min(model.context_tokens);
+        if !said.efforts.is_empty() {
+            model.efforts.clone_from(&said.efforts);
         }
-        new
+        Some(model)
     }
+}
+
+impl Discovered {
+    /// Without what no model has: a window or an answer beyond all bounds is as good as not said, a name is one short line.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        self.context_tokens = self.context_tokens.filter(|tokens| CONTEXT_TOKENS.contains(tokens));
+        self.output_tokens = self.output_tokens.filter(|tokens| OUTPUT_TOKENS.contains(tokens));
+        self.name = self.name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect();
+        self
+    }
+
+    /// Of a provider's list, what it says of the model `id`: by that name, or by the newest dated edition of it.
+    pub fn of(id: &ModelId, offered: Vec<Self>) -> Option<Self> {
+        let mut best: Option<Self> = None;
+        for found in offered.into_iter().take(MAX_DISCOVERED) {
+            let better = |best: &Self| best.id != *id && found.id.as_str() > best.id.as_str();
+            let fits = found.id == *id || undated(&found.id).is_some_and(|name| name == id.as_str());
+            if fits && (found.id == *id || best.as_ref().is_none_or(better)) {
+                best = Some(found);
+            }
+        }
+        best.map(Self::bounded)
+    }
+}
+
+/// The name of which `id` is a dated edition (`claude-haiku-5-5-20261007`).
+fn undated(id: &ModelId) -> Option<&str> {
+    let (name, date) = id.as_str().rsplit_once('-')?;
+    (date.len() == 8 && date.bytes().all(|b| b.is_ascii_digit())).then_some(name)
 }
 
 #[cfg(test)]
@@ -252,22 +283,20 @@ mod tests {
         assert_eq!(price("claude-haiku-5-5", "2026-11-26", usage.prompt()).cost(&usage).0, 7_500 + 2_500);
     }
 
-    #[test]
-    fn an_unknown_model_costs_as_much_as_the_dearest_and_says_so() {
-        let mut models = Models::built_in().unwrap();
-        let found = |id: &str| Discovered {
+    fn found(id: &str, context_tokens: Option<u64>, output_tokens: Option<u64>) -> Discovered {
+        Discovered {
             id: id.into(),
             name: "New".to_owned(),
-            context_tokens: None,
-            output_tokens: Some(64_000),
+            context_tokens,
+            output_tokens,
             thinks: true,
-            efforts: vec![],
-        };
-        assert_eq!(
-            models.discover(vec![found("claude-next"), found("claude-opus-5-5"), found("claude-next")]),
-            [ModelId::from("claude-next")]
-        );
-        assert_eq!(models.get(&"claude-opus-5-5".into()).unwrap().output_tokens, 128_000, "the file knows more");
+            efforts: vec![Effort::Low],
+        }
+    }
+
+    #[test]
+    fn an_unknown_model_costs_as_much_as_the_dearest_and_says_so() {
+        let models = Models::built_in().unwrap();
         for id in ["claude-next", "never-heard-of"] {
             let quote = models.quote(&id.into(), "2026-11-26".parse().unwrap(), 5);
             assert_eq!(quote.basis, Basis::DearestKnown);
@@ -275,6 +304,45 @@ mod tests {
                 (quote.price.input, quote.price.output, quote.price.cache_read),
                 (10_000_000, 50_000_000, 250_000)
             );
+        }
+    }
+
+    #[test]
+    fn a_list_completes_what_is_known_and_never_a_price() {
+        let models = Models::built_in().unwrap();
+        let (opus, next) = ("claude-opus-5-5".into(), "claude-next".into());
+        let file = models.completed(&opus, None).unwrap();
+        let told = models.completed(&opus, Some(&found("claude-opus-5-5", Some(2_000_000), None))).unwrap();
+        assert_eq!(
+            (told.context_tokens, told.output_tokens),
+            (2_000_000, file.output_tokens),
+            "what is not said stays"
+        );
+        assert_eq!((told.thinking, told.display, &told.prices), (file.thinking, file.display, &file.prices));
+        assert_eq!(told.efforts, [Effort::Low]);
+        let small = models.completed(&opus, Some(&found("claude-opus-5-5", Some(5_000), Some(9_000)))).unwrap();
+        assert_eq!(small.output_tokens, 5_000, "an answer is not longer than the window");
+        assert_eq!(models.completed(&next, None), None);
+        let new = models.completed(&next, Some(&found("claude-next", None, Some(64_000)))).unwrap();
+        assert_eq!(
+            (new.context_tokens, new.output_tokens, new.thinking, new.prices),
+            (200_000, 64_000, ThinkingKind::Always, None)
+        );
+    }
+
+    #[test]
+    fn of_a_list_the_model_itself_or_its_newest_edition_counts_within_bounds() {
+        let list = |ids: &[&str]| ids.iter().map(|id| found(id, Some(7_000), None)).collect::<Vec<_>>();
+        let of = |ids: &[&str]| Discovered::of(&"claude-a".into(), list(ids)).map(|found| found.id.as_str().to_owned());
+        assert_eq!(of(&["claude-b", "claude-a-x"]), None);
+        assert_eq!(of(&["claude-a-20261007", "claude-a-20261107", "claude-a-20250101"]).unwrap(), "claude-a-20261107");
+        assert_eq!(of(&["claude-a-20261007", "claude-a", "claude-a-20261107"]).unwrap(), "claude-a");
+        for (tokens, kept) in [(0, None), (999, None), (1_000, Some(1_000)), (u64::MAX, None)] {
+            let mut odd = found("claude-a", Some(tokens), Some(u64::MAX));
+            odd.name = format!("a\u{1b}[2J{}", "x".repeat(5_000));
+            let odd = Discovered::of(&"claude-a".into(), vec![odd]).unwrap();
+            assert_eq!((odd.context_tokens, odd.output_tokens), (kept, None));
+            assert!(odd.name.chars().count() <= NAME_CHARS_MAX && !odd.name.contains('\u{1b}'), "{}", odd.name);
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) fn status(status: Status) -> String {
     add(&mut out, format_args!("Page        http://{}/", status.page));
     add(&mut out, format_args!("Changes     {}", power(&status.power)));
     add(&mut out, format_args!("Models      {}", models(&status.minds)));
+    out.push_str(&table(status.minds.minds.iter().map(window).collect()));
     out.push_str("\nSatellites\n");
     out.push_str(&indented(satellite_table(&status.satellites), "none; `jarvisctl enrol ROOM` makes a code for one"));
     out.push_str("\nNodes\n");
@@ -66,6 +67,17 @@ fn models(minds: &MindsStatus) -> String {
         None => "what was spent is not known".to_owned(),
     };
     format!("{}; {money}", all.join(", then "))
+}
+
+/// A model's window, and of when its provider's list of models is.
+fn window(mind: &MindLine) -> Vec<String> {
+    let list = match (&mind.listed.day, &mind.listed.trouble) {
+        (Some(day), None) => format!("its list of {day}"),
+        (Some(day), Some(why)) => format!("its list of {day}; since then {why}"),
+        (None, Some(why)) => format!("no list: {why}"),
+        (None, None) => "no list yet".to_owned(),
+    };
+    vec![format!("            {}", safe(&mind.name)), format!("{} tokens", mind.window_tokens), safe(&list)]
 }
 
 /// What the kill switch says.

@@ -16,11 +16,12 @@ use futures_util::future::BoxFuture;
 use jarvis_core::mind::error::{Fault, ProviderError};
 use jarvis_core::mind::estimate;
 use jarvis_core::mind::message::{Ask, Effort, ModelId};
-use jarvis_core::mind::models::{Discovered, MAX_DISCOVERED, Model, Models};
+use jarvis_core::mind::models::{Discovered, MAX_DISCOVERED, Model};
 use jarvis_core::mind::prices::Price;
 use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 
+use super::catalogue::Catalogue;
 use super::config::{URL_REMEDY, WaitConfig, authority, base_url};
 use super::http::{Answer, Events, Http, KeyFile, Limits, Refusal, Whole};
 use super::{Abilities, DeltaStream, Place, Provider, SetupError};
@@ -90,7 +91,7 @@ impl ClaudeConfig {
         self.price
     }
 
-    pub(super) fn provider(&self, models: &Arc<Models>) -> Result<Arc<dyn Provider>, SetupError> {
+    pub(super) fn provider(&self, catalogue: &Catalogue) -> Result<Arc<dyn Provider>, SetupError> {
         let authorities = self.ca_file.as_deref().map_or(Ok(Vec::new()), |path| authority(&self.name, path))?;
         let http = Http::new(&self.name, self.wait.limits(LIMITS), authorities)?;
         let base = base_url(&self.url).ok_or_else(|| SetupError {
@@ -98,12 +99,10 @@ impl ClaudeConfig {
             what: "its url is no address of an API".to_owned(),
             remedy: URL_REMEDY.to_owned(),
         })?;
-        let model = ModelId::from(self.model.as_str());
-        let known = models.get(&model).cloned();
         let inner = Inner {
             config: self.clone(),
-            model,
-            known,
+            model: ModelId::from(self.model.as_str()),
+            catalogue: catalogue.clone(),
             http,
             base,
             key: KeyFile(self.key_file.clone()),
@@ -120,7 +119,7 @@ struct Claude(Arc<Inner>);
 struct Inner {
     config: ClaudeConfig,
     model: ModelId,
-    known: Option<Model>,
+    catalogue: Catalogue,
     http: Http,
     base: Url,
     key: KeyFile,
@@ -138,7 +137,7 @@ impl Provider for Claude {
     }
 
     fn abilities(&self) -> Abilities {
-        let own = self.0.known.as_ref().map_or(UNKNOWN_WINDOW, |model| model.context_tokens);
+        let own = self.0.known().map_or(UNKNOWN_WINDOW, |model| model.context_tokens);
         Abilities {
             window_tokens: self.0.config.window_tokens.map_or(own, |tokens| tokens.min(own)),
             tools: self.0.config.tools,
@@ -163,9 +162,15 @@ impl Provider for Claude {
 }
 
 impl Inner {
+    /// What is known of the model now.
+    fn known(&self) -> Option<Model> {
+        self.catalogue.model(&self.config.name, &self.model)
+    }
+
     async fn ask(&self, ask: &Ask) -> Result<DeltaStream, ProviderError> {
-        let mut manner = Manner::new(self.known.as_ref(), ask.thinking, self.plain.load(Ordering::Relaxed));
-        match self.send(ask, &manner).await? {
+        let known = self.known();
+        let mut manner = Manner::new(known.as_ref(), ask.thinking, self.plain.load(Ordering::Relaxed));
+        match self.send(ask, known.as_ref(), &manner).await? {
             Answer::Events(events) => Ok(self.stream(*events, &manner)),
             Answer::Refused(refusal) if manner.has_betas() && refusal.blames_betas() => {
                 tracing::warn!(
@@ -174,8 +179,8 @@ impl Inner {
                     "asking without the beta headers from now on"
                 );
                 self.plain.store(true, Ordering::Relaxed);
-                manner = Manner::new(self.known.as_ref(), ask.thinking, true);
-                match self.send(ask, &manner).await? {
+                manner = Manner::new(known.as_ref(), ask.thinking, true);
+                match self.send(ask, known.as_ref(), &manner).await? {
                     Answer::Events(events) => Ok(self.stream(*events, &manner)),
                     Answer::Refused(refusal) => Err(self.refused(&refusal)),
                 }
@@ -184,8 +189,8 @@ impl Inner {
         }
     }
 
-    async fn send(&self, ask: &Ask, manner: &Manner) -> Result<Answer, ProviderError> {
-        let body = request::body(ask, &self.model, self.known.as_ref(), manner, self.config.tools);
+    async fn send(&self, ask: &Ask, known: Option<&Model>, manner: &Manner) -> Result<Answer, ProviderError> {
+        let body = request::body(ask, &self.model, known, manner, self.config.tools);
         let mut request = self.request(self.http.client().post(self.address("messages")?)).await?.json(&body);
         if let Some(betas) = manner.betas() {
             request = request.header("anthropic-beta", betas);

@@ -4,7 +4,7 @@ use jarvis_core::mind::message::{
     Block, CacheHint, Delta, Message, Reply, Role, StopReason, SystemPart, Thinking, ThinkingWish, ToolResult,
     ToolSpec, ToolUse,
 };
-use jarvis_core::mind::models::Display;
+use jarvis_core::mind::models::{Display, Models};
 use jarvis_core::mind::sse::{SseEvent, SseParser};
 use serde_json::{Value, json};
 
@@ -183,18 +183,17 @@ fn written(events: &[Value]) -> String {
 
 #[test]
 fn a_recorded_stream_of_llama_cpp_comes_out_whole() {
-    let Some(text) = recorded("llama-server-b11669-anthropic-tool-thinking.sse") else { return };
-    let reply = reply(&text, false);
+    let reply = reply(&recorded("llama-claude-calls.sse"), false);
     assert_eq!(
         (reply.stop, reply.usage.input, reply.usage.cache_read, reply.usage.output),
-        (StopReason::ToolUse, 222, 309, 11)
+        (StopReason::ToolUse, 1, 573, 21)
     );
     let [Block::Thinking(thinking), Block::ToolUse(call)] = &reply.message.blocks[..] else {
         panic!("{:?}", reply.message)
     };
-    assert_eq!(thinking.text, "The user wants a list. I will call the tool.\n");
+    assert_eq!(thinking.text, "The owner asks about node one. I will look at it.\n");
     assert_eq!(thinking.raw, Some(json!({"type": "thinking", "thinking": thinking.text, "signature": ""})));
-    assert_eq!((call.name.as_str(), call.args.json()), ("list_vms", Some("{\"node\": \"pve1\"}")));
+    assert_eq!((call.name.as_str(), call.args.json()), ("node_status", Some("{\"node\": \"pve1\"}")));
 }
 
 #[test]

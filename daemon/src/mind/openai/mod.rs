@@ -16,12 +16,13 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use jarvis_core::mind::error::{Fault, ProviderError};
 use jarvis_core::mind::message::{Ask, ModelId};
-use jarvis_core::mind::models::{Discovered, MAX_DISCOVERED, Models};
+use jarvis_core::mind::models::{Discovered, MAX_DISCOVERED};
 use jarvis_core::mind::prices::Price;
 use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::catalogue::Catalogue;
 use super::config::{URL_REMEDY, WaitConfig, authority, base_url};
 use super::http::{Answer, Http, KeyFile, Limits, Refusal, Whole};
 use super::{Abilities, DeltaStream, Place, Provider, SetupError};
@@ -93,7 +94,7 @@ impl OpenAiConfig {
         self.price.or_else(|| self.local.then(Price::default))
     }
 
-    pub(super) fn provider(&self, _models: &Arc<Models>) -> Result<Arc<dyn Provider>, SetupError> {
+    pub(super) fn provider(&self, catalogue: &Catalogue) -> Result<Arc<dyn Provider>, SetupError> {
         let authorities = self.ca_file.as_deref().map_or(Ok(Vec::new()), |path| authority(&self.name, path))?;
         let http = Http::new(&self.name, self.wait.limits(LIMITS), authorities)?;
         let base = base_url(&self.url).ok_or_else(|| SetupError {
@@ -108,6 +109,7 @@ impl OpenAiConfig {
             http,
             base,
             key: KeyFile(self.key_file.clone()),
+            catalogue: catalogue.clone(),
         };
         Ok(Arc::new(OpenAi(Arc::new(inner))))
     }
@@ -124,6 +126,7 @@ pub(super) struct Inner {
     base: Url,
     key: KeyFile,
     window: Window,
+    catalogue: Catalogue,
 }
 
 impl Provider for OpenAi {
@@ -137,7 +140,7 @@ impl Provider for OpenAi {
 
     fn abilities(&self) -> Abilities {
         Abilities {
-            window_tokens: self.0.window.tokens(),
+            window_tokens: self.0.window.tokens(self.0.listed()),
             tools: self.0.config.tools,
             place: if self.0.config.local { Place::Local } else { Place::Cloud },
         }
@@ -160,6 +163,11 @@ impl Provider for OpenAi {
 }
 
 impl Inner {
+    /// Tokens of the window, where the server's list says it.
+    fn listed(&self) -> Option<u64> {
+        self.catalogue.window(&self.config.name, &self.model)
+    }
+
     async fn ask(&self, ask: &Ask) -> Result<DeltaStream, ProviderError> {
         let fitted = self.window.fit(self, ask).await?;
         let body = request::body(&fitted.ask, &self.config);

@@ -102,18 +102,18 @@ fn calls(reply: &Reply) -> Vec<(&str, &str, &str)> {
 
 #[test]
 fn a_recorded_stream_of_llama_cpp_comes_out_whole() {
-    let Some(text) = recorded("llama-server-b11669-openai-tool.sse") else { return };
+    let text = recorded("llama-openai-calls.sse");
     let chunks = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
     let chunks: Vec<Value> = chunks.map(|data| serde_json::from_str(data).unwrap()).collect();
     let reply = assembled(&translate(&chunks).unwrap());
-    assert_eq!((reply.stop, reply.usage), (StopReason::ToolUse, Usage { input: 557, output: 11, ..Usage::default() }));
+    assert_eq!((reply.stop, reply.usage), (StopReason::ToolUse, Usage { input: 574, output: 21, ..Usage::default() }));
     let [Block::Thinking(thinking), Block::ToolUse(call)] = &reply.message.blocks[..] else {
         panic!("{:?}", reply.message)
     };
-    assert_eq!(thinking.text, "The user wants a list. I will call the tool.\n");
+    assert_eq!(thinking.text, "The owner asks about node one. I will look at it.\n");
     assert_eq!(
         (call.id.as_str(), call.name.as_str(), call.args.json()),
-        ("2YGIUu3YRvEdB1pMcISAakGXY1IHQwq3", "list_vms", Some("{\"node\": \"pve1\"}"))
+        ("zBMjWNrxH6i2SMehznyoGB2yFlsEvMgR", "node_status", Some("{\"node\": \"pve1\"}"))
     );
 }
 

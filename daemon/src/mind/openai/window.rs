@@ -82,16 +82,16 @@ impl Window {
         Self { configured, told: AtomicU64::new(u64::MAX), root, way: Mutex::new(Way::Unknown) }
     }
 
-    /// Tokens of the window.
-    pub(super) fn tokens(&self) -> u64 {
-        self.configured.min(self.told.load(Ordering::Relaxed))
+    /// Tokens of the window; `listed` are those that the server's list names.
+    pub(super) fn tokens(&self, listed: Option<u64>) -> u64 {
+        self.configured.min(self.told.load(Ordering::Relaxed)).min(listed.unwrap_or(u64::MAX))
     }
 
     /// `ask`, shortened until it fits.
     pub(super) async fn fit(&self, inner: &Inner, ask: &Ask) -> Result<Fitted, ProviderError> {
         let mut fitted = Fitted { ask: ask.clone(), trimmed: Trimmed::default(), tokens: 0 };
         for _ in 0..ROUNDS {
-            let window = self.tokens();
+            let window = self.tokens(inner.listed());
             if window < SMALLEST {
                 return Err(inner
                     .http
@@ -103,7 +103,7 @@ impl Window {
             let estimated = estimated(&fitted.ask);
             fitted.tokens =
                 if estimated > window.saturating_mul(4) { estimated } else { self.count(inner, &fitted.ask).await };
-            if self.tokens() != window {
+            if self.tokens(inner.listed()) != window {
                 // The server said by the way that it is smaller.
                 continue;
             }
@@ -115,7 +115,7 @@ impl Window {
             fitted.trimmed.messages = fitted.trimmed.messages.saturating_add(trimmed.messages);
             fitted.trimmed.results = fitted.trimmed.results.saturating_add(trimmed.results);
         }
-        let told = format!("{} tokens at the least, for a window of {}", fitted.tokens, self.tokens());
+        let told = format!("{} tokens at the least, for a window of {}", fitted.tokens, self.tokens(inner.listed()));
         Err(inner.http.error(Fault::ContextExceeded, &told))
     }
 

@@ -1,0 +1,38 @@
+//! A mind that is changed right after "yes", in words that are really spoken.
+
+use std::time::Duration;
+
+use jarvis_link::message::Opened;
+use jarvis_tests::desk::Kind;
+use jarvis_tests::process::wait_for;
+use jarvis_tests::seat::Seat;
+use jarvis_tests::sound;
+use serde_json::json;
+
+use super::{desk, says, to};
+
+/// For what must come: so long that the machine's other work decides nothing.
+const PATIENT: Duration = Duration::from_secs(60);
+
+fn spoken(text: &str) -> Vec<i16> {
+    sound::scaled(&sound::espeak("en-gb-x-rp", text).unwrap(), 9000)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hey_jarvis_cancel_that_comes_in_time() {
+    let desk = desk(97, Kind::Local, json!([says(to("never"), "never")])).await;
+    desk.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
+    let seat = Seat::take(&desk, "study").await.unwrap();
+    let stage = || desk.stage().unwrap_or_default();
+    let heard = seat.heard();
+    let asks = spoken("hey jarvis, start the test machine");
+    seat.say(seat.woken(), &asks, || stage() == "pending").await.unwrap();
+    wait_for("the question to be heard", PATIENT, || Ok((seat.heard() > heard).then_some(()))).unwrap();
+    seat.say(Opened::FollowUp, &spoken("yes"), || stage() == "approved").await.unwrap();
+    let heard = seat.heard();
+    let second_thought = spoken("hey jarvis, cancel that");
+    seat.say(seat.woken(), &second_thought, || stage() != "approved").await.unwrap();
+    assert_eq!(stage(), "cancelled");
+    wait_for("the room to be told", PATIENT, || Ok((seat.heard() > heard).then_some(()))).unwrap();
+    assert_eq!((desk.guest(), stage().as_str()), ((false, 0), "cancelled"), "nothing was started");
+}
