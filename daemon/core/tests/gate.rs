@@ -63,8 +63,13 @@ fn what_must_hold_holds_in_every_case() {
             assert!(outcome == "asks with a challenge" || outcome.starts_with("refused"), "{case:?}");
         }
         if *tier == Tier::Yellow {
-            assert!(outcome != "runs" || *situation == "standing leave", "YELLOW ran unasked: {case:?}");
+            let leave = ["standing leave", "leave in a demonstration"].contains(situation);
+            assert!(outcome != "runs" || leave, "YELLOW ran unasked: {case:?}");
         }
+        // What may have been misheard changes nothing in the cluster before somebody approved it on a second channel.
+        let untried = ["untried ear", "leave for an untried ear"].contains(situation);
+        let remembers = ["memory_remember", "page_note"].contains(tool);
+        assert!(!untried || read || remembers || !["runs", "asks by voice"].contains(&outcome.as_str()), "{case:?}");
         let destroys = ["guest_stop", "snapshot_delete", "snapshot_rollback"].contains(tool);
         assert!(!destroys || *tier >= Tier::Red, "{case:?}");
     }

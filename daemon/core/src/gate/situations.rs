@@ -240,6 +240,25 @@ pub const ALL: &[Named] = &[
         },
     },
     Named {
+        name: "leave for an untried ear",
+        about: "there is leave, and the speech model was never tried on people",
+        change: |s, vmid| {
+            states(s, GuestState::Stopped);
+            leave(s, vmid);
+            s.asker.voice = Voice::Untried;
+        },
+    },
+    Named {
+        name: "leave in a demonstration",
+        about: "the same, and the policy lets such an ear approve, for a demonstration",
+        change: |s, vmid| {
+            states(s, GuestState::Stopped);
+            leave(s, vmid);
+            s.asker.voice = Voice::Untried;
+            s.policy.untried_ear_approves = true;
+        },
+    },
+    Named {
         name: "clean model",
         about: "a model asks that read nothing of strangers",
         change: |s, _| s.origin = Origin::Model { tainted: false },
@@ -266,6 +285,14 @@ pub const ALL: &[Named] = &[
         name: "untried ear",
         about: "the speech model was never tried on people",
         change: |s, _| s.asker.voice = Voice::Untried,
+    },
+    Named {
+        name: "demonstration",
+        about: "the same, and the policy lets it approve, for a demonstration",
+        change: |s, _| {
+            s.asker.voice = Voice::Untried;
+            s.policy.untried_ear_approves = true;
+        },
     },
     Named {
         name: "room that may only read",
