@@ -56,6 +56,10 @@ fn what_must_hold_holds_in_every_case() {
         if own && !read && !["own place unknown", "elsewhere"].contains(situation) {
             assert_eq!(*tier, Tier::Black, "Jarvis's own guest: {case:?}");
         }
+        let interrupts = ["guest_shutdown", "guest_reboot", "guest_stop", "snapshot_rollback"].contains(tool);
+        if interrupts && *situation == "own place unknown" {
+            assert_eq!(*tier, Tier::Black, "it may be Jarvis's own guest: {case:?}");
+        }
         if *tier == Tier::Black {
             assert!(outcome.starts_with("refused"), "{case:?}");
         }

@@ -188,6 +188,12 @@ impl Gate {
         }
         let effect = effect.map_err(Refusal::Cannot)?;
         let (identity, inverse) = (situation.identity(&call), call.inverse(situation));
+        if call.tool().kind() == Kind::Change && !identity.is_known() {
+            return Err(Refusal::Cannot(format!(
+                "the configuration of {} cannot be read, so nobody could tell later whether it is still the same guest",
+                summary.target
+            )));
+        }
         Ok(Work { call, effect, identity, summary, inverse, ruling })
     }
 

@@ -185,6 +185,42 @@ pub const ALL: &[Named] = &[
         },
     },
     Named {
+        name: "storage unknown",
+        about: "a storage of its node does not say how full it is",
+        change: |s, _| {
+            for storage in s.facts.cluster.iter_mut().flat_map(|c| &mut c.storages) {
+                storage.usage = None;
+            }
+        },
+    },
+    Named {
+        name: "no storage known",
+        about: "no storage of its node is known",
+        change: |s, _| {
+            if let Some(cluster) = &mut s.facts.cluster {
+                cluster.storages.clear();
+            }
+        },
+    },
+    Named {
+        name: "digest unknown",
+        about: "its configuration has no digest",
+        change: |s, _| {
+            if let Some(config) = &mut s.facts.guest_config {
+                config.digest = None;
+            }
+        },
+    },
+    Named {
+        name: "created unknown",
+        about: "it is of a kind, or an age, of which the API does not say when it was created",
+        change: |s, _| {
+            if let Some(config) = &mut s.facts.guest_config {
+                config.created = None;
+            }
+        },
+    },
+    Named {
         name: "own place unknown",
         about: "nobody told Jarvis which guest he is",
         change: |s, _| s.policy.own.place = Place::Unknown,
@@ -339,12 +375,7 @@ fn plain(vmid: Vmid) -> Owned {
         ha: Some(vec![HaEntry { kind: "quorum".into(), id: "quorum".into(), state: "OK".into() }]),
         ..Facts::default()
     };
-    let own = Own {
-        place: Place::Guest(OWN),
-        node: Some(NodeName::from("pve1")),
-        storage_guests: Vec::new(),
-        quorum_guests: vec![VOTER],
-    };
+    let own = Own { place: Place::Guest(OWN), storage_guests: Vec::new(), quorum_guests: vec![VOTER] };
     Owned {
         facts,
         policy: Policy { own, ..Policy::default() },
