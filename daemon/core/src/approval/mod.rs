@@ -10,7 +10,7 @@ mod stage;
 mod tests;
 
 pub use row::{Bound, Row, Seal, SealKey};
-pub use stage::{Approver, Channel, NotApproved, Stage};
+pub use stage::{Approver, Channel, NotApproved, Stage, Told};
 
 /// A spoken "yes" can be taken back for so long, in milliseconds.
 pub const CHANGED_MIND_MS: i64 = 1000;
