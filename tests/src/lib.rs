@@ -13,6 +13,7 @@ pub mod likeness;
 pub mod mcp_clients;
 pub mod model_server;
 pub mod office;
+pub mod owner;
 pub mod place;
 pub mod process;
 pub mod pve;
