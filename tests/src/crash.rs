@@ -2,12 +2,13 @@
 //! begun anew. Whatever the moment, nothing may run twice, and what is said of a change must be what happened.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use jarvis_core::approval::Channel;
 use jarvis_core::gate::{Ask, Asker, Origin, Voice};
-use jarvis_core::ids::ApprovalId;
+use jarvis_core::ids::{ApprovalId, TurnId};
 use jarvis_core::tools::parse;
 use jarvisd::cluster::{ChangeLimits, ClusterClient, ClusterConfig, Limits};
 use jarvisd::event::Bus;
@@ -155,10 +156,13 @@ pub fn question(ask: &Ask, words: Option<&str>) -> String {
 }
 
 impl Daemon {
-    /// Proposes a call in the owner's own words; the question that is asked.
+    /// Proposes a call in the owner's own words, in a turn that speaks the question to its end; the question that is asked.
     pub async fn ask(&self, tool: &str, args: &str) -> Result<Approval> {
-        let proposed = self.safety.propose(parse(tool, args)?, Origin::Owner, asker(), None, question).await?;
+        static TURNS: AtomicU64 = AtomicU64::new(1);
+        let turn = TurnId(TURNS.fetch_add(1, Ordering::Relaxed));
+        let proposed = self.safety.propose(parse(tool, args)?, Origin::Owner, asker(), Some(turn), question).await?;
         let Proposed::Asked(asked) = proposed else { bail!("{tool} {args}: {proposed:?}") };
+        self.safety.turn_over(turn, Some(asked.id)).await?;
         self.find(asked.id).await
     }
 

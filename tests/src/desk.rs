@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::aimock::Aimock;
 use crate::crash;
 use crate::house::{self, HouseConfig};
+use crate::owner;
 use crate::process::{Process, wait_for};
 use crate::pve::{Options, Simulator};
 
@@ -56,6 +57,7 @@ pub struct Desk {
     /// The cluster.
     pub cluster: Simulator,
     config: HouseConfig,
+    page: String,
     starts: u32,
     _mock: Option<Aimock>,
     _dir: TempDir,
@@ -110,7 +112,7 @@ impl Desk {
         let page = format!("127.0.0.1:{}", house::free_port()?);
         std::fs::write(house.dir.join("jarvisd.toml"), house::daemon_toml(&house, &cluster, &page, &house.model)?)?;
         let daemon = launch(&house, "jarvisd", &[], 0)?;
-        let mut desk = Self { daemon, cluster, config: house, starts: 0, _mock: mock, _dir: dir };
+        let mut desk = Self { daemon, cluster, config: house, page, starts: 0, _mock: mock, _dir: dir };
         desk.wait_up()?;
         Ok(desk)
     }
@@ -164,6 +166,11 @@ impl Desk {
     /// The newest questions, newest first.
     pub fn approvals(&self) -> Result<Vec<Value>> {
         self.ctl(&["approvals"])?.as_array().cloned().context("a list of approvals")
+    }
+
+    /// The two words of a question, as its owner sees them who is signed in at the page.
+    pub async fn words(&self, id: i64) -> Result<Vec<String>> {
+        owner::words(&format!("http://{}", self.page), &self.dir().join("state"), id).await
     }
 
     /// Kinds of the audit log's entries, oldest first; the log must hold.

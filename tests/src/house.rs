@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use jarvisd::event::{Event, EventKind, TurnRecord};
 
+use crate::owner;
 use crate::place::Place;
 use crate::process::{self, Process, wait_for};
 use crate::pve::Simulator;
@@ -122,6 +123,11 @@ impl<P: Place> House<P> {
     /// Address of the status page.
     pub fn page(&self) -> String {
         format!("http://{}/", self.page)
+    }
+
+    /// The two words of a question, as its owner sees them who is signed in at the page.
+    pub async fn words(&self, id: i64) -> Result<Vec<String>> {
+        owner::words(&self.page(), &self.config.dir.join("state"), id).await
     }
 
     /// Runs `jarvisctl` and gives its output.

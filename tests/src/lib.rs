@@ -14,6 +14,7 @@ pub mod llama;
 pub mod mcp_clients;
 pub mod model_server;
 pub mod office;
+pub mod owner;
 pub mod place;
 pub mod process;
 pub mod pve;

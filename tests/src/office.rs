@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::house::free_port;
+use crate::owner;
 use crate::process::{Process, programs, wait_for};
 use crate::pve::{Options, Simulator};
 
@@ -98,6 +99,11 @@ impl Office {
     pub fn ctl_line(&self) -> Result<Vec<String>> {
         let program = programs()?.join("jarvisctl").display().to_string();
         Ok(vec![program, "--config".to_owned(), self.dir.path().join("jarvisd.toml").display().to_string()])
+    }
+
+    /// The two words of a question, as its owner sees them who is signed in at the page.
+    pub async fn words(&self, id: i64) -> Result<Vec<String>> {
+        owner::words(&self.page(), &self.state_dir(), id).await
     }
 
     /// Runs `jarvisctl`.

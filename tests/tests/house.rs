@@ -312,9 +312,10 @@ async fn a_change_is_asked_about_approved_verified_and_written_down() {
 
     // A RED one asks for its two words at the second channel.
     let asked = reply(&house.ctl_json(&["ask", "pull the plug on the test machine"]).unwrap());
-    let words = asked.split("the words ").nth(1).unwrap().split(" on the page").next().unwrap().to_owned();
     let shown = house.ctl_json(&["approvals"]).unwrap()[0].clone();
-    assert!(!shown["question"].as_str().unwrap().contains(&words), "the words are heard, not shown: {shown}");
+    let words = house.words(shown["id"].as_i64().unwrap()).await.unwrap().join(" ");
+    let told = format!("{asked} {shown} {}", house.ctl_json(&["audit"]).unwrap());
+    assert!(!told.contains(&words), "the words are on the page alone: {told}");
     let id = shown["id"].to_string();
     let wrong = house.ctl(&["approve", &id, "wrong", "words"]).unwrap();
     assert!(!wrong.status.success());

@@ -214,7 +214,7 @@ async fn a_yes_runs_once_what_was_shown_and_a_no_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_two_words_are_asked_for_here_and_shown_nowhere_on_the_page() {
+async fn the_two_words_are_shown_to_the_owner_alone_and_confirmed_elsewhere() {
     let office = Office::start("", "").await.unwrap();
     office.cluster.change(|state| {
         state.guests.iter_mut().filter(|guest| guest.vmid == GUEST).for_each(|guest| guest.running = true)
@@ -223,34 +223,38 @@ async fn the_two_words_are_asked_for_here_and_shown_nowhere_on_the_page() {
     // The stream begins with what is there and goes on with what happens: the whole of it is read.
     let stream = owner.client.get(format!("{}/events", office.page())).send().await.unwrap();
     let reply = ask(&office, "force stop one one two");
-    let after = reply.split("confirm the words ").nth(1).unwrap_or_else(|| panic!("no words in {reply:?}"));
-    let words: Vec<&str> = after.split_whitespace().take(2).collect();
-    let words = words.join(" ");
     let streamed = until_over(stream).await;
     let again = owner.client.get(format!("{}/events", office.page())).send().await.unwrap();
     let snapshot = first(again).await;
+    let question = owner.newest().await;
+    let id = question["id"].as_i64().unwrap();
+    let words = office.words(id).await.unwrap();
+    let spoken = words.join(" ");
     for (name, text) in [
+        ("the answer", &reply),
         ("events", &streamed),
         ("snapshot", &snapshot),
         ("turns", &owner.get("/api/turns").await),
-        ("approvals", &owner.get("/api/approvals").await),
+        ("approvals, to whoever looks", &owner.get("/api/approvals").await),
         ("status", &owner.get("/api/status").await),
+        ("jarvisctl approvals", &office.ctl_json(&["approvals"]).unwrap().to_string()),
+        ("jarvisctl audit", &office.ctl_json(&["audit", "-n", "50"]).unwrap().to_string()),
     ] {
-        assert!(!text.contains(&words), "{name} shows {words:?}: {text}");
+        assert!(!text.contains(&spoken), "{name} shows {spoken:?}: {text}");
     }
-    for (name, text) in [("events", &streamed), ("snapshot", &snapshot)] {
-        assert!(text.contains("(two words)"), "{name} shows that there are some: {text}");
-    }
-    let question = owner.newest().await;
-    let id = question["id"].as_i64().unwrap();
+    // Where they are shown they prove nothing, and a wrong guess there is none of the three.
     let yes = |words: Value| json!({"id": id, "seal": question["seal"], "words": words});
-    for wrong in [json!(null), json!("wrong words")] {
-        let refused = owner.post("/api/approve", yes(wrong.clone()), &[]).await;
-        assert_eq!(refused.status(), StatusCode::CONFLICT, "{wrong}");
-        assert!(refused.text().await.unwrap().contains("tries are left"), "{wrong}");
+    for given in [json!(null), json!("wrong words"), json!(spoken)] {
+        let refused = owner.post("/api/approve", yes(given.clone()), &[]).await;
+        assert_eq!(refused.status(), StatusCode::CONFLICT, "{given}");
+        assert!(refused.text().await.unwrap().contains("confirmed elsewhere"), "{given}");
     }
     assert_eq!(office.deeds(), 0);
-    assert_eq!(owner.status("/api/approve", yes(json!(words.to_uppercase())), &[]).await, StatusCode::OK);
+    let id_text = id.to_string();
+    assert!(!office.ctl(&["approve", &id_text, "wrong", "words"]).unwrap().status.success());
+    let (first_word, second_word) = (words[0].to_uppercase(), words[1].to_uppercase());
+    let told = office.ctl(&["approve", &id_text, &first_word, &second_word]).unwrap();
+    assert!(told.status.success(), "{told:?}");
     owner.until(id, "done").await;
     assert_eq!((office.running(), office.deeds()), (false, 1));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jarvis_core::approval::Approver;
 use jarvis_core::gate::{Asker, Origin, Refusal, Voice};
-use jarvis_core::ids::ApprovalId;
+use jarvis_core::ids::{ApprovalId, TurnId};
 use jarvis_core::tools::parse;
 use jarvis_tests::crash::{Bed, GUEST, ROOM, asker, kills, question, safety_config};
 use jarvis_tests::pve::{Fate, Mishap};
@@ -139,6 +139,66 @@ async fn somebody_who_speaks_again_within_that_second_holds_it_until_his_turn_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_yes_takes_no_question_that_was_asked_before_the_last_one() {
+    let bed = Bed::new(9).await.unwrap();
+    let daemon = bed.start().await.unwrap();
+    bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = false);
+    let first = daemon.ask("guest_start", &args()).await.unwrap();
+    let second = daemon.ask("guest_reboot", r#"{"vmid":101}"#).await.unwrap();
+    let last = daemon.safety.asked_last_in(Some(ROOM)).await.unwrap().unwrap();
+    assert_eq!(last.row.id.0, second.id);
+    assert!(daemon.safety.refuse(ApprovalId(second.id), "voice in study").await.unwrap());
+    let last = daemon.safety.asked_last_in(Some(ROOM)).await.unwrap().unwrap();
+    assert_eq!((last.row.id.0, last.row.stage.name()), (second.id, "denied"), "a yes means this, and it is over");
+    assert_eq!(daemon.find(ApprovalId(first.id)).await.unwrap().stage, "cancelled");
+    let error = daemon.safety.approve(ApprovalId(first.id), voice()).await.unwrap_err().to_string();
+    assert!(error.contains("not open"), "{error}");
+
+    // Asked in a turn that never came to the question's end.
+    let turn = TurnId(u64::MAX);
+    let call = parse("guest_start", &args()).unwrap();
+    let propose = daemon.safety.propose(call, Origin::Owner, asker(), Some(turn), question);
+    let Proposed::Asked(unheard) = propose.await.unwrap() else { panic!() };
+    let error = daemon.safety.approve(unheard.id, voice()).await.unwrap_err().to_string();
+    assert!(error.contains("not heard to its end"), "{error}");
+    daemon.safety.turn_over(turn, None).await.unwrap();
+    assert_eq!(daemon.find(unheard.id).await.unwrap().stage, "cancelled");
+    assert_eq!(bed.deeds(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_two_words_are_in_no_audit_entry() {
+    let bed = Bed::new(10).await.unwrap();
+    let daemon = bed.start().await.unwrap();
+    bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = true);
+    let asked = daemon.ask("guest_stop", &args()).await.unwrap();
+    let row = daemon.safety.row(ApprovalId(asked.id)).await.unwrap().unwrap().row;
+    let words = row.bound.challenge.unwrap();
+    let path = bed.dir.path().join("jarvis.db");
+    let db = rusqlite::Connection::open(path).unwrap();
+    let stored: i64 = db
+        .query_row("select count(*) from audit_contents where instr(content, ?1) > 0", [&words], |row| row.get(0))
+        .unwrap();
+    assert_eq!(stored, 0);
+    // An entry as older releases wrote them: shown without its words.
+    db.execute("update audit_contents set content = replace(content, '...', ?1)", [&words]).unwrap();
+    let shown = serde_json::to_string(&daemon.safety.journal().tail(50).await.unwrap()).unwrap();
+    assert!(!shown.contains(&words) && shown.contains("..."), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_open_is_void_after_a_restart() {
+    let bed = Bed::new(11).await.unwrap();
+    let daemon = bed.start().await.unwrap();
+    bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = false);
+    let asked = daemon.ask("guest_start", &args()).await.unwrap();
+    drop(daemon);
+    let daemon = bed.start().await.unwrap();
+    assert_eq!(daemon.find(ApprovalId(asked.id)).await.unwrap().stage, "cancelled");
+    assert!(daemon.approve(&asked, None).await.is_err() && bed.deeds() == 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_changed_mind_within_a_second_cancels() {
     let bed = Bed::new(3).await.unwrap();
     let daemon = bed.start().await.unwrap();
@@ -182,7 +242,7 @@ async fn a_tampered_log_is_found_and_a_forgotten_content_is_not() {
     let bed = Bed::new(5).await.unwrap();
     let daemon = bed.start().await.unwrap();
     for _ in 0..5 {
-        daemon.ask("guest_reboot", r#"{"vmid":101}"#).await.unwrap();
+        daemon.ask("guest_stop", r#"{"vmid":101}"#).await.unwrap();
     }
     let journal = daemon.safety.journal().clone();
     assert_eq!(journal.verify().await.unwrap(), Ok(5));

@@ -98,6 +98,7 @@ fn check_sums_up_what_is_right_and_tells_what_is_named_and_missing() {
     let told = text(&output.stdout);
     assert!(output.status.success(), "{told}");
     assert!(told.contains("none: every fact about a cluster stays unknown"), "{told}");
+    assert!(told.contains("nobody said which guest Jarvis runs in") && told.contains("own_guest = N"), "{told}");
     home.configure("[cluster]\ntoken_file = \"/nonexistent/token\"\n");
     let output = home.command("jarvisd").arg("--check").output().unwrap();
     let told = text(&output.stdout);

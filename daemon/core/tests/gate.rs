@@ -56,6 +56,10 @@ fn what_must_hold_holds_in_every_case() {
         if own && !read && !["own place unknown", "elsewhere"].contains(situation) {
             assert_eq!(*tier, Tier::Black, "Jarvis's own guest: {case:?}");
         }
+        let interrupts = ["guest_shutdown", "guest_reboot", "guest_stop", "snapshot_rollback"].contains(tool);
+        if interrupts && *situation == "own place unknown" {
+            assert_eq!(*tier, Tier::Black, "it may be Jarvis's own guest: {case:?}");
+        }
         if *tier == Tier::Black {
             assert!(outcome.starts_with("refused"), "{case:?}");
         }
@@ -63,8 +67,13 @@ fn what_must_hold_holds_in_every_case() {
             assert!(outcome == "asks with a challenge" || outcome.starts_with("refused"), "{case:?}");
         }
         if *tier == Tier::Yellow {
-            assert!(outcome != "runs" || *situation == "standing leave", "YELLOW ran unasked: {case:?}");
+            let leave = ["standing leave", "leave in a demonstration"].contains(situation);
+            assert!(outcome != "runs" || leave, "YELLOW ran unasked: {case:?}");
         }
+        // What may have been misheard changes nothing in the cluster before somebody approved it on a second channel.
+        let untried = ["untried ear", "leave for an untried ear"].contains(situation);
+        let remembers = ["memory_remember", "page_note"].contains(tool);
+        assert!(!untried || read || remembers || !["runs", "asks by voice"].contains(&outcome.as_str()), "{case:?}");
         let destroys = ["guest_stop", "snapshot_delete", "snapshot_rollback"].contains(tool);
         assert!(!destroys || *tier >= Tier::Red, "{case:?}");
     }

@@ -325,7 +325,7 @@ impl<'a> Going<'a> {
         let any = !said.is_empty() || !held.is_empty();
         let shown = !notes.is_empty();
         held.extend(last_words(&end, &told, Heard { any, shown }, choice.provider.name(), run.turn.0));
-        let (mut listen, mut page) = (false, notes);
+        let (mut listen, mut asks, mut page) = (false, None, notes);
         if let End::Refused { why: Some(why) } = &end {
             page.push(jarvis_core::redact::redact(why).text);
         }
@@ -335,7 +335,7 @@ impl<'a> Going<'a> {
         if let Some(says) = says.filter(|_| matches!(end, End::HandedOver { .. } | End::Declined)) {
             held.push(says.speech);
             page.extend(says.page);
-            listen = says.listen;
+            (listen, asks) = (says.listen, says.asks);
         }
         if let End::HandedOver { left: 1.., .. } = &end {
             // Before the question, which is answered by the next word.
@@ -346,7 +346,7 @@ impl<'a> Going<'a> {
         tracing::info!(turn = run.turn.0, end = end.name(), "a model's run is over");
         let speech = said.iter().chain(&held).map(String::as_str).collect::<Vec<_>>().join(" ");
         let page = (!page.is_empty()).then(|| page.join("\n\n"));
-        Finished { reply: Reply { speech, page, listen, ..Reply::default() }, rest: held, memories }
+        Finished { reply: Reply { speech, page, listen, asks, ..Reply::default() }, rest: held, memories }
     }
 }
 

@@ -96,12 +96,13 @@ impl Hands<'_> {
             Proposed::Runs(id) => self.runs(id).await,
             Proposed::Asked(question) => {
                 let outcome = format!("asked: approval {}", question.id);
-                let tier = if question.challenge.is_some() { Tier::Red } else { Tier::Yellow };
+                let tier = question.tier;
                 let mut done = Done::told("", false, false);
                 done.ran = Ran::Asked { approval: question.id };
                 done.says = Some(jarvis_core::answer::Reply {
                     speech: question.text,
                     listen: question.by_voice,
+                    asks: Some(question.id),
                     ..Default::default()
                 });
                 (done, tier, outcome)

@@ -4,6 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use jarvis_core::gate::Place;
+use jarvis_core::tools::OWN_UNKNOWN_REMEDY;
+
 use super::Finding;
 use crate::config::{Config, Secrets};
 use crate::ear::EarModel;
@@ -22,6 +25,7 @@ pub fn files(config: &Config, environment: &Environment) -> Vec<Finding> {
     found.extend(secrets(config, environment));
     found.extend(nodes(config));
     found.extend(model(config));
+    found.extend(own_place(config));
     found.push(worker("ear", config.ear.worker.as_deref(), "jarvis-ear"));
     found.push(worker("speech", config.speech.worker.as_deref(), "jarvis-voice"));
     found
@@ -48,6 +52,14 @@ fn state(folder: &Path) -> Finding {
         ),
         Ok(_) => Finding::good("state", shown.to_string()),
     }
+}
+
+fn own_place(config: &Config) -> Option<Finding> {
+    let unknown = config.safety.policy().own.place == Place::Unknown;
+    unknown.then(|| {
+        let what = "nobody said which guest Jarvis runs in, so he shuts down, restarts, stops and rolls back none";
+        Finding::note("safety", what, OWN_UNKNOWN_REMEDY)
+    })
 }
 
 fn room(folder: &Path) -> Option<Finding> {

@@ -200,9 +200,14 @@ pub(super) struct No {
     id: i64,
 }
 
-/// Questions and their ends, for whoever may see the page.
-pub(super) async fn approvals(State(shared): State<Shared>) -> Response {
-    match shared.house.safety.past(SHOWN).await {
+/// Questions and their ends, for whoever may see the page; the words that are told nowhere else, for its owner alone.
+pub(super) async fn approvals(State(shared): State<Shared>, headers: HeaderMap) -> Response {
+    let safety = &shared.house.safety;
+    let past = match shared.owner.session(&headers) {
+        Some(_) => safety.past_with_words(SHOWN).await,
+        None => safety.past(SHOWN).await,
+    };
+    match past {
         Ok(past) => answer(json!(past)),
         Err(error) => told(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }

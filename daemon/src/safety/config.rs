@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jarvis_core::gate::{Leave, Own, Place, Policy, Raise, Rights};
-use jarvis_core::ids::{NodeName, Vmid};
+use jarvis_core::ids::Vmid;
 use jarvis_core::tool::Tier;
 use jarvis_core::tools;
 use serde::Deserialize;
@@ -12,12 +12,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SafetyConfig {
-    /// The guest Jarvis runs in. Without it, and without `elsewhere`, every guest may be his own, and touching one is RED.
+    /// The guest Jarvis runs in. Without it, and without `elsewhere`, every guest may be his own: touching one is
+    /// RED, and interrupting one BLACK.
     pub own_guest: Option<u32>,
     /// Jarvis does not run in this cluster.
     pub elsewhere: bool,
-    /// The node beneath him.
-    pub own_node: Option<String>,
     /// Guests that his own storage depends on: never touched.
     pub storage_guests: Vec<u32>,
     /// Guests that vote in the quorum (a QDevice's machine).
@@ -96,12 +95,7 @@ impl SafetyConfig {
             (None, false) => Place::Unknown,
         };
         Policy {
-            own: Own {
-                place,
-                node: self.own_node.as_deref().map(NodeName::from),
-                storage_guests: vmids(&self.storage_guests),
-                quorum_guests: vmids(&self.quorum_guests),
-            },
+            own: Own { place, storage_guests: vmids(&self.storage_guests), quorum_guests: vmids(&self.quorum_guests) },
             protected: vmids(&self.protected),
             raise: self
                 .raise

@@ -12,6 +12,7 @@ use jarvis_core::audit::{Broken, Hash};
 use jarvis_core::tools::{self, Call};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::SafetyError;
@@ -91,12 +92,30 @@ impl Journal {
         Ok(self.store.verify_audit(head).await?)
     }
 
-    /// The newest entries, newest last.
+    /// The newest entries, newest last, without the two words of any question: entries of older releases hold them.
     ///
     /// # Errors
     /// Where the store fails.
     pub async fn tail(&self, limit: u32) -> Result<Vec<AuditShown>, SafetyError> {
-        Ok(self.store.audit_tail(limit).await?)
+        let mut shown = self.store.audit_tail(limit).await?;
+        let challenges = self.store.challenges(shown.iter().filter_map(|entry| entry.approval).collect()).await?;
+        for entry in &mut shown {
+            let words = entry.approval.and_then(|id| challenges.get(&id));
+            if let (Some(words), Some(content)) = (words, &mut entry.content) {
+                hide(content, words);
+            }
+        }
+        Ok(shown)
+    }
+}
+
+/// Takes `words` out of every text in `content`.
+fn hide(content: &mut Value, words: &str) {
+    match content {
+        Value::String(text) => *text = super::view::without(text, Some(words)),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, words)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| hide(field, words)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 

@@ -18,10 +18,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jarvis_core::approval::{Approver, Bound, Channel, Holds, NotApproved, Seal, SealKey, Stage, WRONG_WORDS_MAX};
+use jarvis_core::approval::{Approver, Bound, Channel, Holds, NotApproved, Seal, Stage, Told};
 use jarvis_core::challenge::challenge;
 use jarvis_core::gate::{Ask, Asker, Cleared, Decision, Gate, Origin, Policy, Power, Refusal, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, WallMillis};
+use jarvis_core::tool::Tier;
 use jarvis_core::tools::{Call, Effect};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
@@ -97,7 +98,9 @@ pub struct Question {
     pub text: String,
     /// Whether a spoken "yes" from the same room is enough.
     pub by_voice: bool,
-    /// Two words that must be confirmed at the second channel.
+    /// Its tier.
+    pub tier: Tier,
+    /// Two words that are spoken with it and must be confirmed at the second channel. `None` as well where they are shown on the page.
     pub challenge: Option<String>,
 }
 
@@ -124,7 +127,7 @@ pub(crate) struct Inner {
     cluster: ClusterClient,
     bus: Bus,
     switch: KillSwitch,
-    key: SealKey,
+    key: jarvis_core::approval::SealKey,
     policy: Policy,
     journal: Journal,
     random: SystemRandom,
@@ -153,10 +156,10 @@ impl Safety {
         let fail = |source| SafetyError::File { doing: "cannot make", path: state_dir.join("power"), source };
         let switch = KillSwitch::open(state_dir, journal.is_new()).map_err(fail)?;
         let key = journal::seal_key(state_dir, &random)?;
+        store.seal_with(key.clone());
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let (settled, _) = broadcast::channel(SETTLED_MAX);
-        let pending = store.approvals(&["pending"], HIDDEN_MAX as u32).await?;
-        let challenges = Mutex::new(pending.into_iter().filter_map(|row| row.row.bound.challenge).collect());
+        let challenges = Mutex::default();
         let inner = Arc::new(Inner {
             store,
             cluster,
@@ -171,6 +174,11 @@ impl Safety {
             holds: watch::Sender::default(),
             challenges,
         });
+        // Nobody who hears this run was asked what the former one asked, and its clock may have been another.
+        let void = inner.entry("expired", None, json!({"restarted": true}))?;
+        if inner.store.close_approvals(now(), true, void).await? > 0 {
+            inner.journal.note().await?;
+        }
         let runs = Runs::new(inner.clone(), inbox);
         Ok((Self(inner), runs))
     }
@@ -207,35 +215,52 @@ impl Safety {
         let inner = &self.0;
         let facts = inner.cluster.facts_for(&call).await;
         let now = now();
-        let on_leave_last_hour = inner.store.on_leave_since(now.plus(-HOUR_MS)).await?;
-        let situation = Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour };
         let power = inner.switch.power();
         let told = json!({
             "tool": call.name(), "args": journal::clean(&call.json()), "origin": origin, "room": asker.room, "turn": turn,
         });
-        let decision = Gate::new().decide(call, &origin, &asker, &situation, power);
         let ruled = |what: &str, more: serde_json::Value| json!({"asked": told, "ruled": what, "more": more});
+        let mut call = call;
+        let decision = loop {
+            let used = inner.store.on_leave_since(now.plus(-HOUR_MS)).await?;
+            let situation = Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour: used.count };
+            match Gate::new().decide(call, &origin, &asker, &situation, power) {
+                Decision::Run(cleared) if matches!(cleared.args().effect, Effect::Change(_)) => {
+                    let entry = ruled("runs on standing leave", json!(cleared.args().ruling));
+                    match run::on_leave(inner, cleared, origin.clone(), asker.clone(), turn, entry, used).await? {
+                        Ok(id) => return Ok(Proposed::Runs(id)),
+                        // Another change used the leave up in between: this one is judged once more.
+                        Err(again) => call = *again,
+                    }
+                }
+                decision => break decision,
+            }
+        };
         match decision {
-            Decision::Run(cleared) if !matches!(cleared.args().effect, Effect::Change(_)) => {
+            Decision::Run(cleared) => {
                 inner.write("ruled", None, ruled("runs", json!(cleared.tier()))).await?;
                 Ok(Proposed::Cleared(cleared))
             }
-            Decision::Run(cleared) => {
-                let entry = ruled("runs on standing leave", json!(cleared.args().ruling));
-                let id = run::on_leave(inner, cleared, origin, asker, turn, entry).await?;
-                Ok(Proposed::Runs(id))
-            }
             Decision::Ask(ask) => {
                 let words = if ask.challenge { Some(inner.challenge()?) } else { None };
-                let text = question(&ask, words.as_deref());
+                // Words that nobody would hear are shown on the page, and are in no sentence.
+                let heard = words.as_deref().filter(|_| Told::of(asker.room.as_deref()) == Told::Room);
+                let text = question(&ask, heard);
                 let by_voice = ask.by_voice;
                 let bound = Bound::new(&ask, origin, asker.room, turn, text.clone(), words.clone(), now);
-                let entry =
-                    inner.entry("asked", None, ruled("asked", json!({"ruling": ask.work.ruling, "question": text})))?;
-                let row = inner.store.ask_approval(bound, inner.key.clone(), entry).await?;
+                let asked = view::without(&text, words.as_deref());
+                let entry = inner.entry(
+                    "asked",
+                    None,
+                    ruled("asked", json!({"ruling": ask.work.ruling, "question": asked})),
+                )?;
+                let withdrawn = inner.entry("withdrawn", None, json!({}))?;
+                let (row, void) = inner.store.ask_approval(bound, entry, withdrawn).await?;
                 inner.journal.note().await?;
+                void.into_iter().for_each(|id| inner.settle_told(id));
                 inner.tell_changed(row.id);
-                Ok(Proposed::Asked(Box::new(Question { id: row.id, text, by_voice, challenge: words })))
+                let challenge = words.filter(|_| row.bound.told == Told::Room);
+                Ok(Proposed::Asked(Box::new(Question { id: row.id, text, by_voice, tier: row.bound.tier, challenge })))
             }
             Decision::Refuse(refusal) => {
                 inner.write("refused", None, ruled("refused", json!(format!("{refusal:?}")))).await?;
@@ -244,42 +269,42 @@ impl Safety {
         }
     }
 
+    /// A turn is over. `heard` is the question that its answer ended with, where it was heard to its end: only now may that room say
+    /// "yes" to it. Whatever else the turn asked is void.
+    ///
+    /// # Errors
+    /// Where the store fails: no "yes" counts then.
+    pub async fn turn_over(&self, turn: TurnId, heard: Option<ApprovalId>) -> Result<(), SafetyError> {
+        let inner = &self.0;
+        let entry = inner.entry("withdrawn", None, json!({}))?;
+        let changed = inner.store.close_questions(turn, heard, entry).await?;
+        if !changed.is_empty() {
+            inner.journal.note().await?;
+            changed.into_iter().for_each(|id| inner.settle_told(id));
+        }
+        Ok(())
+    }
+
     /// Says yes. The change begins when its mind-changing time is over; [`Safety::wait`] tells how it went.
     ///
     /// # Errors
     /// Where the yes does not count; wrong words are counted.
     pub async fn approve(&self, id: ApprovalId, by: Approver) -> Result<(), NoApproval> {
         let inner = &self.0;
-        let row = inner.store.approval(id).await.map_err(SafetyError::from)?.ok_or(NoApproval::None(id))?.row;
         if inner.switch.power() == Power::Stopped {
             return Err(NotApproved::NotPending.into());
         }
-        match row.approve(&by, &inner.key, now()) {
-            Ok(stage) => {
-                let entry = inner.entry("approved", Some(id), json!({"by": by.name()}))?;
-                let moved =
-                    inner.store.step_approval(id, &["pending"], stage, entry).await.map_err(SafetyError::from)?;
-                if !moved {
-                    return Err(NotApproved::NotPending.into());
-                }
-                inner.journal.note().await?;
-                let announce = !matches!(by, Approver::Voice { .. });
-                inner.orders.try_send(run::Order::Begin { id, announce }).map_err(|_| SafetyError::Busy)?;
-                inner.tell_changed(id);
-                Ok(())
-            }
-            Err(refused @ NotApproved::WrongWords { .. }) => {
-                let entry = inner.entry("wrong words", Some(id), json!({"by": by.name()}))?;
-                inner.store.wrong_words(id, WRONG_WORDS_MAX, entry).await.map_err(SafetyError::from)?;
-                inner.journal.note().await?;
-                inner.tell_changed(id);
-                Err(refused.into())
-            }
-            Err(refused) => {
-                inner.write("not approved", Some(id), json!({"by": by.name(), "why": refused.to_string()})).await?;
-                Err(refused.into())
-            }
-        }
+        let announce = !matches!(by, Approver::Voice { .. });
+        // Room for the order first: what was approved must not wait for somebody to begin it.
+        let permit = inner.orders.try_reserve().map_err(|_| SafetyError::Busy)?;
+        let entry = inner.entry("approved", Some(id), json!({}))?;
+        let answered = inner.store.answer_approval(id, by, entry).await.map_err(SafetyError::from)?;
+        let answered = answered.ok_or(NoApproval::None(id))?;
+        inner.journal.note().await?;
+        inner.tell_changed(id);
+        answered?;
+        permit.send(run::Order::Begin { id, announce });
+        Ok(())
     }
 
     /// Approves at a second channel, by the seal that was shown there.
@@ -323,6 +348,14 @@ impl Safety {
         Ok(rows.into_iter().map(Approval::from).collect())
     }
 
+    /// The same for the owner who is signed in at the page: with the words that are shown nowhere else.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn past_with_words(&self, limit: u32) -> Result<Vec<Approval>, SafetyError> {
+        Ok(self.0.store.approvals(&[], limit).await?.into_iter().map(Approval::with_words).collect())
+    }
+
     /// The newest of all rows, newest first.
     ///
     /// # Errors
@@ -340,6 +373,20 @@ impl Safety {
         let now = now();
         let rows = self.0.store.approvals(&["pending", "approved"], 50).await?;
         Ok(rows.into_iter().find(|row| row.row.bound.room.as_deref() == room && now < row.row.bound.expires))
+    }
+
+    /// The question a "yes" in this place means: the one that was asked there last, whatever became of it since. In a room, those that
+    /// other programs had spoken there are among them.
+    ///
+    /// # Errors
+    /// Where the store fails.
+    pub async fn asked_last_in(&self, room: Option<&str>) -> Result<Option<ApprovalRow>, SafetyError> {
+        let rows = self.0.store.approvals(&[], 50).await?;
+        let here = |row: &ApprovalRow| {
+            let program = matches!(row.row.bound.origin, Origin::Outside { .. });
+            row.row.bound.room.as_deref() == room && (room.is_some() || !program)
+        };
+        Ok(rows.into_iter().find(here))
     }
 
     /// A text for a second channel, without the words that must be confirmed there: they prove that somebody was at the first one.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jarvis_core::approval::{Bound, Stage};
 use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, Upid};
-use jarvis_core::tools::{self, Effect, Inverse};
+use jarvis_core::tools::{self, Call, Effect, Inverse};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -17,7 +17,7 @@ use super::{Inner, SafetyError, hold, journal, now};
 use crate::cluster::{Found, Outcome};
 use crate::ctl::{Typed, TypedSender};
 use crate::event::{EventKind, UnixMillis};
-use crate::store::{ApprovalRow, Begun};
+use crate::store::{ApprovalRow, Begun, LeaveUsed};
 
 /// How often questions are looked at whose time may be over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ impl Runs {
                     Ok(id) => self.over(id, &config).await,
                     Err(error) => tracing::error!("a change's task broke: {error}"),
                 },
-                _ = sweep.tick() => self.sweep(false).await,
+                _ = sweep.tick() => self.sweep().await,
                 _ = reconcile.tick() => self.look_for_unknown().await,
             }
         }
@@ -118,9 +118,8 @@ impl Runs {
         }
     }
 
-    /// What a former run left: questions approved and never begun are void, what was begun is looked for.
+    /// What a former run had begun is looked for; what it had asked is void since safety was opened.
     async fn pick_up(&mut self) -> Result<(), SafetyError> {
-        self.sweep(true).await;
         for row in self.inner.store.approvals(&["started"], 50).await? {
             self.announce.insert(row.row.id);
             self.reconcile(row);
@@ -148,10 +147,10 @@ impl Runs {
         });
     }
 
-    async fn sweep(&self, restarted: bool) {
+    async fn sweep(&self) {
         let closed = async {
-            let entry = self.inner.entry("expired", None, json!({"restarted": restarted}))?;
-            let closed = self.inner.store.close_approvals(now(), restarted, entry).await?;
+            let entry = self.inner.entry("expired", None, json!({"restarted": false}))?;
+            let closed = self.inner.store.close_approvals(now(), false, entry).await?;
             if closed > 0 {
                 self.inner.journal.note().await?;
                 self.inner.tell_changed(ApprovalId(0));
@@ -244,7 +243,8 @@ fn inverse(work: &Work) -> Option<String> {
     }
 }
 
-/// Writes the row of a call with standing leave, already begun, and hands it to the owner.
+/// Writes the row of a call with standing leave, already begun, and hands it to the owner. Gives the call back where its leave was
+/// used up since it was judged.
 pub(super) async fn on_leave(
     inner: &Inner,
     cleared: Cleared<Work>,
@@ -252,17 +252,20 @@ pub(super) async fn on_leave(
     asker: Asker,
     turn: Option<TurnId>,
     ruled: serde_json::Value,
-) -> Result<ApprovalId, SafetyError> {
+    used: LeaveUsed,
+) -> Result<Result<ApprovalId, Box<Call>>, SafetyError> {
     let permit = inner.orders.try_reserve().map_err(|_| SafetyError::Busy)?;
     let begun = Begun { at: now(), change: changed(cleared.args()), inverse: inverse(cleared.args()) };
     let sentence = cleared.args().summary.sentence();
     let bound = Bound::on_leave(cleared.args(), origin, asker.room, turn, sentence, now());
     let entry = inner.entry("started", None, ruled)?;
-    let id = inner.store.begin_on_leave(bound, inner.key.clone(), begun, entry).await?;
+    let Some(id) = inner.store.begin_on_leave(bound, begun, entry, used).await? else {
+        return Ok(Err(Box::new(cleared.into_args().call)));
+    };
     inner.journal.note().await?;
     permit.send(Order::Run(id, Box::new(cleared)));
     inner.tell_changed(id);
-    Ok(id)
+    Ok(Ok(id))
 }
 
 /// The effect itself. The switch is looked at once more, at the last moment.

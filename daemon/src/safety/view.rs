@@ -1,6 +1,6 @@
 //! Approvals as they are shown, and how they ended.
 
-use jarvis_core::approval::Stage;
+use jarvis_core::approval::{Stage, Told};
 use jarvis_core::gate::Origin;
 use jarvis_core::tool::Tier;
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,14 @@ pub struct Approval {
     pub stage: String,
     /// Who said yes.
     pub approved_by: Option<String>,
-    /// Whether two spoken words must be given.
+    /// Whether two words must be given.
     pub needs_words: bool,
+    /// The words, where they are shown: on the page alone, to whoever is signed in. They are confirmed elsewhere.
+    #[serde(default)]
+    pub words: Option<String>,
+    /// Where the words are told.
+    #[serde(default)]
+    pub told: Told,
     /// Whether a spoken "yes" is enough.
     pub by_voice: bool,
     /// What an answer must name.
@@ -49,11 +55,7 @@ pub struct Approval {
 impl From<ApprovalRow> for Approval {
     fn from(shown: ApprovalRow) -> Self {
         let row = shown.row;
-        // The words prove that somebody was in the room: they are heard there, and shown nowhere.
-        let question = match &row.bound.challenge {
-            Some(words) => row.bound.question.replace(words.as_str(), "..."),
-            None => row.bound.question.clone(),
-        };
+        let question = without(&row.bound.question, row.bound.challenge.as_deref());
         let approved_by = match &row.stage {
             Stage::Approved { by, .. } => Some(by.clone()),
             _ => None,
@@ -72,6 +74,8 @@ impl From<ApprovalRow> for Approval {
             stage: row.stage.name().to_owned(),
             approved_by,
             needs_words: row.bound.challenge.is_some(),
+            words: None,
+            told: row.bound.told,
             by_voice: row.bound.by_voice,
             seal: row.seal.hex(),
             asked_ms: row.bound.asked.0,
@@ -82,6 +86,21 @@ impl From<ApprovalRow> for Approval {
             undone: shown.undone,
         }
     }
+}
+
+impl Approval {
+    /// As its owner sees it who is signed in at the page.
+    pub(super) fn with_words(shown: ApprovalRow) -> Self {
+        let bound = &shown.row.bound;
+        let here = bound.told == Told::Page && shown.row.stage == Stage::Pending;
+        let words = bound.challenge.clone().filter(|_| here);
+        Self { words, ..Self::from(shown) }
+    }
+}
+
+/// A question without its two words: they prove that somebody was where they were told.
+pub(super) fn without(question: &str, words: Option<&str>) -> String {
+    words.map_or_else(|| question.to_owned(), |words| question.replace(words, "..."))
 }
 
 /// How a change ended.

@@ -1,14 +1,20 @@
-//! The rows of approvals. Every move from one stage to the next is a transaction that checks the stage it comes from and writes its
-//! audit entry.
+//! The rows of approvals. Every move from one stage to the next is a transaction that checks the stage it comes from and the row's
+//! seal, seals it anew, and writes its audit entry.
 
-use jarvis_core::approval::{Bound, Row, Seal, SealKey, Stage};
+mod rows;
+
+use std::collections::HashMap;
+
+use jarvis_core::approval::{Approver, Bound, NotApproved, Row, SealKey, Stage, WRONG_WORDS_MAX};
 use jarvis_core::gate::{Cleared, Redemption, Work};
-use jarvis_core::ids::{ApprovalId, Upid, WallMillis};
+use jarvis_core::ids::{ApprovalId, TurnId, Upid, WallMillis};
 use jarvis_core::tools::Change;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{ToSql, params};
+use serde_json::json;
 
 use super::audit::{Entry, append};
 use super::{Store, StoreError};
+use rows::{all, insert, on_leave, one, seal_anew, set, spoken, step, unreadable, withdraw};
 
 /// Rows that one question brings.
 const ROWS_MAX: u32 = 200;
@@ -32,6 +38,8 @@ pub struct ApprovalRow {
     pub inverse: Option<String>,
     /// Whether it was taken back.
     pub undone: bool,
+    /// Whether it ran on standing leave.
+    pub on_leave: bool,
 }
 
 /// What is written when a row is consumed.
@@ -45,90 +53,84 @@ pub struct Begun {
     pub inverse: Option<String>,
 }
 
-const COLUMNS: &str = "id, bound, seal, stage, approved_by, clears_ms, wrong_words, started_ms, change, upid, outcome, ended_ms, inverse, \
-    exists (select 1 from approvals as back where back.id = approvals.undone_by and back.stage = 'done')";
-
-fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<ApprovalRow> {
-    let bound: String = row.get(1)?;
-    let bound: Bound = serde_json::from_str(&bound).map_err(|error| unreadable(1, error))?;
-    let stage: String = row.get(3)?;
-    let by: Option<String> = row.get(4)?;
-    let clears: Option<i64> = row.get(5)?;
-    let change: Option<String> = row.get(8)?;
-    let change = change.map(|text| serde_json::from_str(&text)).transpose().map_err(|error| unreadable(8, error))?;
-    let stage = match stage.as_str() {
-        "pending" => Stage::Pending,
-        "approved" => Stage::Approved { by: by.unwrap_or_default(), clears: WallMillis(clears.unwrap_or(i64::MAX)) },
-        "denied" => Stage::Denied,
-        "cancelled" => Stage::Cancelled,
-        "expired" => Stage::Expired,
-        "started" => Stage::Started,
-        "done" => Stage::Done,
-        "failed" => Stage::Failed,
-        _ => Stage::Unknown,
-    };
-    Ok(ApprovalRow {
-        row: Row { id: ApprovalId(row.get(0)?), bound, seal: Seal(row.get(2)?), stage, wrong_words: row.get(6)? },
-        started: row.get::<_, Option<i64>>(7)?.map(WallMillis),
-        change,
-        upid: row.get::<_, Option<String>>(9)?.map(Upid),
-        outcome: row.get(10)?,
-        ended: row.get::<_, Option<i64>>(11)?.map(WallMillis),
-        inverse: row.get(12)?,
-        undone: row.get(13)?,
-    })
-}
-
-fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-}
-
-fn one(tx: &Transaction<'_>, id: ApprovalId) -> Result<Option<ApprovalRow>, StoreError> {
-    let sql = format!("select {COLUMNS} from approvals where id = ?1");
-    Ok(tx.prepare_cached(&sql)?.query_row([id.0], read).optional()?)
-}
-
-fn insert(tx: &Transaction<'_>, bound: &Bound, key: &SealKey) -> Result<Row, StoreError> {
-    let text = serde_json::to_string(bound).map_err(|error| unreadable(1, error))?;
-    let id: i64 = tx
-        .prepare_cached(
-            "insert into approvals (bound, seal, stage, room, asked_ms, expires_ms)
-             values (?1, zeroblob(32), 'pending', ?2, ?3, ?4) returning id",
-        )?
-        .query_row(params![text, bound.room, bound.asked.0, bound.expires.0], |row| row.get(0))?;
-    let id = ApprovalId(id);
-    let seal = bound.seal(id, key);
-    tx.prepare_cached("update approvals set seal = ?2 where id = ?1")?.execute(params![id.0, seal.0])?;
-    Ok(Row { id, bound: bound.clone(), seal, stage: Stage::Pending, wrong_words: 0 })
-}
-
-/// Moves a row from one of `from` to `to`; false where it is in none of them.
-fn step(tx: &Transaction<'_>, id: ApprovalId, from: &[&str], to: &Stage, now: WallMillis) -> Result<bool, StoreError> {
-    let from = from.iter().map(|stage| format!("'{stage}'")).collect::<Vec<_>>().join(", ");
-    let (by, clears) = match to {
-        Stage::Approved { by, clears } => (Some(by.as_str()), Some(clears.0)),
-        _ => (None, None),
-    };
-    let ended = (!to.is_open() && *to != Stage::Started).then_some(now.0);
-    let changed = tx
-        .prepare_cached(&format!(
-            "update approvals set stage = ?2, approved_by = coalesce(?3, approved_by), clears_ms = coalesce(?4, clears_ms), ended_ms = ?5
-             where id = ?1 and stage in ({from})"
-        ))?
-        .execute(params![id.0, to.name(), by, clears, ended])?;
-    Ok(changed == 1)
+/// Standing leave as it was judged: it holds while no more ran on leave since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaveUsed {
+    /// From when on it is counted.
+    pub since: WallMillis,
+    /// How many changes ran on leave from then on.
+    pub count: u32,
 }
 
 impl Store {
-    /// A new question.
-    pub async fn ask_approval(&self, bound: Bound, key: SealKey, mut entry: Entry) -> Result<Row, StoreError> {
+    /// The key that rows are sealed with from now on. The first one stays.
+    pub fn seal_with(&self, key: SealKey) {
+        if self.seals.set(key).is_err() {
+            tracing::debug!("the store has its key already");
+        }
+    }
+
+    fn seal_key(&self) -> Result<SealKey, StoreError> {
+        self.seals.get().cloned().ok_or(StoreError::NoSealKey)
+    }
+
+    /// A new question. What its room was asked before and may still answer with a bare "yes" is void from then on, each with the
+    /// entry `withdrawn`. Gives the row, and those that are void.
+    pub async fn ask_approval(
+        &self,
+        bound: Bound,
+        mut entry: Entry,
+        withdrawn: Entry,
+    ) -> Result<(Row, Vec<ApprovalId>), StoreError> {
+        let key = self.seal_key()?;
         self.run(move |tx| {
-            let row = insert(tx, &bound, &key)?;
-            entry.approval = Some(row.id);
+            let id = insert(tx, &bound, &key)?;
+            entry.approval = Some(id);
             append(tx, &entry)?;
-            Ok(row)
+            let before = all(tx, "stage = 'pending' and id < ?1 and room is ?2", &[&id.0, &bound.room], ROWS_MAX)?;
+            let by_voice = before.into_iter().filter(|found| found.row.bound.by_voice).map(|found| found.row.id);
+            let void = by_voice.collect::<Vec<_>>();
+            for id in &void {
+                withdraw(tx, &key, *id, "another question was asked", &withdrawn)?;
+            }
+            let row = one(tx, id)?.map(|found| found.row);
+            Ok((row.unwrap_or_else(|| Row::asked(id, bound, [0; 32], &key)), void))
         })
         .await
+    }
+
+    /// A turn is over: the question `heard` was spoken to its end in it, and whatever else it asked is void, each with the entry
+    /// `withdrawn`. Gives those that changed.
+    pub async fn close_questions(
+        &self,
+        turn: TurnId,
+        heard: Option<ApprovalId>,
+        withdrawn: Entry,
+    ) -> Result<Vec<ApprovalId>, StoreError> {
+        let key = self.seal_key()?;
+        self.run(move |tx| {
+            let mut changed = Vec::new();
+            for found in all(tx, "stage = 'pending'", &[], ROWS_MAX)? {
+                let id = found.row.id;
+                if found.row.bound.turn != Some(turn) || !found.row.is_sealed_by(&key) {
+                    continue;
+                }
+                if Some(id) == heard {
+                    spoken(tx, &key, id, withdrawn.at)?;
+                } else {
+                    withdraw(tx, &key, id, "it was withdrawn before it was heard to its end", &withdrawn)?;
+                }
+                changed.push(id);
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    /// A question was spoken to its end at `at`. False where it is not there, or was altered.
+    pub async fn spoken(&self, id: ApprovalId, at: WallMillis) -> Result<bool, StoreError> {
+        let key = self.seal_key()?;
+        self.run(move |tx| spoken(tx, &key, id, at)).await
     }
 
     /// One row.
@@ -140,11 +142,57 @@ impl Store {
     pub async fn approvals(&self, stages: &'static [&'static str], limit: u32) -> Result<Vec<ApprovalRow>, StoreError> {
         self.run(move |tx| {
             let names = stages.iter().map(|stage| format!("'{stage}'")).collect::<Vec<_>>().join(", ");
-            let which = if stages.is_empty() { String::new() } else { format!("where stage in ({names})") };
-            let sql = format!("select {COLUMNS} from approvals {which} order by id desc limit ?1");
-            let mut statement = tx.prepare_cached(&sql)?;
-            let rows = statement.query_map([limit.min(ROWS_MAX)], read)?;
-            Ok(rows.collect::<Result<Vec<_>, _>>()?)
+            let which = if stages.is_empty() { "true".to_owned() } else { format!("stage in ({names})") };
+            all(tx, &which, &[], limit.min(ROWS_MAX))
+        })
+        .await
+    }
+
+    /// The two words of these questions, where they have some.
+    pub async fn challenges(&self, of: Vec<i64>) -> Result<HashMap<i64, String>, StoreError> {
+        self.run(move |tx| {
+            let mut words = HashMap::new();
+            for id in of {
+                if let Some(challenge) = one(tx, ApprovalId(id))?.and_then(|found| found.row.bound.challenge) {
+                    words.insert(id, challenge);
+                }
+            }
+            Ok(words)
+        })
+        .await
+    }
+
+    /// Answers a question with yes: looked at, compared, counted and moved in one transaction. `None` where there is no such question.
+    /// `entry` is written with what came of it.
+    pub async fn answer_approval(
+        &self,
+        id: ApprovalId,
+        by: Approver,
+        mut entry: Entry,
+    ) -> Result<Option<Result<(), NotApproved>>, StoreError> {
+        let key = self.seal_key()?;
+        self.run(move |tx| {
+            let Some(found) = one(tx, id)? else { return Ok(None) };
+            let now = entry.at;
+            let answered = match found.row.approve(&by, &key, now) {
+                Ok(stage) if step(tx, &key, id, &["pending"], &stage, now, &[])? => Ok(()),
+                Ok(_) => Err(NotApproved::NotPending),
+                Err(refused) => Err(refused),
+            };
+            (entry.kind, entry.content) = match &answered {
+                Ok(()) => ("approved", json!({"by": by.name()})),
+                Err(NotApproved::WrongWords { .. }) => ("wrong words", json!({"by": by.name()})),
+                Err(refused) => ("not approved", json!({"by": by.name(), "why": refused.to_string()})),
+            };
+            append(tx, &entry)?;
+            if let Err(NotApproved::WrongWords { .. }) = answered {
+                let count = found.row.wrong_words.saturating_add(1);
+                set(tx, &key, id, "wrong_words", &count)?;
+                if count >= WRONG_WORDS_MAX {
+                    step(tx, &key, id, &["pending"], &Stage::Denied, now, &[])?;
+                }
+            }
+            Ok(Some(answered))
         })
         .await
     }
@@ -157,8 +205,9 @@ impl Store {
         to: Stage,
         entry: Entry,
     ) -> Result<bool, StoreError> {
+        let key = self.seal_key()?;
         self.run(move |tx| {
-            let moved = step(tx, id, from, &to, entry.at)?;
+            let moved = step(tx, &key, id, from, &to, entry.at, &[])?;
             if moved {
                 append(tx, &entry)?;
             }
@@ -167,30 +216,12 @@ impl Store {
         .await
     }
 
-    /// Counts wrong words; the question is denied at `max` of them. Gives how many there were.
-    pub async fn wrong_words(&self, id: ApprovalId, max: u8, entry: Entry) -> Result<u8, StoreError> {
-        self.run(move |tx| {
-            let count: u8 = tx
-                .prepare_cached(
-                    "update approvals set wrong_words = wrong_words + 1 where id = ?1 returning wrong_words",
-                )?
-                .query_row([id.0], |row| row.get(0))?;
-            append(tx, &entry)?;
-            if count >= max {
-                step(tx, id, &["pending"], &Stage::Denied, entry.at)?;
-            }
-            Ok(count)
-        })
-        .await
-    }
-
     /// An approved row that is not good any more: it will not run. False where it was no longer approved.
     pub async fn drop_approval(&self, id: ApprovalId, why: &str, entry: Entry) -> Result<bool, StoreError> {
-        let why = why.to_owned();
+        let (key, why) = (self.seal_key()?, why.to_owned());
         self.run(move |tx| {
-            let moved = step(tx, id, &["approved"], &Stage::Cancelled, entry.at)?;
+            let moved = step(tx, &key, id, &["approved"], &Stage::Cancelled, entry.at, &[("outcome", &why)])?;
             if moved {
-                tx.prepare_cached("update approvals set outcome = ?2 where id = ?1")?.execute(params![id.0, why])?;
                 append(tx, &entry)?;
             }
             Ok(moved)
@@ -206,16 +237,15 @@ impl Store {
         begun: Begun,
         entry: Entry,
     ) -> Result<Option<Cleared<Work>>, StoreError> {
+        let key = self.seal_key()?;
         self.run(move |tx| {
             let change = begun.change.as_ref().map(serde_json::to_string).transpose().map_err(|e| unreadable(8, e))?;
             let cleared = redemption.commit(|id| {
-                if !step(tx, id, &["approved"], &Stage::Started, begun.at).map_err(Some)? {
+                let more: [(&str, &dyn ToSql); 3] =
+                    [("started_ms", &begun.at.0), ("change", &change), ("inverse", &begun.inverse)];
+                if !step(tx, &key, id, &["approved"], &Stage::Started, begun.at, &more).map_err(Some)? {
                     return Err(None);
                 }
-                let written = tx
-                    .prepare_cached("update approvals set started_ms = ?2, change = ?3, inverse = ?4 where id = ?1")
-                    .and_then(|mut update| update.execute(params![id.0, begun.at.0, change, begun.inverse]));
-                written.map_err(|error| Some(error.into()))?;
                 append(tx, &entry).map(|_| ()).map_err(Some)
             });
             match cleared {
@@ -229,9 +259,9 @@ impl Store {
 
     /// The node named the task.
     pub async fn approval_task(&self, id: ApprovalId, upid: &Upid, entry: Entry) -> Result<(), StoreError> {
-        let upid = upid.clone();
+        let (key, upid) = (self.seal_key()?, upid.clone());
         self.run(move |tx| {
-            tx.prepare_cached("update approvals set upid = ?2 where id = ?1")?.execute(params![id.0, upid.as_str()])?;
+            set(tx, &key, id, "upid", &upid.as_str())?;
             append(tx, &entry).map(|_| ())
         })
         .await
@@ -245,12 +275,11 @@ impl Store {
         outcome: &str,
         entry: Entry,
     ) -> Result<bool, StoreError> {
-        let outcome = outcome.to_owned();
+        let (key, outcome) = (self.seal_key()?, outcome.to_owned());
         self.run(move |tx| {
-            let moved = step(tx, id, &["started", "unknown"], &stage, entry.at)?;
+            let from = ["started", "unknown"];
+            let moved = step(tx, &key, id, &from, &stage, entry.at, &[("outcome", &outcome)])?;
             if moved {
-                tx.prepare_cached("update approvals set outcome = ?2 where id = ?1")?
-                    .execute(params![id.0, outcome])?;
                 append(tx, &entry)?;
             }
             Ok(moved)
@@ -258,80 +287,89 @@ impl Store {
         .await
     }
 
-    /// Questions whose time is over, and those that were approved and never begun before this start of the daemon: none of them runs.
+    /// Questions whose time is over. At a start of the daemon (`restarted`) every other open one as well: whoever was asked has not
+    /// heard it from this run, and no clock of a former run counts. None of them runs.
     pub async fn close_approvals(&self, now: WallMillis, restarted: bool, entry: Entry) -> Result<u64, StoreError> {
+        let key = self.seal_key()?;
         self.run(move |tx| {
-            let expired = tx
-                .prepare_cached("update approvals set stage = 'expired', ended_ms = ?1 where stage in ('pending', 'approved') and expires_ms <= ?1")?
-                .execute([now.0])?;
-            let cancelled = if restarted {
-                tx.prepare_cached("update approvals set stage = 'cancelled', ended_ms = ?1, outcome = 'the daemon was restarted' where stage = 'approved'")?
-                    .execute([now.0])?
-            } else {
-                0
-            };
-            if expired + cancelled > 0 {
+            let open = ["pending", "approved"];
+            let old = all(tx, "stage in ('pending', 'approved') and expires_ms <= ?1", &[&now.0], u32::MAX)?;
+            for found in &old {
+                step(tx, &key, found.row.id, &open, &Stage::Expired, now, &[])?;
+            }
+            let mut closed = old.len();
+            if restarted {
+                let why = "the daemon was restarted";
+                for found in all(tx, "stage in ('pending', 'approved')", &[], u32::MAX)? {
+                    step(tx, &key, found.row.id, &open, &Stage::Cancelled, now, &[("outcome", &why)])?;
+                    closed += 1;
+                }
+            }
+            if closed > 0 {
                 append(tx, &entry)?;
             }
-            Ok((expired + cancelled) as u64)
+            Ok(closed as u64)
         })
         .await
     }
 
-    /// The newest change that was done in `room` (anywhere, without one) since `since`, and neither was taken back nor is being taken back.
+    /// The newest change that was done in `room` (anywhere, without one) since `since`, and neither was taken back nor is being taken
+    /// back. What was altered since is offered to nobody.
     pub async fn undoable(&self, room: Option<&str>, since: WallMillis) -> Result<Option<ApprovalRow>, StoreError> {
-        let room = room.map(str::to_owned);
+        let (key, room) = (self.seal_key()?, room.map(str::to_owned));
         self.run(move |tx| {
-            let sql = format!(
-                "select {COLUMNS} from approvals where stage = 'done' and ended_ms >= ?1 and (?2 is null or room = ?2)
+            let which = "stage = 'done' and ended_ms >= ?1 and (?2 is null or room = ?2)
                  and not exists (select 1 from approvals as back
-                                 where back.id = approvals.undone_by and back.stage in ('approved', 'started', 'done'))
-                 order by ended_ms desc, id desc limit 1"
-            );
-            Ok(tx.prepare_cached(&sql)?.query_row(params![since.0, room], read).optional()?)
+                                 where back.id = approvals.undone_by and back.stage in ('approved', 'started', 'done'))";
+            let done = all(tx, which, &[&since.0, &room], ROWS_MAX)?;
+            let ours = done.into_iter().filter(|found| found.row.is_sealed_by(&key));
+            Ok(ours.max_by_key(|found| (found.ended, found.row.id)))
         })
         .await
     }
 
     /// `undo` is to take `done` back: it counts as taken back once `undo` is done, and only then.
     pub async fn undo_by(&self, done: ApprovalId, undo: ApprovalId) -> Result<(), StoreError> {
-        self.run(move |tx| {
-            tx.prepare_cached("update approvals set undone_by = ?2 where id = ?1")?.execute(params![done.0, undo.0])?;
-            Ok(())
-        })
-        .await
+        let key = self.seal_key()?;
+        self.run(move |tx| set(tx, &key, done, "undone_by", &undo.0).map(|_| ())).await
     }
 
-    /// How many changes ran on standing leave since `since`.
-    pub async fn on_leave_since(&self, since: WallMillis) -> Result<u32, StoreError> {
-        self.run(move |tx| {
-            Ok(tx
-                .prepare_cached("select count(*) from approvals where approved_by = 'leave' and started_ms >= ?1")?
-                .query_row([since.0], |row| row.get(0))?)
-        })
-        .await
+    /// How many changes ran on standing leave since `since`. One begun at a time that is still to come, since the clock was set back,
+    /// counts, and so does every row that was altered.
+    pub async fn on_leave_since(&self, since: WallMillis) -> Result<LeaveUsed, StoreError> {
+        let key = self.seal_key()?;
+        self.run(move |tx| Ok(LeaveUsed { since, count: on_leave(tx, &key, since)? })).await
     }
 
     /// Writes the row of a call that runs on standing leave, in stage 'started' from the first: a crash finds it like any other.
+    /// `None` where more ran on leave since it was judged: it is to be judged again.
     pub async fn begin_on_leave(
         &self,
         bound: Bound,
-        key: SealKey,
         begun: Begun,
         mut entry: Entry,
-    ) -> Result<ApprovalId, StoreError> {
+        used: LeaveUsed,
+    ) -> Result<Option<ApprovalId>, StoreError> {
+        let key = self.seal_key()?;
         self.run(move |tx| {
-            let row = insert(tx, &bound, &key)?;
+            if on_leave(tx, &key, used.since)? > used.count {
+                return Ok(None);
+            }
+            let id = insert(tx, &bound, &key)?;
             let change = begun.change.as_ref().map(serde_json::to_string).transpose().map_err(|e| unreadable(8, e))?;
             tx.prepare_cached(
                 "update approvals set stage = 'started', approved_by = 'leave', clears_ms = ?2, started_ms = ?2, change = ?3, inverse = ?4
                  where id = ?1",
             )?
-            .execute(params![row.id.0, begun.at.0, change, begun.inverse])?;
-            entry.approval = Some(row.id);
+            .execute(params![id.0, begun.at.0, change, begun.inverse])?;
+            seal_anew(tx, id, &key)?;
+            entry.approval = Some(id);
             append(tx, &entry)?;
-            Ok(row.id)
+            Ok(Some(id))
         })
         .await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,6 +40,9 @@ pub enum StoreError {
     /// A turn or conversation that is not there (any more).
     #[error("the store has no turn {0}")]
     NoTurn(u64),
+    /// No key was given to seal approvals with.
+    #[error("the store has no key for seals: nothing is approved without one")]
+    NoSealKey,
     /// The store was closed, or its thread is gone.
     #[error("the store is closed")]
     Closed,

@@ -16,13 +16,14 @@ mod thread;
 mod write;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use jarvis_core::approval::SealKey;
 use jarvis_core::ids::TurnId;
 use rusqlite::Transaction;
 
 pub use agent::{CutRun, RunId, RunRow};
-pub use approvals::{ApprovalRow, Begun};
+pub use approvals::{ApprovalRow, Begun, LeaveUsed};
 pub use audit::{Entry as AuditEntry, Shown as AuditShown};
 pub use costs::{By, Charge, CostLine, Reserved};
 pub use error::StoreError;
@@ -34,6 +35,8 @@ pub use thread::Probe;
 #[derive(Clone)]
 pub struct Store {
     thread: Arc<thread::Thread>,
+    /// What approvals are sealed with, once it is known.
+    seals: Arc<OnceLock<SealKey>>,
 }
 
 /// What opening found.
@@ -72,7 +75,7 @@ impl Store {
         }
         let thread = Arc::new(thread::Thread::start(held, probe)?);
         let cut_turns = cut_turns + cut_runs.len() as u64;
-        Ok((Self { thread }, Opened { kept_aside, cut_turns, cut_runs, lost_charges }))
+        Ok((Self { thread, seals: Arc::default() }, Opened { kept_aside, cut_turns, cut_runs, lost_charges }))
     }
 
     /// Begins a turn, in the room's running conversation where there is one.

@@ -189,6 +189,15 @@ create table approvals (
 ) strict;
 create index approvals_by_stage on approvals (stage, id);
 
+-- Under what seal an approval stands since it was moved last.
+create table approval_standings (
+  approval_id integer primary key references approvals (id),
+  -- When its room had heard the question to its end; a "yes" from there counts only then.
+  spoken_ms integer,
+  -- HMAC-SHA-256 over every column of the row but `bound`, and over spoken_ms: nobody without the key in the state folder moves it on.
+  seal blob not null check (length(seal) = 32)
+) strict;
+
 -- Everything asked, ruled, approved, run and verified, chained: each hash covers the entry before (jarvis_core::audit). Never updated,
 -- never deleted from.
 create table audit (

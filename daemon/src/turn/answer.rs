@@ -235,7 +235,7 @@ impl Job {
         let agent::Finished { mut reply, mut rest, memories } = finished;
         self.tell(News::Recalled { attempt: self.attempt, ids: memories }).await;
         // A question is the last word: it is answered by the next one.
-        if !reply.listen {
+        if reply.asks.is_none() {
             let instead = out_of_money.then(|| costs::out_of_money(self.turn.0));
             for words in instead.into_iter().chain(self.money_words()) {
                 reply.speech = format!("{} {words}", reply.speech);

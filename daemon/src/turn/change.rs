@@ -124,12 +124,10 @@ impl Changing<'_> {
         })
     }
 
-    async fn open(&self) -> Result<Option<ApprovalRow>, SafetyError> {
-        self.parts.safety.open_in(self.room).await
-    }
-
     async fn yes(&mut self) -> Result<Changed, SafetyError> {
-        let Some(row) = self.open().await?.filter(|row| row.row.stage == Stage::Pending) else {
+        // What was asked last is what a "yes" means, never a question before it that nobody answered.
+        let last = self.parts.safety.asked_last_in(self.room).await?;
+        let Some(row) = last.filter(|row| row.row.stage == Stage::Pending) else {
             return Ok(self.say("change.yes_to_nothing", &[]).into());
         };
         let (id, bound) = (row.row.id, &row.row.bound);
@@ -151,7 +149,9 @@ impl Changing<'_> {
     }
 
     async fn no(&self, key: &str) -> Result<Changed, SafetyError> {
-        let Some(row) = self.open().await? else { return Ok(self.say("change.no_to_nothing", &[]).into()) };
+        let Some(row) = self.parts.safety.open_in(self.room).await? else {
+            return Ok(self.say("change.no_to_nothing", &[]).into());
+        };
         let by = self.room.map_or("jarvisctl".to_owned(), |room| format!("voice in {room}"));
         let done = self.parts.safety.refuse(row.row.id, &by).await?;
         Ok(self.say(if done { key } else { "change.too_late" }, &[]).into())
@@ -203,7 +203,7 @@ fn ran(row: &ApprovalRow, settled: &Settled, ms: u64) -> ToolRun {
 }
 
 fn asked_reply(question: Question) -> Reply {
-    Reply { speech: question.text, listen: question.by_voice, ..Reply::default() }
+    Reply { speech: question.text, listen: question.by_voice, asks: Some(question.id), ..Reply::default() }
 }
 
 /// A refusal in words; the command to do it by hand is for the page.
@@ -214,14 +214,16 @@ pub(crate) fn refused(refusal: Refusal, seed: u64) -> Reply {
         Refusal::Never { ruling, summary, manual } => {
             let what = summary.sentence();
             let key = if manual.is_some() { "change.never_manual" } else { "change.never" };
-            Reply { page: manual, ..say(key, &[("what", &what), ("why", ruling.because())]) }
+            let shown: Vec<String> = ruling.remedy().map(str::to_owned).into_iter().chain(manual).collect();
+            let page = (!shown.is_empty()).then(|| shown.join("\n\n"));
+            Reply { page, ..say(key, &[("what", &what), ("why", ruling.because())]) }
         }
         Refusal::NotFromHere { room, .. } => say("change.not_from_here", &[("room", &room)]),
         Refusal::Cannot(why) => say("change.cannot", &[("why", &why)]),
     }
 }
 
-/// A question in words. It names verb, target and node.
+/// A question in words. It names verb, target and node, and the `words` where they are spoken with it.
 pub(crate) fn question(ask: &Ask, words: Option<&str>, seed: u64) -> String {
     let what = ask.work.summary.sentence();
     let values = [
@@ -230,10 +232,11 @@ pub(crate) fn question(ask: &Ask, words: Option<&str>, seed: u64) -> String {
         ("why", ask.work.ruling.because()),
         ("words", words.unwrap_or_default()),
     ];
-    let key = match (words, ask.by_voice) {
-        (Some(_), _) => "change.ask_red",
-        (None, true) => "change.ask",
-        (None, false) => "change.ask_second",
+    let key = match (words, ask.challenge, ask.by_voice) {
+        (Some(_), _, _) => "change.ask_red",
+        (None, true, _) => "change.ask_red_page",
+        (None, false, true) => "change.ask",
+        (None, false, false) => "change.ask_second",
     };
     let text = phrase(key, seed, &values);
     text.split_whitespace().collect::<Vec<_>>().join(" ")

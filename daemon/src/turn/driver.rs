@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jarvis_core::answer::{Act, Reply, Trouble};
 use jarvis_core::endpoint::Meaning;
-use jarvis_core::ids::{SatelliteId, TurnId};
+use jarvis_core::ids::{ApprovalId, SatelliteId, TurnId};
 use jarvis_core::intent::Understood;
 use jarvis_core::memory::{MemoryId, UnixMillis};
 use jarvis_core::names::Names;
@@ -185,6 +185,8 @@ struct Running {
     shown: bool,
     /// Whether the answer is a question that the room may answer without a wake word.
     listen: bool,
+    /// The question that the answer ends with.
+    question: Option<ApprovalId>,
     /// Told once nobody can go on speaking.
     heard_out: watch::Sender<bool>,
     recording: Recording,
@@ -250,6 +252,7 @@ impl Running {
             recalled: Vec::new(),
             shown: false,
             listen: false,
+            question: None,
             heard_out: watch::Sender::new(false),
             ending: None,
         };
@@ -434,7 +437,7 @@ impl Running {
 
     async fn replied(&mut self, reply: Reply) {
         self.reply.clone_from(&reply.speech);
-        self.listen = reply.listen;
+        (self.listen, self.question) = (reply.listen, reply.asks);
         if let Some(act) = reply.act {
             self.act(act).await;
         }
@@ -527,8 +530,13 @@ impl Running {
             self.parts.memory.touch(std::mem::take(&mut self.recalled), UnixMillis(unix_ms()));
         }
         self.keep_what_was_said(ending).await;
-        if self.listen && ending == Ending::Answered {
-            self.ask_to_listen().await;
+        // A question counts as asked once it was heard to its end; one that was cut off or withdrawn is void.
+        let heard = self.question.filter(|_| ending == Ending::Answered);
+        let asked = self.parts.safety.turn_over(self.id, heard).await;
+        match asked {
+            Ok(()) if self.listen && ending == Ending::Answered => self.ask_to_listen().await,
+            Ok(()) => {}
+            Err(error) => self.broken("store", error.to_string()),
         }
         self.recording.close(&self.turn, ending);
         self.recording.commit(&self.parts, ending).await;

@@ -36,7 +36,8 @@ pub fn tiers(bench: &Bench) -> Result<Vec<Row>> {
     ])
 }
 
-/// `s2`: every approval of a tool that asks, with every single field changed in several ways, given to be redeemed and to be approved.
+/// `s2`: every approval of a tool that asks, with every single field and column changed in several ways, given to be redeemed and to be
+/// approved.
 pub fn approvals(bench: &Bench) -> Result<Vec<Row>> {
     let (mut tried, mut accepted) = (0, 0);
     for (tool, args) in [
@@ -59,11 +60,18 @@ pub fn approvals(bench: &Bench) -> Result<Vec<Row>> {
             tried += 1;
             let changed = Approval { bound, ..approval.clone() };
             let pending = Approval { stage: Stage::Pending, ..changed.clone() };
-            let by =
-                Approver::Second { channel: Channel::Ctl, seal: pending.seal, words: pending.bound.challenge.clone() };
-            if redeems(&changed) || pending.approve(&by, &KEY, NOW).is_ok() {
+            if redeems(&changed) || answers(&pending) {
                 accepted += 1;
                 eprintln!("s2: accepted: {:?}", changed.bound);
+            }
+        }
+        let asked = asked(tool, args)?;
+        ensure!(answers(&asked), "{tool}: the unchanged question takes no yes, so the test proves nothing");
+        for changed in columns(&approval).into_iter().chain(columns(&asked)) {
+            tried += 1;
+            if redeems(&changed) || answers(&changed) {
+                accepted += 1;
+                eprintln!("s2: accepted: {changed:?}");
             }
         }
     }
@@ -77,7 +85,42 @@ pub fn approvals(bench: &Bench) -> Result<Vec<Row>> {
     ])
 }
 
-fn approved(tool: &str, args: &str) -> Result<Approval> {
+/// The row with one column changed that is not in what it was asked with.
+fn columns(row: &Approval) -> Vec<Approval> {
+    let mut rest = row.rest;
+    rest[0] ^= 1;
+    let mut seal = row.seal;
+    seal.0[31] ^= 1;
+    let mut standing = row.standing;
+    standing.0[0] ^= 1;
+    let stages = [
+        Stage::Pending,
+        Stage::Approved { by: "page".into(), clears: NOW },
+        Stage::Approved { by: "jarvisctl".into(), clears: NOW.plus(-1) },
+        Stage::Started,
+        Stage::Done,
+    ];
+    let base = || row.clone();
+    let mut all: Vec<Approval> =
+        stages.into_iter().filter(|stage| *stage != row.stage).map(|stage| Approval { stage, ..base() }).collect();
+    all.extend([
+        Approval { wrong_words: row.wrong_words + 1, ..base() },
+        Approval { spoken: Some(NOW.plus(1)), ..base() },
+        Approval { id: ApprovalId(row.id.0 + 1), ..base() },
+        Approval { rest, ..base() },
+        Approval { seal, ..base() },
+        Approval { standing, ..base() },
+    ]);
+    all
+}
+
+fn answers(pending: &Approval) -> bool {
+    let words = pending.bound.challenge.clone();
+    let by = Approver::Second { channel: Channel::Ctl, seal: pending.seal, words };
+    pending.approve(&by, &KEY, NOW).is_ok()
+}
+
+fn asked(tool: &str, args: &str) -> Result<Approval> {
     let owned = situations::named("running guest", situations::PLAIN).context("the situation")?;
     let call = parse(tool, args)?;
     let decision = Gate::new().decide(call, &owned.origin, &owned.asker, &owned.situation(), Power::On);
@@ -85,11 +128,14 @@ fn approved(tool: &str, args: &str) -> Result<Approval> {
     let words = Some("amber falcon".to_owned());
     let room = owned.asker.room.clone();
     let bound = Bound::new(&ask, owned.origin.clone(), room, Some(TurnId(7)), "Shall I?".into(), words, NOW);
-    let id = ApprovalId(1);
-    let mut row = Approval { id, seal: bound.seal(id, &KEY), bound, stage: Stage::Pending, wrong_words: 0 };
+    Ok(Approval::asked(ApprovalId(1), bound, [0; 32], &KEY))
+}
+
+fn approved(tool: &str, args: &str) -> Result<Approval> {
+    let row = asked(tool, args)?;
     let by = Approver::Second { channel: Channel::Ctl, seal: row.seal, words: row.bound.challenge.clone() };
-    row.stage = row.approve(&by, &KEY, NOW)?;
-    Ok(row)
+    let stage = row.approve(&by, &KEY, NOW)?;
+    Ok(Approval { stage, ..row }.sealed_anew(&KEY))
 }
 
 fn redeems(row: &Approval) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use jarvis_core::approval::{Approver, Bound, Channel, Row, SealKey, Stage};
+use jarvis_core::approval::{Approver, Bound, Channel, Row, SealKey};
 use jarvis_core::gate::{Asker, Cleared, Decision, Gate, Leave, Origin, Place, Policy, Power, Situation, Voice, Work};
 use jarvis_core::ids::{ApprovalId, Upid, Vmid, WallMillis};
 use jarvis_core::tool::Facts;
@@ -133,10 +133,10 @@ pub fn approved(ask: &jarvis_core::gate::Ask) -> Row {
     let words = ask.challenge.then(|| WORDS.to_owned());
     let bound = Bound::new(ask, Origin::Owner, Some(ROOM.to_owned()), None, "Shall I, sir?".to_owned(), words, wall());
     let id = ApprovalId(1);
-    let mut row = Row { id, seal: bound.seal(id, &KEY), bound, stage: Stage::Pending, wrong_words: 0 };
+    let row = Row::asked(id, bound, [0; 32], &KEY);
     let by = Approver::Second { channel: Channel::Ctl, seal: row.seal, words: Some(WORDS.to_owned()) };
-    row.stage = row.approve(&by, &KEY, wall()).unwrap();
-    row
+    let stage = row.approve(&by, &KEY, wall()).unwrap();
+    Row { stage, ..row }.sealed_anew(&KEY)
 }
 
 /// A clearance as it is come by: by standing leave, or by an approval that is redeemed on facts read anew.

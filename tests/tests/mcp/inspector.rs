@@ -34,7 +34,7 @@ async fn it_lists_reads_and_asks_for_a_change_that_only_its_owner_approves() {
     let id = question(&asked);
     let pending = call(&writer, "change_result", &[&format!("id={id}")]).unwrap();
     assert!(text(&pending).contains("pending") && !office.running(), "{pending}");
-    approve(&office, &asked);
+    approve(&office, &asked).await;
     let done = call(&writer, "change_result", &[&format!("id={id}")]).unwrap();
     assert!(text(&done).contains("is done") && office.running(), "{done}");
     assert_eq!(office.deeds(), 1);

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use measure::Local;
 
-use crate::ids::UnixSeconds;
+use crate::ids::{ApprovalId, UnixSeconds};
 use crate::intent::Intent;
 use crate::names::Names;
 use crate::tool::{Facts, Read};
@@ -84,6 +84,9 @@ pub struct Reply {
     /// It is a question: the room listens once for the answer, without a wake word.
     #[serde(default)]
     pub listen: bool,
+    /// The question about a change that it ends with.
+    #[serde(default)]
+    pub asks: Option<ApprovalId>,
 }
 
 /// What went wrong with a turn.

@@ -12,7 +12,7 @@ mod tests;
 
 pub use hold::{HOLD_MAX_MS, Holds, Opened, Wait};
 pub use row::{Bound, Row, Seal, SealKey};
-pub use stage::{Approver, Channel, NotApproved, Stage};
+pub use stage::{Approver, Channel, NotApproved, Stage, Told};
 
 /// A spoken "yes" can be taken back for so long, in milliseconds; a turn that is opened meanwhile holds it ([`Holds`]).
 pub const CHANGED_MIND_MS: i64 = 1000;

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use super::{RED_MS, Stage, YELLOW_MS};
+use super::{RED_MS, Stage, Told, YELLOW_MS};
 use crate::gate::{Ask, Identity, Origin, Work};
 use crate::ids::{ApprovalId, TurnId, WallMillis};
 use crate::tool::Tier;
@@ -34,6 +34,9 @@ pub struct Bound {
     pub by_voice: bool,
     /// Two words that must be confirmed at the second channel.
     pub challenge: Option<String>,
+    /// Where those words are told. They are confirmed elsewhere.
+    #[serde(default)]
+    pub told: Told,
     /// The question as it was asked.
     pub question: String,
     /// When it was asked.
@@ -43,7 +46,7 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// Binds a question. `challenge` are the words spoken with it, where it needs some.
+    /// Binds a question. `challenge` are the words told with it, where it needs some: [`Told::of`] its room says where.
     pub fn new(
         ask: &Ask,
         origin: Origin,
@@ -63,6 +66,7 @@ impl Bound {
             identity: ask.work.identity.clone(),
             tier,
             origin,
+            told: Told::of(room.as_deref()),
             room,
             turn,
             by_voice: ask.by_voice,
@@ -89,6 +93,7 @@ impl Bound {
             identity: work.identity.clone(),
             tier: work.ruling.tier,
             origin,
+            told: Told::of(room.as_deref()),
             room,
             turn,
             by_voice: false,
@@ -148,6 +153,9 @@ impl Seal {
 }
 
 /// An approval as it is stored.
+///
+/// Two seals are over it: `seal` over what was asked, which never changes and is named by whoever says yes; and `standing` over
+/// everything that moves, made anew by each move. A row with one field changed by anybody else is worth nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Which.
@@ -160,12 +168,38 @@ pub struct Row {
     pub stage: Stage,
     /// Wrong words so far.
     pub wrong_words: u8,
+    /// When its room had heard it to the end; `None` where it has not, and a "yes" from there does not count.
+    pub spoken: Option<WallMillis>,
+    /// SHA-256 over whatever else is stored with it: times, task, what is sent, what takes it back.
+    pub rest: [u8; 32],
+    /// The seal over all but what was asked, made when it was moved last.
+    pub standing: Seal,
 }
 
 impl Row {
-    /// Whether nothing of it was changed since it was asked.
+    /// A question that was just asked. `rest` is the hash over what else is stored with it.
+    pub fn asked(id: ApprovalId, bound: Bound, rest: [u8; 32], key: &SealKey) -> Self {
+        let seal = bound.seal(id, key);
+        let row = Self { id, seal, bound, stage: Stage::Pending, wrong_words: 0, spoken: None, rest, standing: seal };
+        row.sealed_anew(key)
+    }
+
+    /// The row as it is now, sealed. For whoever moved it, after he saw that it was [sealed](Self::is_sealed_by) before.
+    pub fn sealed_anew(mut self, key: &SealKey) -> Self {
+        self.standing = Seal(self.standing_mac(key).finalize().into_bytes().into());
+        self
+    }
+
+    /// Whether nothing of it was changed by anybody without the key.
     pub fn is_sealed_by(&self, key: &SealKey) -> bool {
         let bytes = serde_json::to_vec(&(self.id, &self.bound)).unwrap_or_default();
-        mac(key).chain_update(bytes).verify_slice(&self.seal.0).is_ok()
+        let asked = mac(key).chain_update(bytes).verify_slice(&self.seal.0).is_ok();
+        asked && self.standing_mac(key).verify_slice(&self.standing.0).is_ok()
+    }
+
+    fn standing_mac(&self, key: &SealKey) -> Hmac<Sha256> {
+        let moves = (self.id, self.seal.0, &self.stage, self.wrong_words, self.spoken, self.rest);
+        // The word before it keeps this seal from ever serving as the other, whose text begins with a bracket.
+        mac(key).chain_update(b"standing").chain_update(serde_json::to_vec(&moves).unwrap_or_default())
     }
 }

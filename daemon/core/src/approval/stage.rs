@@ -19,6 +19,24 @@ pub enum Channel {
     Ctl,
 }
 
+/// Where the two words of a question are told. Whoever confirms them somewhere else was there, or was told by somebody who was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    /// Spoken in the room.
+    #[default]
+    Room,
+    /// Shown on the page, to its owner who is signed in: nobody would hear them. They are confirmed with `jarvisctl`.
+    Page,
+}
+
+impl Told {
+    /// Where the words of a question are told that is asked in `room`.
+    pub fn of(room: Option<&str>) -> Self {
+        if room.is_some() { Self::Room } else { Self::Page }
+    }
+}
+
 /// Who says yes, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Approver {
@@ -126,6 +144,15 @@ pub enum NotApproved {
     /// It was asked in another room.
     #[error("that was asked in another room")]
     OtherRoom,
+    /// Its room did not hear it to the end.
+    #[error("that question was not heard to its end; ask again")]
+    NotSpoken,
+    /// Its words are shown on the page, so that they prove nothing there.
+    #[error("its words are shown on this page, so they are confirmed elsewhere: jarvisctl approve")]
+    SameChannel,
+    /// The clock says that it was not asked yet.
+    #[error("the clock was set back since that was asked; ask again")]
+    ClockBack,
     /// The words are not those that were spoken.
     #[error("those are not the words; {left} tries are left")]
     WrongWords {
@@ -146,6 +173,9 @@ impl Row {
         if !self.is_sealed_by(key) {
             return Err(NotApproved::Altered);
         }
+        if now < self.bound.asked {
+            return Err(NotApproved::ClockBack);
+        }
         if now >= self.bound.expires {
             return Err(NotApproved::Expired);
         }
@@ -157,11 +187,18 @@ impl Row {
                 if self.bound.room.as_ref() != Some(room) {
                     return Err(NotApproved::OtherRoom);
                 }
+                if self.spoken.is_none() {
+                    return Err(NotApproved::NotSpoken);
+                }
                 now.plus(CHANGED_MIND_MS)
             }
-            Approver::Second { seal, words, .. } => {
+            Approver::Second { channel, seal, words } => {
                 if *seal != self.seal {
                     return Err(NotApproved::OtherQuestion);
+                }
+                let shown_there = self.bound.told == Told::Page && *channel == Channel::Page;
+                if shown_there && self.bound.challenge.is_some() {
+                    return Err(NotApproved::SameChannel);
                 }
                 let given = words.as_deref().map(plain);
                 if let Some(wanted) = &self.bound.challenge

@@ -9,6 +9,8 @@ use crate::tools::parse;
 const KEY: SealKey = SealKey([7; 32]);
 const NOW: WallMillis = WallMillis(1_760_000_000_000);
 const ROOM: &str = "study";
+const NOBODY_COULD_TELL: &str = "the configuration of media-server, VM 104 cannot be read, so nobody could tell later whether it is \
+                                 still the same guest";
 
 fn ask(tool: &str, args: &str, situation: &str) -> Ask {
     let owned = situations::named(situation, situations::PLAIN).unwrap();
@@ -24,8 +26,13 @@ fn row(tool: &str) -> Row {
     let ask = ask(tool, args, "running guest");
     let words = Some("amber falcon".to_owned());
     let bound = Bound::new(&ask, Origin::Owner, Some(ROOM.into()), Some(TurnId(7)), "Shall I?".into(), words, NOW);
-    let id = ApprovalId(1);
-    Row { id, seal: bound.seal(id, &KEY), bound, stage: Stage::Pending, wrong_words: 0 }
+    let asked = Row::asked(ApprovalId(1), bound, [3; 32], &KEY);
+    Row { spoken: Some(NOW), ..asked }.sealed_anew(&KEY)
+}
+
+/// What the store makes of a row that moves on.
+fn moved(row: Row, stage: Stage) -> Row {
+    Row { stage, ..row }.sealed_anew(&KEY)
 }
 
 fn voice(room: &str) -> Approver {
@@ -42,17 +49,18 @@ fn redeem(row: &Row, situation: &str, now: WallMillis) -> Result<crate::gate::Re
 }
 
 fn approved(tool: &str) -> Row {
-    let mut row = row(tool);
+    let row = row(tool);
     let by = second(&row, Some("amber falcon"));
-    row.stage = row.approve(&by, &KEY, NOW).unwrap();
-    row
+    let stage = row.approve(&by, &KEY, NOW).unwrap();
+    moved(row, stage)
 }
 
 #[test]
 fn a_spoken_yes_opens_yellow_in_its_own_room_after_a_second() {
-    let mut yellow = row("guest_shutdown");
+    let yellow = row("guest_shutdown");
     assert_eq!(yellow.approve(&voice("kitchen"), &KEY, NOW), Err(NotApproved::OtherRoom));
-    yellow.stage = yellow.approve(&voice(ROOM), &KEY, NOW).unwrap();
+    let stage = yellow.approve(&voice(ROOM), &KEY, NOW).unwrap();
+    let yellow = moved(yellow, stage);
     assert_eq!(redeem(&yellow, "running guest", NOW.plus(999)).unwrap_err(), NotRedeemed::TooEarly);
     let good = redeem(&yellow, "running guest", NOW.plus(1000)).unwrap();
     let cleared = good.commit(|_| Ok::<_, ()>(())).unwrap();
@@ -83,7 +91,7 @@ fn it_is_good_once() {
         Stage::Expired,
         Stage::Pending,
     ] {
-        let used = Row { stage: stage.clone(), ..good.clone() };
+        let used = moved(good.clone(), stage.clone());
         assert_eq!(redeem(&used, "running guest", NOW).unwrap_err(), NotRedeemed::NotApproved(stage.name()));
         let answered = used.approve(&voice(ROOM), &KEY, NOW);
         assert!(stage == Stage::Pending || answered == Err(NotApproved::NotPending));
@@ -98,6 +106,74 @@ fn it_expires_to_the_millisecond() {
     let good = approved("guest_stop");
     assert!(redeem(&good, "running guest", NOW.plus(RED_MS - 1)).is_ok());
     assert_eq!(redeem(&good, "running guest", NOW.plus(RED_MS)).unwrap_err(), NotRedeemed::Expired);
+}
+
+#[test]
+fn a_clock_that_was_set_back_revives_nothing() {
+    let pending = row("guest_shutdown");
+    assert_eq!(pending.approve(&voice(ROOM), &KEY, NOW.plus(-1)), Err(NotApproved::ClockBack));
+    assert_eq!(pending.approve(&second(&pending, None), &KEY, NOW.plus(-3_600_000)), Err(NotApproved::ClockBack));
+    let good = approved("guest_stop");
+    assert_eq!(redeem(&good, "running guest", NOW.plus(-1)).unwrap_err(), NotRedeemed::ClockBack);
+    assert!(redeem(&good, "running guest", NOW).is_ok());
+}
+
+#[test]
+fn a_yes_to_what_was_not_heard_to_its_end_does_not_count() {
+    let silent = Row { spoken: None, ..row("guest_shutdown") }.sealed_anew(&KEY);
+    assert_eq!(silent.approve(&voice(ROOM), &KEY, NOW), Err(NotApproved::NotSpoken));
+    assert!(silent.approve(&second(&silent, None), &KEY, NOW).is_ok(), "a screen shows it all the same");
+}
+
+#[test]
+fn words_are_not_confirmed_where_they_are_shown() {
+    let ask = ask("guest_stop", r#"{"vmid":104}"#, "typed");
+    let words = Some("amber falcon".to_owned());
+    let bound = Bound::new(&ask, Origin::Owner, None, None, "Shall I?".into(), words, NOW);
+    assert_eq!((bound.told, Told::of(Some(ROOM))), (Told::Page, Told::Room));
+    let row = Row::asked(ApprovalId(1), bound, [0; 32], &KEY);
+    let at = |channel| Approver::Second { channel, seal: row.seal, words: Some("amber falcon".into()) };
+    assert_eq!(row.approve(&at(Channel::Page), &KEY, NOW), Err(NotApproved::SameChannel));
+    assert!(row.approve(&at(Channel::Ctl), &KEY, NOW).is_ok());
+    let spoken = self::row("guest_stop");
+    let at = |channel| Approver::Second { channel, seal: spoken.seal, words: Some("amber falcon".into()) };
+    assert!([Channel::Page, Channel::Ctl].iter().all(|channel| spoken.approve(&at(*channel), &KEY, NOW).is_ok()));
+}
+
+#[test]
+fn every_changed_column_is_refused() {
+    let good = approved("guest_shutdown");
+    let later = NOW.plus(1);
+    let base = || good.clone();
+    let stage = |by: &str, clears| Stage::Approved { by: by.into(), clears };
+    let changed = [
+        Row { stage: Stage::Pending, ..base() },
+        Row { stage: Stage::Started, ..base() },
+        Row { stage: stage("page", NOW), ..base() },
+        Row { stage: stage("jarvisctl", later), ..base() },
+        Row { stage: stage("jarvisctl", NOW.plus(-1)), ..base() },
+        Row { wrong_words: 1, ..base() },
+        Row { spoken: None, ..base() },
+        Row { spoken: Some(later), ..base() },
+        Row { rest: [4; 32], ..base() },
+        Row { standing: base().seal, ..base() },
+        Row { seal: base().standing, ..base() },
+    ];
+    for row in changed {
+        assert!(!row.is_sealed_by(&KEY), "{row:?}");
+        let redeemed = redeem(&row, "running guest", NOW).unwrap_err();
+        assert_eq!(redeemed, NotRedeemed::Altered, "{row:?}");
+        let answered = row.approve(&second(&row, Some("amber falcon")), &KEY, NOW);
+        let closed = row.stage != Stage::Pending;
+        assert_eq!(answered, Err(if closed { NotApproved::NotPending } else { NotApproved::Altered }), "{row:?}");
+    }
+    // A row that was never answered, made to look approved.
+    let forged = Row { stage: stage("voice in study", NOW), ..row("guest_shutdown") };
+    assert_eq!(redeem(&forged, "running guest", NOW).unwrap_err(), NotRedeemed::Altered);
+    // Tries that were taken back, and a "yes" to words that nobody heard.
+    let tried = Row { wrong_words: 2, ..row("guest_stop") }.sealed_anew(&KEY);
+    let untried = Row { wrong_words: 0, ..tried };
+    assert_eq!(untried.approve(&second(&untried, Some("amber falcon")), &KEY, NOW), Err(NotApproved::Altered));
 }
 
 #[test]
@@ -162,6 +238,7 @@ fn mutations(bound: &Bound) -> Vec<Bound> {
         Bound { turn: Some(TurnId(8)), ..base() },
         Bound { by_voice: !bound.by_voice, ..base() },
         Bound { challenge: Some("amber falcon".into()), ..base() },
+        Bound { told: Told::Page, ..base() },
         Bound { question: "Shall I not?".into(), ..base() },
         Bound { asked: bound.asked.plus(1), ..base() },
         Bound { expires: bound.expires.plus(1), ..base() },
@@ -176,7 +253,10 @@ fn the_world_is_looked_at_again() {
         ("protected guest", NotRedeemed::TierRose(Tier::Red)),
         ("ha guest", NotRedeemed::TierRose(Tier::Red)),
         ("own storage", NotRedeemed::TierRose(Tier::Black)),
-        ("config unknown", NotRedeemed::OtherTarget),
+        ("config unknown", NotRedeemed::Cannot(NOBODY_COULD_TELL.into())),
+        ("digest unknown", NotRedeemed::Cannot(NOBODY_COULD_TELL.into())),
+        ("created unknown", NotRedeemed::OtherTarget),
+        ("own place unknown", NotRedeemed::TierRose(Tier::Black)),
         ("missing guest", NotRedeemed::Cannot("there is no guest 104".into())),
         ("stopped guest", NotRedeemed::Cannot("media-server, VM 104 is stopped already".into())),
         ("no quorum", NotRedeemed::Cannot("the cluster has no quorum".into())),
@@ -189,6 +269,31 @@ fn the_world_is_looked_at_again() {
     owned.facts.guest_config.as_mut().unwrap().digest = Some("changed".into());
     let redeemed = Gate::new().redeem(&good, &KEY, &owned.situation(), Power::On, NOW);
     assert_eq!(redeemed.unwrap_err(), NotRedeemed::OtherTarget);
+}
+
+#[test]
+fn an_identity_that_nobody_knows_is_neither_asked_about_nor_redeemed() {
+    for situation in ["config unknown", "digest unknown"] {
+        let owned = situations::named(situation, situations::PLAIN).unwrap();
+        let call = parse("guest_shutdown", r#"{"vmid":104}"#).unwrap();
+        let decision = Gate::new().decide(call, &owned.origin, &owned.asker, &owned.situation(), owned.power);
+        assert!(matches!(&decision, Decision::Refuse(crate::gate::Refusal::Cannot(why)) if why == NOBODY_COULD_TELL));
+    }
+    // Whoever could write such a row, and seal it: two unknown identities are not the same guest.
+    let mut good = approved("guest_shutdown");
+    if let Identity::Guest { digest, created, .. } = &mut good.bound.identity {
+        (*digest, *created) = (None, None);
+    }
+    good.seal = good.bound.seal(good.id, &KEY);
+    let sealed = good.sealed_anew(&KEY);
+    let redeemed = redeem(&sealed, "digest unknown", NOW).unwrap_err();
+    assert_eq!(redeemed, NotRedeemed::Cannot(NOBODY_COULD_TELL.into()));
+    // A container has a digest and no time of its making.
+    let old = ask("guest_shutdown", r#"{"vmid":104}"#, "created unknown");
+    let bound = Bound::new(&old, Origin::Owner, Some(ROOM.into()), None, "Shall I?".into(), None, NOW);
+    let row = Row::asked(ApprovalId(1), bound, [0; 32], &KEY);
+    let stage = row.approve(&second(&row, None), &KEY, NOW).unwrap();
+    assert!(redeem(&moved(row, stage), "created unknown", NOW).is_ok());
 }
 
 #[test]

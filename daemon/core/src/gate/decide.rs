@@ -157,19 +157,15 @@ impl Gate {
             let room = asker.room.clone().unwrap_or_default();
             return Decision::Refuse(Refusal::NotFromHere { room, rights });
         }
-        let room = asker.room.as_deref();
         match work.ruling.tier {
+            // A note or a memory from an untried ear too: neither changes the cluster, both are shown, and neither approves anything.
             Tier::Green => Decision::Run(Cleared { tier: Tier::Green, args: work }),
-            Tier::Yellow if self.has_leave(&work, origin, room, situation) => {
+            Tier::Yellow if self.has_leave(&work, origin, asker, situation) => {
                 Decision::Run(Cleared { tier: Tier::Yellow, args: work })
             }
             Tier::Yellow => {
-                let heard = match asker.voice {
-                    Voice::Tried => true,
-                    Voice::Untried => situation.policy.untried_ear_approves,
-                    Voice::Typed => false,
-                };
-                let by_voice = heard && room.is_some() && !matches!(origin, Origin::Outside { .. });
+                let heard = asker.voice != Voice::Typed && trusted(asker.voice, situation);
+                let by_voice = heard && asker.room.is_some() && !matches!(origin, Origin::Outside { .. });
                 Decision::Ask(Ask { work, by_voice, challenge: false })
             }
             Tier::Red => Decision::Ask(Ask { work, by_voice: false, challenge: true }),
@@ -192,6 +188,12 @@ impl Gate {
         }
         let effect = effect.map_err(Refusal::Cannot)?;
         let (identity, inverse) = (situation.identity(&call), call.inverse(situation));
+        if call.tool().kind() == Kind::Change && !identity.is_known() {
+            return Err(Refusal::Cannot(format!(
+                "the configuration of {} cannot be read, so nobody could tell later whether it is still the same guest",
+                summary.target
+            )));
+        }
         Ok(Work { call, effect, identity, summary, inverse, ruling })
     }
 
@@ -214,13 +216,24 @@ impl Gate {
         }
     }
 
-    fn has_leave(&self, work: &Work, origin: &Origin, room: Option<&str>, situation: &Situation<'_>) -> bool {
+    fn has_leave(&self, work: &Work, origin: &Origin, asker: &Asker, situation: &Situation<'_>) -> bool {
         let vmid = match work.call.target() {
             Target::Guest(vmid) => Some(vmid),
             Target::Nothing => None,
         };
+        let room = asker.room.as_deref();
         origin.tainted().is_none()
+            && trusted(asker.voice, situation)
             && situation.policy.leaves(work.call.name(), vmid, room, situation.on_leave_last_hour)
+    }
+}
+
+/// Whether what came this way is what was meant. An ear that was never tried on people may have heard anything: it opens reads, and
+/// whatever it changes in the cluster is approved on a second channel.
+fn trusted(voice: Voice, situation: &Situation<'_>) -> bool {
+    match voice {
+        Voice::Typed | Voice::Tried => true,
+        Voice::Untried => situation.policy.untried_ear_approves,
     }
 }
 

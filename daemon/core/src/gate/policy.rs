@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{NodeName, Vmid};
+use crate::ids::Vmid;
 use crate::tool::Tier;
 
 /// What the owner laid down.
@@ -29,8 +29,6 @@ pub struct Policy {
 pub struct Own {
     /// Where he runs.
     pub place: Place,
-    /// The node beneath him.
-    pub node: Option<NodeName>,
     /// Guests that his own storage depends on.
     pub storage_guests: Vec<Vmid>,
     /// Guests that vote in the quorum (a QDevice's machine).
@@ -51,7 +49,7 @@ impl Own {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// Nobody said: any guest may be his own, so touching one is RED.
+    /// Nobody said: any guest may be his own, so touching one is RED, and interrupting one BLACK.
     #[default]
     Unknown,
     /// Not in this cluster.

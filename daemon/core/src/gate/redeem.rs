@@ -21,6 +21,9 @@ pub enum NotRedeemed {
     /// Its time is over.
     #[error("its time is over; ask again")]
     Expired,
+    /// The clock says that it was not asked yet.
+    #[error("the clock was set back since it was asked; ask again")]
+    ClockBack,
     /// The row is not as it was when it was asked.
     #[error("what was stored is not what was asked for; nothing was done")]
     Altered,
@@ -90,6 +93,9 @@ impl Gate {
         let Stage::Approved { clears, .. } = &row.stage else {
             return Err(NotRedeemed::NotApproved(row.stage.name()));
         };
+        if now < row.bound.asked {
+            return Err(NotRedeemed::ClockBack);
+        }
         if now >= row.bound.expires {
             return Err(NotRedeemed::Expired);
         }

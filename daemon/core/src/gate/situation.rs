@@ -111,3 +111,15 @@ pub enum Identity {
         digest: Option<String>,
     },
 }
+
+impl Identity {
+    /// Whether it tells this guest from any other, and from itself after it was changed. The digest does: every VM and container has
+    /// one. When it was created does not: the API keeps it for VMs alone, and not for those of old releases.
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Unknown { .. } => false,
+            Self::Guest { digest, .. } => digest.as_deref().is_some_and(|digest| !digest.is_empty()),
+        }
+    }
+}

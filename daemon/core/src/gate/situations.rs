@@ -185,6 +185,42 @@ pub const ALL: &[Named] = &[
         },
     },
     Named {
+        name: "storage unknown",
+        about: "a storage of its node does not say how full it is",
+        change: |s, _| {
+            for storage in s.facts.cluster.iter_mut().flat_map(|c| &mut c.storages) {
+                storage.usage = None;
+            }
+        },
+    },
+    Named {
+        name: "no storage known",
+        about: "no storage of its node is known",
+        change: |s, _| {
+            if let Some(cluster) = &mut s.facts.cluster {
+                cluster.storages.clear();
+            }
+        },
+    },
+    Named {
+        name: "digest unknown",
+        about: "its configuration has no digest",
+        change: |s, _| {
+            if let Some(config) = &mut s.facts.guest_config {
+                config.digest = None;
+            }
+        },
+    },
+    Named {
+        name: "created unknown",
+        about: "it is of a kind, or an age, of which the API does not say when it was created",
+        change: |s, _| {
+            if let Some(config) = &mut s.facts.guest_config {
+                config.created = None;
+            }
+        },
+    },
+    Named {
         name: "own place unknown",
         about: "nobody told Jarvis which guest he is",
         change: |s, _| s.policy.own.place = Place::Unknown,
@@ -240,6 +276,25 @@ pub const ALL: &[Named] = &[
         },
     },
     Named {
+        name: "leave for an untried ear",
+        about: "there is leave, and the speech model was never tried on people",
+        change: |s, vmid| {
+            states(s, GuestState::Stopped);
+            leave(s, vmid);
+            s.asker.voice = Voice::Untried;
+        },
+    },
+    Named {
+        name: "leave in a demonstration",
+        about: "the same, and the policy lets such an ear approve, for a demonstration",
+        change: |s, vmid| {
+            states(s, GuestState::Stopped);
+            leave(s, vmid);
+            s.asker.voice = Voice::Untried;
+            s.policy.untried_ear_approves = true;
+        },
+    },
+    Named {
         name: "clean model",
         about: "a model asks that read nothing of strangers",
         change: |s, _| s.origin = Origin::Model { tainted: false },
@@ -266,6 +321,14 @@ pub const ALL: &[Named] = &[
         name: "untried ear",
         about: "the speech model was never tried on people",
         change: |s, _| s.asker.voice = Voice::Untried,
+    },
+    Named {
+        name: "demonstration",
+        about: "the same, and the policy lets it approve, for a demonstration",
+        change: |s, _| {
+            s.asker.voice = Voice::Untried;
+            s.policy.untried_ear_approves = true;
+        },
     },
     Named {
         name: "room that may only read",
@@ -312,12 +375,7 @@ fn plain(vmid: Vmid) -> Owned {
         ha: Some(vec![HaEntry { kind: "quorum".into(), id: "quorum".into(), state: "OK".into() }]),
         ..Facts::default()
     };
-    let own = Own {
-        place: Place::Guest(OWN),
-        node: Some(NodeName::from("pve1")),
-        storage_guests: Vec::new(),
-        quorum_guests: vec![VOTER],
-    };
+    let own = Own { place: Place::Guest(OWN), storage_guests: Vec::new(), quorum_guests: vec![VOTER] };
     Owned {
         facts,
         policy: Policy { own, ..Policy::default() },

@@ -1,7 +1,7 @@
 //! What the tools that touch one guest share: how it is judged, named and addressed.
 
 use super::{Change, Effect, Method, Reason, Ruling, Summary, Wanted};
-use crate::cluster::{Guest, GuestKind, GuestState, Presence};
+use crate::cluster::{Guest, GuestKind, GuestState, Presence, Storage};
 use crate::gate::{Place, Situation};
 use crate::ids::Vmid;
 use crate::tool::{Read, Tier};
@@ -18,7 +18,8 @@ pub(super) fn needs(vmid: Vmid) -> Vec<Read> {
 
 /// Raises what interrupts a guest, or touches it at all, to what the guest deserves.
 pub(super) fn judged(ruling: Ruling, vmid: Vmid, situation: &Situation<'_>) -> Ruling {
-    let ruling = touched(ruling, vmid, situation);
+    let own = situation.policy.own.place;
+    let ruling = touched(ruling, vmid, situation).raised_if(own == Place::Unknown, Tier::Black, Reason::OwnUnknown);
     let Some(guest) = situation.guest(vmid) else { return ruling };
     let ha = situation.ha_managed(vmid);
     ruling
@@ -67,15 +68,17 @@ pub(super) fn memory_judged(ruling: Ruling, vmid: Vmid, situation: &Situation<'_
     }
 }
 
-/// Raises a snapshot on a node one of whose storages is nearly full.
+/// Raises a snapshot on a node one of whose storages is nearly full, or where nobody knows how full they are. Which of them the guest's
+/// disks lie on is not looked at: a snapshot grows on any that can hold them.
 pub(super) fn storage_judged(ruling: Ruling, vmid: Vmid, situation: &Situation<'_>) -> Ruling {
     let Some(guest) = situation.guest(vmid) else { return ruling };
     let storages = situation.facts.cluster.iter().flat_map(|cluster| &cluster.storages);
-    let full = storages
-        .filter(|storage| storage.node == guest.node || storage.shared)
-        .filter_map(|storage| storage.usage)
-        .any(|usage| usage.ratio() > STORAGE_RATIO_MAX);
-    ruling.raised_if(full, Tier::Red, Reason::StorageShort)
+    // A backup server holds no disks.
+    let holds = |storage: &&Storage| (storage.node == guest.node || storage.shared) && storage.kind != "pbs";
+    let usages: Vec<_> = storages.filter(holds).map(|storage| storage.usage).collect();
+    let full = usages.iter().flatten().any(|usage| usage.ratio() > STORAGE_RATIO_MAX);
+    let unknown = usages.is_empty() || usages.contains(&None);
+    ruling.raised_if(full, Tier::Red, Reason::StorageShort).raised_if(unknown, Tier::Red, Reason::NotKnown)
 }
 
 /// `media-server, VM 104`.

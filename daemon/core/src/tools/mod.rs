@@ -72,7 +72,7 @@ pub use read_snapshots::ReadSnapshots;
 pub use read_tasks::ReadTasks;
 pub use read_temperatures::ReadTemperatures;
 pub use read_version::ReadVersion;
-pub use ruling::{Reason, Ruling};
+pub use ruling::{OWN_UNKNOWN_REMEDY, Reason, Ruling};
 pub use snapshot_create::SnapshotCreate;
 pub use snapshot_delete::SnapshotDelete;
 pub use snapshot_rollback::SnapshotRollback;

@@ -28,6 +28,8 @@ pub enum Reason {
     StorageShort,
     /// Something that decides about it is not known.
     NotKnown,
+    /// Nobody said which machine Jarvis runs on, and it may be this one.
+    OwnUnknown,
     /// It is the machine Jarvis runs on.
     OwnGuest,
     /// Jarvis's own storage depends on it.
@@ -56,6 +58,7 @@ impl Reason {
             Self::MemoryShort => "the node would run short of memory",
             Self::StorageShort => "the storage is nearly full",
             Self::NotKnown => "not everything about it is known",
+            Self::OwnUnknown => "nobody has told me which guest I run in, and it may be this one",
             Self::OwnGuest => "it is the machine I run on",
             Self::OwnStorage => "my own storage depends on it",
             Self::LastMargin => "the quorum has no margin left",
@@ -65,6 +68,9 @@ impl Reason {
         }
     }
 }
+
+/// What to set where nobody said which guest Jarvis runs in.
+pub const OWN_UNKNOWN_REMEDY: &str = "[safety] own_guest = N in jarvisd.toml says which guest Jarvis runs in; elsewhere = true, that it is none of this cluster";
 
 /// A tier, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -109,6 +115,11 @@ impl Ruling {
             Tier::Red | Tier::Black => Tier::Black,
         };
         self.raised(tier, reason)
+    }
+
+    /// What would take the weightiest reason away, where something does.
+    pub fn remedy(&self) -> Option<&'static str> {
+        self.reasons.first().filter(|reason| **reason == Reason::OwnUnknown).map(|_| OWN_UNKNOWN_REMEDY)
     }
 
     /// The weightiest reason in words.

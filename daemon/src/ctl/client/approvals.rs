@@ -1,5 +1,6 @@
 //! Questions, their ends, and the audit log, for people.
 
+use jarvis_core::approval::Told;
 use serde_json::Value;
 
 use super::show::{clock, safe};
@@ -14,6 +15,9 @@ pub(super) fn list(approvals: Vec<Approval>) -> String {
     let line = |approval: Approval| {
         let open = approval.stage == "pending";
         let how = match (open, approval.needs_words) {
+            (true, true) if approval.told == Told::Page => {
+                format!("\n      jarvisctl approve {} WORD WORD (the page shows them to its owner)", approval.id)
+            }
             (true, true) => format!("\n      jarvisctl approve {} WORD WORD", approval.id),
             (true, false) => format!("\n      jarvisctl approve {}", approval.id),
             (false, _) => String::new(),

@@ -7,6 +7,7 @@ use jarvis_core::answer::phrase;
 use jarvis_core::approval::Stage;
 use jarvis_core::gate::{Ask, Asker, Gate, Origin, Refusal, Voice};
 use jarvis_core::ids::ApprovalId;
+use jarvis_core::tool::Tier;
 use jarvis_core::tools::{self, AnyTool, BadCall, Effect, Kind, MemoryAbout, TOOLS};
 use rmcp::ErrorData;
 use rmcp::model::{
@@ -163,6 +164,15 @@ impl Desk<'_> {
             let why = format!("{OPEN_MAX} questions of yours wait for their owner already");
             return Ok(self.turned_away(call.name(), &why).await.into());
         }
+        if call.tool().kind() == Kind::Change
+            && let Some(room) = self.room_away().await
+        {
+            let why = format!(
+                "the {room}, where the two words of such a question are spoken, cannot be reached now. Bring it back, or take [mcp] \
+                 room out of jarvisd.toml: the words are shown on the page then"
+            );
+            return Ok(self.turned_away(call.name(), &why).await.into());
+        }
         let origin = Origin::Outside { client: self.client.name.clone() };
         let asker = Asker { room: self.house.config.mcp.room.clone(), voice: Voice::Typed };
         let client = self.client.name.clone();
@@ -179,32 +189,47 @@ impl Desk<'_> {
             .into()),
             // Standing leave is not for other programs, and the gate gives them none.
             Proposed::Runs(id) => Ok(self.became(id).await.into()),
-            Proposed::Asked(question) => Ok(self.asked(*question)),
+            Proposed::Asked(question) => self.asked(*question).await,
             Proposed::Refused(refusal) => Ok(words::refused(&refusal_in_words(refusal)).into()),
         }
     }
 
-    /// Tells the program that its owner is asked, as well as it can take it; and the room, where there is one.
-    fn asked(&self, question: Question) -> CallToolResponse {
+    /// The room of the configuration, where nothing can be said in it now.
+    async fn room_away(&self) -> Option<String> {
+        let room = self.house.config.mcp.room.clone()?;
+        let satellites = self.house.hub.satellites().await;
+        let there =
+            satellites.iter().any(|s| s.connected && (s.id.as_str() == room || s.room.eq_ignore_ascii_case(&room)));
+        (!there).then_some(room)
+    }
+
+    /// Tells the program that its owner is asked, as well as it can take it; and the room, where there is one. The two words are never
+    /// told to the program: they prove that somebody else was at the room, or at the page.
+    async fn asked(&self, question: Question) -> Result<CallToolResponse, SafetyError> {
         let id = question.id;
-        let mut text = question.text.clone();
-        let mut command = format!("jarvisctl approve {id}");
-        if let Some(challenge) = &question.challenge {
-            if self.is_spoken(&question) {
-                // Heard in the room they prove that somebody was there; told here as well they would prove nothing.
-                text = text.replace(challenge.as_str(), "spoken in the room");
-                command.push_str(" WORD WORD");
-            } else {
-                command.push_str(&format!(" {challenge}"));
-            }
+        if self.house.config.mcp.room.is_some() && !self.is_spoken(&question) {
+            self.house.safety.refuse(id, "jarvisd").await?;
+            let why =
+                "too much waits to be said in the room of its questions, so nobody was asked: try again in a while";
+            return Ok(words::refused(why).into());
         }
         let page = format!("http://{}/", self.house.config.page.listen);
-        let told = format!("{text} Nothing is done until then: {command}, or {page}.");
+        let (text, how) = match (&question.challenge, question.tier) {
+            (Some(challenge), _) => {
+                let text = question.text.replace(challenge.as_str(), "spoken in the room");
+                (text, format!("jarvisctl approve {id} WORD WORD, or {page}"))
+            }
+            (None, Tier::Red) => {
+                (question.text, format!("{page} shows two words to its owner, for jarvisctl approve {id} WORD WORD"))
+            }
+            (None, _) => (question.text, format!("jarvisctl approve {id}, or {page}")),
+        };
+        let told = format!("{text} Nothing is done until then: {how}.");
         let params = match self.can {
             Can::Result => {
                 let told =
                     format!("Question {id} waits for the owner. {told} Then call {RESULT} with {{\"id\": {id}}}.");
-                return words::refused(&told).into();
+                return Ok(words::refused(&told).into());
             }
             Can::Url => ElicitRequestParams::UrlElicitationParams {
                 meta: None,
@@ -220,10 +245,10 @@ impl Desk<'_> {
         };
         let input = InputRequest::Elicitation(ElicitRequest::new(params));
         let inputs = [(format!("{STATE}{id}"), input)].into_iter().collect();
-        InputRequiredResult::new(Some(inputs), Some(format!("{STATE}{id}"))).into()
+        Ok(InputRequiredResult::new(Some(inputs), Some(format!("{STATE}{id}"))).into())
     }
 
-    /// Whether the question was handed to the room that the configuration names.
+    /// Whether the question could be handed to the room that the configuration names.
     fn is_spoken(&self, question: &Question) -> bool {
         let Some(room) = self.house.config.mcp.room.clone() else { return false };
         // Whether it could be said is told as a turn of its own; nobody waits for it here.
@@ -232,7 +257,7 @@ impl Desk<'_> {
         match self.house.typed.try_send(said) {
             Ok(()) => true,
             Err(_) => {
-                tracing::warn!(id = %question.id, "too many announcements wait; the question is not spoken");
+                tracing::warn!(id = %question.id, "too many announcements wait; the question is not asked");
                 false
             }
         }
@@ -283,7 +308,11 @@ fn question(client: &str, ask: &Ask, challenge: Option<&str>) -> String {
         ("consequence", ask.work.summary.consequence.as_str()),
         ("words", challenge.unwrap_or_default()),
     ];
-    let key = if challenge.is_some() { "change.ask_outside_red" } else { "change.ask_outside" };
+    let key = match (challenge, ask.challenge) {
+        (Some(_), _) => "change.ask_outside_red",
+        (None, true) => "change.ask_outside_red_page",
+        (None, false) => "change.ask_outside",
+    };
     let text = phrase(key, 0, &values);
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -293,7 +322,8 @@ fn refusal_in_words(refusal: Refusal) -> String {
         Refusal::Stopped => "Jarvis is standing down: nothing is changed until his owner resumes him.".to_owned(),
         Refusal::Never { ruling, summary, manual } => {
             let by_hand = manual.map(|command| format!(" By hand: {command}")).unwrap_or_default();
-            format!("Jarvis never does that: {}, because {}.{by_hand}", summary.sentence(), ruling.because())
+            let remedy = ruling.remedy().map(|remedy| format!(" {remedy}.")).unwrap_or_default();
+            format!("Jarvis never does that: {}, because {}.{remedy}{by_hand}", summary.sentence(), ruling.because())
         }
         Refusal::NotFromHere { room, .. } => {
             format!("That may not be asked for in the {room}, where questions of programs are spoken.")

@@ -412,7 +412,9 @@ function makeQuestion(approval) {
   const head = el("p");
   head.append(el("span", "tier"), el("span", "stage"));
   const form = el("form", "reply-form");
-  if (approval.needs_words) {
+  // Words that stand on this page are confirmed elsewhere.
+  const elsewhere = approval.needs_words && approval.told === "page";
+  if (approval.needs_words && !elsewhere) {
     const words = el("input");
     words.ariaLabel = "The two words that were spoken";
     words.placeholder = "the two words";
@@ -422,19 +424,20 @@ function makeQuestion(approval) {
   const yes = el("button", "", "Yes, do it");
   const no = el("button", "grave", "No");
   no.type = "button";
-  form.append(yes, no);
+  form.append(...(elsewhere ? [no] : [yes, no]));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
+    if (elsewhere) return;
     const words = form.querySelector("input")?.value ?? null;
     send("/api/approve", { id: node.itemKey, seal: node.dataset.seal, words }, "Approved.");
   });
   no.addEventListener("click", () => send("/api/deny", { id: node.itemKey }, "Nothing will be done."));
-  node.append(head, el("p", "question"), form);
+  node.append(head, el("p", "question"), form, el("p", "confirm"));
   return node;
 }
 
 function fillQuestion(node, approval) {
-  const [head, question, form] = node.children;
+  const [head, question, form, confirm] = node.children;
   mark(node, "seal", approval.seal);
   say(head.children[0], approval.tier);
   mark(head.children[0], "tier", approval.tier);
@@ -442,6 +445,8 @@ function fillQuestion(node, approval) {
   say(head.children[1], `${stages[approval.stage] ?? approval.stage}${outcome}, ${approval.program ? `program ${approval.program}` : (approval.room ?? "typed")}, ${clock(approval.asked_ms)}`);
   say(question, approval.question);
   form.hidden = approval.stage !== "pending" || state.csrf === null;
+  confirm.hidden = approval.stage !== "pending" || approval.told !== "page" || !approval.needs_words;
+  say(confirm, approval.words ? `Its words: ${approval.words}. Confirm them with: jarvisctl approve ${approval.id} ${approval.words}` : "Sign in to see its two words.");
 }
 
 async function refresh() {

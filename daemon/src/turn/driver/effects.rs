@@ -56,6 +56,7 @@ impl Running {
                 self.reply.clear();
                 self.unsaid.clear();
                 (self.asks, self.bridges) = (None, 0);
+                (self.listen, self.question) = (false, None);
                 self.recalled.clear();
                 self.recording.withdraw();
                 self.shown = false;
