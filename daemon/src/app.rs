@@ -28,7 +28,7 @@ use crate::mcp::{self, Mcp};
 use crate::memory::Memories;
 use crate::mind;
 use crate::page::Page;
-use crate::safety::{Door, RunsConfig, Safety};
+use crate::safety::{Door, RECONCILE_EVERY, RunsConfig, Safety};
 use crate::speech::Speech;
 use crate::status::House;
 use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
@@ -122,7 +122,8 @@ pub async fn serve_observed(
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
     agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
     let _door = open_stop_door(&config, &safety, &bus)?;
-    tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
+    let announcing = RunsConfig { typed: typed.clone(), words: announcement, look_every: RECONCILE_EVERY };
+    tasks.spawn(named("changes", runs.run(announcing)));
     let (minds, keeper) = mind::open(&config.minds, &store, &bus).map_err(anyhow::Error::msg)?;
     tasks.spawn(named("books", keeper));
     let house = House {

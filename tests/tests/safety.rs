@@ -8,7 +8,8 @@ use jarvis_core::gate::{Asker, Origin, Refusal, Voice};
 use jarvis_core::ids::ApprovalId;
 use jarvis_core::tools::parse;
 use jarvis_tests::crash::{Bed, GUEST, ROOM, asker, kills, question, safety_config};
-use jarvis_tests::pve::{Fate, Mishap};
+use jarvis_tests::pve::{Fate, Mishap, Plan};
+use jarvisd::event::{EventKind, Told};
 use jarvisd::safety::{LeaveConfig, Proposed, SafetyConfig};
 
 const LONG: Duration = Duration::from_secs(120);
@@ -206,6 +207,40 @@ async fn what_is_not_known_is_said_as_unknown_and_found_out() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!((bed.deeds(), bed.running()), (1, true), "once, and found again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_unknown_is_said_once_and_then_what_it_was() {
+    let mut bed = Bed::new(9).await.unwrap();
+    bed.look_every = Duration::from_millis(20);
+    let mut daemon = bed.start().await.unwrap();
+    bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = false);
+    let asked = daemon.ask("guest_start", &args()).await.unwrap();
+    let node = bed.simulator.state().guest(GUEST).unwrap().node.clone();
+    // The answer is lost, and the only node that could tell what became of it dies.
+    bed.simulator.plan(GUEST, Plan { mishap: Some(Mishap::AnswerLost), fate: Fate::NodeDies(Duration::ZERO) });
+    let mut bus = daemon.bus.listen();
+    daemon.approve(&asked, None).await.unwrap();
+    let mut rounds = 0;
+    while rounds < 6 {
+        if let Some(Told::Event(event)) = bus.next().await
+            && matches!(event.kind, EventKind::Approval { id } if id.0 == asked.id)
+            && daemon.find(ApprovalId(asked.id)).await.unwrap().stage == "unknown"
+        {
+            rounds += 1;
+        }
+    }
+    assert_eq!(daemon.announced.recv().await.as_deref(), Some("unknown"));
+    // It comes back, and knows that the task ended well.
+    let now = bed.simulator.now_ms();
+    bed.simulator.change(|state| {
+        state.bring_back(&node, now);
+        let task = state.tasks.iter_mut().find(|task| task.object == GUEST.to_string()).unwrap();
+        task.ended = Some((now.div_euclid(1000), "OK".to_owned()));
+        state.guest_mut(GUEST).unwrap().running = true;
+    });
+    let next = daemon.announced.recv().await;
+    assert_eq!(next.as_deref(), Some("done"), "however often it was looked for, nothing was said in between");
 }
 
 #[tokio::test(flavor = "multi_thread")]

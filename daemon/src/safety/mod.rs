@@ -32,7 +32,7 @@ use crate::store::{ApprovalRow, Store, StoreError};
 
 pub use config::{LeaveConfig, RaiseConfig, SafetyConfig};
 pub use journal::{Head, Journal};
-pub use run::{Runs, RunsConfig};
+pub use run::{RECONCILE_EVERY, Runs, RunsConfig};
 pub use switch::{Door, KillSwitch, SwitchState, stop_from_outside};
 pub use view::{Approval, Settled};
 

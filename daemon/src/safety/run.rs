@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jarvis_core::approval::{Bound, Stage};
-use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Situation, Work};
+use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Power, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, Upid};
 use jarvis_core::tools::{self, Effect, Inverse};
 use serde_json::json;
@@ -22,7 +22,7 @@ use crate::store::{ApprovalRow, Begun};
 /// How often questions are looked at whose time may be over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a change whose outcome is unknown is looked for again.
-const RECONCILE_EVERY: Duration = Duration::from_secs(30);
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 /// An unknown outcome is looked for during so long, in milliseconds; then it stays unknown, and a person must look.
 const RECONCILE_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -46,8 +46,10 @@ pub(super) enum Order {
 pub struct RunsConfig {
     /// Where announcements go.
     pub typed: TypedSender,
-    /// Puts an end into words: the row, and whether it was looked for after a crash.
+    /// Puts an end into words.
     pub words: fn(&ApprovalRow) -> String,
+    /// How often a change whose outcome is unknown is looked for again: [`RECONCILE_EVERY`], but in tests.
+    pub look_every: Duration,
 }
 
 /// The owner of changes under way.
@@ -56,11 +58,22 @@ pub struct Runs {
     orders: mpsc::Receiver<Order>,
     running: JoinSet<ApprovalId>,
     announce: HashSet<ApprovalId>,
+    /// Changes that are looked for now.
+    sought: HashSet<ApprovalId>,
+    /// Changes of which it is known already, to whoever is to know, that nobody knows how they ended.
+    told_unknown: HashSet<ApprovalId>,
 }
 
 impl Runs {
     pub(super) fn new(inner: Arc<Inner>, orders: mpsc::Receiver<Order>) -> Self {
-        Self { inner, orders, running: JoinSet::new(), announce: HashSet::new() }
+        Self {
+            inner,
+            orders,
+            running: JoinSet::new(),
+            announce: HashSet::new(),
+            sought: HashSet::new(),
+            told_unknown: HashSet::new(),
+        }
     }
 
     /// Runs until it is dropped. What is under way then is found again at the next start.
@@ -69,7 +82,7 @@ impl Runs {
             tracing::error!("changes of the former run could not be looked for: {error}");
         }
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
-        let mut reconcile = tokio::time::interval(RECONCILE_EVERY);
+        let mut reconcile = tokio::time::interval(config.look_every);
         loop {
             tokio::select! {
                 order = self.orders.recv() => match order {
@@ -78,7 +91,11 @@ impl Runs {
                 },
                 Some(over) = self.running.join_next() => match over {
                     Ok(id) => self.over(id, &config).await,
-                    Err(error) => tracing::error!("a change's task broke: {error}"),
+                    Err(error) => {
+                        tracing::error!("a change's task broke: {error}");
+                        // Which one it was is not told; each of them may be looked for again.
+                        self.sought.clear();
+                    }
                 },
                 _ = sweep.tick() => self.sweep(false).await,
                 _ = reconcile.tick() => self.look_for_unknown().await,
@@ -135,13 +152,18 @@ impl Runs {
         };
         let oldest = now().plus(-RECONCILE_MS);
         for row in rows.into_iter().filter(|row| row.started.is_some_and(|at| at > oldest)) {
+            // That it is unknown was said when it became so; what it turns out to be is news.
             self.announce.insert(row.row.id);
+            self.told_unknown.insert(row.row.id);
             self.reconcile(row);
         }
     }
 
     fn reconcile(&mut self, row: ApprovalRow) {
         let (inner, id) = (self.inner.clone(), row.row.id);
+        if !self.sought.insert(id) {
+            return;
+        }
         self.running.spawn(async move {
             reconcile(&inner, row).await;
             id
@@ -165,14 +187,24 @@ impl Runs {
 
     /// Tells whoever waits; announces it where nobody does.
     async fn over(&mut self, id: ApprovalId, config: &RunsConfig) {
+        self.sought.remove(&id);
         self.inner.settle_told(id);
         let row = match self.inner.store.approval(id).await {
             Ok(Some(row)) => row,
             Ok(None) => return,
             Err(error) => return tracing::error!(%id, "its end could not be read: {error}"),
         };
-        if super::view::settled(row.clone()).is_none() || !self.announce.remove(&id) {
+        if super::view::settled(row.clone()).is_none() || !self.announce.contains(&id) {
             return;
+        }
+        if row.row.stage == Stage::Unknown {
+            // It stays to be announced: what becomes of it is told once more is known, and nothing until then.
+            if !self.told_unknown.insert(id) {
+                return;
+            }
+        } else {
+            self.announce.remove(&id);
+            self.told_unknown.remove(&id);
         }
         let Some(room) = row.row.bound.room.clone() else { return };
         let announce = Typed::Announce { text: (config.words)(&row), room };
@@ -260,13 +292,10 @@ pub(super) async fn on_leave(
     Ok(id)
 }
 
-/// The effect itself. The switch is looked at once more, at the last moment.
+/// The effect itself. The switch is looked at once more by whoever sends it, at the last moment: much may be read before.
 async fn carry_out(inner: &Inner, id: ApprovalId, cleared: Cleared<Work>) {
-    let outcome = if inner.switch.power() == jarvis_core::gate::Power::Stopped {
-        Outcome::Failed { upid: None, reason: "the kill switch was set before it was sent".into(), log: Vec::new() }
-    } else {
-        inner.cluster.change(cleared, |upid| sent(inner, id, upid)).await
-    };
+    let may = || inner.switch.power() == Power::On;
+    let outcome = inner.cluster.change(cleared, &may, |upid| sent(inner, id, upid)).await;
     settle(inner, id, outcome).await;
 }
 
@@ -306,6 +335,8 @@ async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
 /// Looks for what became of a change that was begun. It is never sent again.
 async fn reconcile(inner: &Inner, row: ApprovalRow) {
     let id = row.row.id;
+    // Its row says when the answer was given up; where the daemon ended before that, it was lost at the latest now.
+    let lost = row.ended.filter(|_| row.row.stage == Stage::Unknown).unwrap_or_else(now);
     let (Some(change), Some(started)) = (row.change, row.started) else {
         let reason = "it was never sent".to_owned();
         return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
@@ -317,7 +348,7 @@ async fn reconcile(inner: &Inner, row: ApprovalRow) {
     }
     let upid = match row.upid {
         Some(upid) => upid,
-        None => match inner.cluster.find_task(&change, started, &known_tasks(inner).await).await {
+        None => match inner.cluster.find_task(&change, started, lost, &known_tasks(inner).await).await {
             Found::Task { upid, .. } => {
                 sent(inner, id, upid.clone()).await;
                 upid
