@@ -33,7 +33,7 @@ use crate::speech::Speech;
 use crate::status::House;
 use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
 use crate::systemd::Notifier;
-use crate::turn::{LiveNames, Parts, Turns, lexicon};
+use crate::turn::{LiveNames, Parts, Turns, lexicon, memory_work};
 
 /// Hub events that may wait for the turns: about ten seconds of one satellite's sound. While it is full the hub waits.
 const HUB_EVENTS_MAX: usize = 512;
@@ -122,8 +122,14 @@ pub async fn serve_observed(
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
     agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
     let _door = open_stop_door(&config, &safety, &bus)?;
-    let announcing = RunsConfig { typed: typed.clone(), words: announcement, look_every: RECONCILE_EVERY };
-    tasks.spawn(named("changes", runs.run(announcing)));
+    let grammar = Arc::new(Grammar::embedded().context("the embedded intents")?);
+    let changes = RunsConfig {
+        typed: typed.clone(),
+        words: announcement,
+        look_every: RECONCILE_EVERY,
+        memory: memory_work(memory.clone(), grammar.clone(), names.clone()),
+    };
+    tasks.spawn(named("changes", runs.run(changes)));
     let (minds, keeper) = mind::open(&config.minds, &store, &bus).map_err(anyhow::Error::msg)?;
     tasks.spawn(named("books", keeper));
     let house = House {
@@ -155,7 +161,7 @@ pub async fn serve_observed(
         safety,
         minds,
         speech,
-        grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
+        grammar,
         names,
         bus: bus.clone(),
         started: UnixSeconds(jiff::Timestamp::now().as_second()),
@@ -273,12 +279,14 @@ fn announcement(row: &ApprovalRow) -> String {
 /// The way to stop that works while everything else hangs.
 fn open_stop_door(config: &Config, safety: &Safety, bus: &Bus) -> anyhow::Result<Door> {
     let group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
-    let (switch, bus) = (safety.switch().clone(), bus.clone());
+    let (safety, bus) = (safety.clone(), bus.clone());
+    let switch = safety.switch().clone();
     let told = move |by: &str| {
         tracing::warn!(by, "the kill switch was set");
-        bus.tell(EventKind::Power { state: switch.state() });
+        bus.tell(EventKind::Power { state: safety.switch().state() });
+        safety.stopped_outside();
     };
-    Door::open(&config.daemon.state_dir, safety.switch().clone(), group, told).context("the stop door")
+    Door::open(&config.daemon.state_dir, switch, group, told).context("the stop door")
 }
 
 /// Control socket, page, and MCP where it is served. But for the socket all may be missing.
