@@ -28,7 +28,7 @@ use crate::mcp::{self, Mcp};
 use crate::memory::Memories;
 use crate::mind;
 use crate::page::Page;
-use crate::safety::{Door, RECONCILE_EVERY, RunsConfig, Safety};
+use crate::safety::{Door, RECONCILE_EVERY, RunsConfig, Safety, UNTRIED_EAR};
 use crate::speech::Speech;
 use crate::status::House;
 use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
@@ -93,6 +93,11 @@ pub async fn serve_observed(
         Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone())
             .await
             .context("nothing may be changed without safety")?;
+    if config.safety.untried_ear_approves {
+        tracing::warn!("{UNTRIED_EAR}");
+        // It stands as long as the daemon runs: on the page, in the status, before everybody who looks.
+        bus.tell(EventKind::Degraded { part: "untried ear".into(), reason: UNTRIED_EAR.into(), fallback: None });
+    }
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));

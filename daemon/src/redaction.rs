@@ -221,7 +221,8 @@ mod tests {
 
     #[test]
     fn what_it_costs_is_far_below_what_an_ear_notices() {
-        let words = "Shut down the media server on node two, and tell me when the backup of last night ended; ".repeat(3);
+        let words =
+            "Shut down the media server on node two, and tell me when the backup of last night ended; ".repeat(3);
         let words = &words[..200];
         let begun = Instant::now();
         let rounds = 1000;

@@ -185,7 +185,10 @@ async fn a_stop_past_the_daemon_is_written_down_and_takes_back_what_is_open() {
     let red = daemon.ask("guest_stop", &args()).await.unwrap();
     outside.stop("root").unwrap();
     daemon.safety.resume("jarvisctl").await.unwrap();
-    assert_eq!((daemon.find(ApprovalId(red.id)).await.unwrap().stage.as_str(), stops_in_log(&daemon).await), ("denied", 2));
+    assert_eq!(
+        (daemon.find(ApprovalId(red.id)).await.unwrap().stage.as_str(), stops_in_log(&daemon).await),
+        ("denied", 2)
+    );
     // While no daemon runs: the next one finds it, and the one after that writes nothing again.
     let red = daemon.ask("guest_stop", &args()).await.unwrap();
     drop(daemon);

@@ -157,6 +157,20 @@ async fn what_is_told_in_writing_is_remembered_superseded_recalled_and_forgotten
 }
 
 #[tokio::test]
+async fn a_yes_that_nobody_may_have_said_stands_in_the_status_as_long_as_the_daemon_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    for loud in [false, true] {
+        config.safety.untried_ear_approves = loud;
+        let status = with_daemon(config.clone(), async |socket| ask(socket, json!({"do": "status"})).await).await;
+        let degraded = status["ok"]["degraded"].as_array().unwrap_or_else(|| panic!("{status}"));
+        let told = degraded.iter().find(|part| part["part"] == "untried ear");
+        assert_eq!(told.is_some(), loud, "{status}");
+        assert!(told.is_none_or(|part| part["reason"].as_str().unwrap().contains("untried_ear_approves")), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn saying_something_in_a_room_that_is_not_there_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (there, all) = with_daemon(config(dir.path()), async |socket| {

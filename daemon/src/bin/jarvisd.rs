@@ -63,7 +63,8 @@ fn check(config: &Config, environment: &Environment) -> ExitCode {
 fn log(config: &Config, environment: &Environment) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(environment.log.as_ref().unwrap_or(&config.daemon.log))?;
     let colours = std::io::stderr().is_terminal() && !environment.no_color;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Journal(std::io::stderr)).with_ansi(colours);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(Journal(std::io::stderr)).with_ansi(colours);
     if environment.journal {
         lines.without_time().init()
     } else {

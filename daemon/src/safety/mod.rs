@@ -33,7 +33,7 @@ use crate::cluster::ClusterClient;
 use crate::event::{Bus, EventKind, UnixMillis};
 use crate::store::{ApprovalRow, Store, StoreError};
 
-pub use config::{LeaveConfig, RaiseConfig, SafetyConfig};
+pub use config::{LeaveConfig, RaiseConfig, SafetyConfig, UNTRIED_EAR};
 pub use door::{Door, stop_from_outside};
 pub use journal::{ACCEPT, Head, Journal};
 pub use run::{MemoryWork, RECONCILE_EVERY, Runs, RunsConfig};

@@ -147,10 +147,8 @@ fn forget_words(tx: &Transaction<'_>, id: ApprovalId) -> Result<(), StoreError> 
         "update approvals set bound = json_set(bound, '$.args', '{}', '$.question', '(forgotten)') where id = ?1",
     )?
     .execute([id.0])?;
-    tx.prepare_cached(
-        "delete from audit_contents where seq in (select seq from audit where approval_id = ?1)",
-    )?
-    .execute([id.0])?;
+    tx.prepare_cached("delete from audit_contents where seq in (select seq from audit where approval_id = ?1)")?
+        .execute([id.0])?;
     Ok(())
 }
 
@@ -179,10 +177,7 @@ impl Store {
     }
 
     /// Kind and time of the newest entry of these kinds.
-    pub async fn audit_last(
-        &self,
-        kinds: &'static [&'static str],
-    ) -> Result<Option<(String, WallMillis)>, StoreError> {
+    pub async fn audit_last(&self, kinds: &'static [&'static str]) -> Result<Option<(String, WallMillis)>, StoreError> {
         self.run(move |tx| {
             let names = kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
             let sql = format!("select kind, at_ms from audit where kind in ({names}) order by seq desc limit 1");
@@ -233,5 +228,4 @@ impl Store {
         })
         .await
     }
-
 }

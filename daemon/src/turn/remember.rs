@@ -118,7 +118,11 @@ impl Write {
             // Standing leave names guests, and the memory has none.
             Ok(Proposed::Runs(id)) => {
                 let speech = phrase("change.under_way", seed, &[]);
-                Came { reply: Reply { speech, ..Reply::default() }, tier: least, outcome: format!("runs: approval {id}") }
+                Came {
+                    reply: Reply { speech, ..Reply::default() },
+                    tier: least,
+                    outcome: format!("runs: approval {id}"),
+                }
             }
             Err(SafetyError::Store(error)) => return Err(error),
             Err(error) => {

@@ -68,7 +68,8 @@ async fn a_note_goes_to_the_page_and_secrets_go_nowhere() {
     let turn = desk.ask(&format!("{words} with {secret}")).unwrap();
     assert!(minded(&turn).starts_with("It is on the page, sir."), "{turn:?}");
     let shown = desk.page("/api/turns").unwrap();
-    let told = format!("{turn:?}{shown}{}{}", desk.ctl(&["turns"]).unwrap(), desk.ctl(&["audit", "-n", "200"]).unwrap());
+    let told =
+        format!("{turn:?}{shown}{}{}", desk.ctl(&["turns"]).unwrap(), desk.ctl(&["audit", "-n", "200"]).unwrap());
     assert!(told.contains("[secret") && shown.contains("[secret"), "it was said, and is marked: {told}");
     // Every file that the daemon keeps, its journal included, whatever table a word would be in.
     let files = files_of(desk.dir());
