@@ -28,7 +28,8 @@ use crate::mcp::{self, Mcp};
 use crate::memory::Memories;
 use crate::mind;
 use crate::page::Page;
-use crate::safety::{Door, RECONCILE_EVERY, RunsConfig, Safety, UNTRIED_EAR};
+use crate::redaction;
+use crate::safety::{Door, RECONCILE_EVERY, RunsConfig, Safety};
 use crate::speech::Speech;
 use crate::status::House;
 use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
@@ -86,18 +87,13 @@ pub async fn serve_observed(
     })?;
     enough_room(&config.daemon.state_dir)?;
     let (store, cut_runs) = open_store(&config, &bus, probe).await?;
-    let (memory, keeper) = Memories::start(store.clone(), redact);
+    let (memory, keeper) = Memories::start(store.clone(), redaction::where_found);
     tasks.spawn(named("memory", keeper.run()));
     let cluster = open_cluster(&config, &bus);
     let (safety, runs) =
         Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone())
             .await
             .context("nothing may be changed without safety")?;
-    if config.safety.untried_ear_approves {
-        tracing::warn!("{UNTRIED_EAR}");
-        // It stands as long as the daemon runs: on the page, in the status, before everybody who looks.
-        bus.tell(EventKind::Degraded { part: "untried ear".into(), reason: UNTRIED_EAR.into(), fallback: None });
-    }
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
@@ -207,12 +203,6 @@ pub async fn serve_observed(
     ended
 }
 
-/// A text without the secrets in it, where it holds any.
-fn redact(text: &str) -> Option<String> {
-    let redacted = jarvis_core::redact::redact(text);
-    (!redacted.findings.is_empty()).then_some(redacted.text)
-}
-
 /// The hub's name among the tasks.
 const HUB: &str = "hub";
 
@@ -284,8 +274,7 @@ fn announcement(row: &ApprovalRow) -> String {
 /// The way to stop that works while everything else hangs.
 fn open_stop_door(config: &Config, safety: &Safety, bus: &Bus) -> anyhow::Result<Door> {
     let group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
-    let (safety, bus) = (safety.clone(), bus.clone());
-    let switch = safety.switch().clone();
+    let (safety, bus, switch) = (safety.clone(), bus.clone(), safety.switch().clone());
     let told = move |by: &str| {
         tracing::warn!(by, "the kill switch was set");
         bus.tell(EventKind::Power { state: safety.switch().state() });

@@ -16,7 +16,13 @@ pub fn text(text: &str) -> String {
     redact(text).text
 }
 
-/// The same, where nothing is allocated for a text without any.
+/// A text without the secrets in it, where it holds any.
+pub fn where_found(text: &str) -> Option<String> {
+    let redacted = redact(text);
+    (!redacted.findings.is_empty()).then_some(redacted.text)
+}
+
+/// A text is changed in its place, and only where it must be.
 fn clean(words: &mut String) {
     let redacted = redact(words);
     if !redacted.findings.is_empty() || redacted.left_out > 0 {

@@ -157,6 +157,11 @@ impl Safety {
         let journal = Journal::open(state_dir, store.clone(), key.clone(), bus.clone()).await?;
         let fail = |source| SafetyError::File { doing: "cannot make", path: state_dir.join("power"), source };
         let switch = KillSwitch::open(state_dir, journal.is_new()).map_err(fail)?;
+        if config.untried_ear_approves {
+            tracing::warn!("{UNTRIED_EAR}");
+            // It stands as long as the daemon runs: on the page, in the status, before everybody who looks.
+            bus.tell(EventKind::Degraded { part: "untried ear".into(), reason: UNTRIED_EAR.into(), fallback: None });
+        }
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let (settled, _) = broadcast::channel(SETTLED_MAX);
         let pending = store.approvals(&["pending"], HIDDEN_MAX as u32).await?;
