@@ -2,6 +2,8 @@
 //!
 //! The store, the hub and the control socket are needed for anything at all: without one of them the daemon ends with a clear error. Ear,
 //! speech, cluster and page may be broken; that is told as an event, and turns say sorry.
+//!
+//! Length: the order in which the parts start is read in one place, or it is not seen.
 
 use std::future::Future;
 use std::sync::Arc;
