@@ -166,6 +166,9 @@ impl Runs {
         };
         let oldest = now().plus(-RECONCILE_MS);
         for row in rows.into_iter().filter(|row| row.started.is_some_and(|at| at > oldest)) {
+            if self.sought.contains(&row.row.id) {
+                continue;
+            }
             // That it is unknown was said when it became so; what it turns out to be is news.
             self.announce.insert(row.row.id);
             self.told_unknown.insert(row.row.id);
@@ -175,9 +178,7 @@ impl Runs {
 
     fn reconcile(&mut self, row: ApprovalRow) {
         let (inner, id) = (self.inner.clone(), row.row.id);
-        if !self.sought.insert(id) {
-            return;
-        }
+        self.sought.insert(id);
         self.running.spawn(async move {
             lost::reconcile(&inner, row).await;
             id
