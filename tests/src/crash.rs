@@ -2,6 +2,7 @@
 //! begun anew. Whatever the moment, nothing may run twice, and what is said of a change must be what happened.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,10 @@ use jarvis_core::gate::{Ask, Asker, Origin, Voice};
 use jarvis_core::ids::{ApprovalId, TurnId};
 use jarvis_core::tools::parse;
 use jarvisd::cluster::{ChangeLimits, ClusterClient, ClusterConfig, Limits};
+use jarvisd::ctl::Typed;
 use jarvisd::event::Bus;
-use jarvisd::safety::{Approval, Proposed, Runs, RunsConfig, Safety, SafetyConfig};
-use jarvisd::store::Store;
+use jarvisd::safety::{Approval, MemoryWork, Proposed, RECONCILE_EVERY, Runs, RunsConfig, Safety, SafetyConfig};
+use jarvisd::store::{ApprovalRow, Store};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -30,6 +32,8 @@ const PATIENT: Duration = Duration::from_secs(120);
 const SETTLE: Duration = Duration::from_millis(500);
 /// A task takes so long.
 const PACE: Duration = Duration::from_millis(15);
+/// Announcements that are kept for a test to count.
+const ANNOUNCED_MAX: usize = 256;
 
 #[derive(Deserialize)]
 struct File {
@@ -42,6 +46,8 @@ pub struct Bed {
     pub simulator: Simulator,
     /// What the daemon keeps.
     pub dir: tempfile::TempDir,
+    /// How often a daemon looks for what it does not know.
+    pub look_every: Duration,
     config: ClusterConfig,
 }
 
@@ -51,6 +57,10 @@ pub struct Daemon {
     pub safety: Safety,
     /// Its store.
     pub store: Store,
+    /// Where it tells of what happens.
+    pub bus: Bus,
+    /// Stages of the changes whose end was announced in a room, in their order.
+    pub announced: mpsc::Receiver<String>,
     runs: JoinHandle<()>,
 }
 
@@ -63,11 +73,11 @@ impl Drop for Daemon {
 impl Bed {
     /// A cluster in which nothing stands in a change's way.
     pub async fn new(seed: u64) -> Result<Self> {
-        let quick = Options { sensors: false, pace: PACE, ..Options::seed(seed) };
+        let quick = Options { sensors: false, pace: PACE, proxy_delay: Duration::ZERO, ..Options::seed(seed) };
         let simulator = Simulator::with(quick).await?;
         calm(&simulator);
         let config = toml::from_str::<File>(&simulator.toml()?).context("the simulator's section")?.cluster;
-        Ok(Self { simulator, dir: tempfile::tempdir()?, config })
+        Ok(Self { simulator, dir: tempfile::tempdir()?, look_every: RECONCILE_EVERY, config })
     }
 
     /// A daemon on what the last one left.
@@ -88,8 +98,11 @@ impl Bed {
         let cluster = ClusterClient::with_limits(&self.config, Limits { run: PATIENT, change, ..Limits::default() })?;
         let path = self.dir.path().join("jarvis.db");
         let store = open(&path).await?;
-        let (safety, runs) = Safety::open(self.dir.path(), config, store.clone(), cluster, Bus::new()).await?;
-        Ok(Daemon { safety, store, runs: tokio::spawn(work(runs)) })
+        let bus = Bus::new();
+        let (safety, runs) = Safety::open(self.dir.path(), config, store.clone(), cluster, bus.clone()).await?;
+        let (announce, announced) = mpsc::channel(ANNOUNCED_MAX);
+        let runs = tokio::spawn(work(runs, self.look_every, announce));
+        Ok(Daemon { safety, store, bus, announced, runs })
     }
 
     /// How often the guest was really started or stopped so far.
@@ -119,10 +132,20 @@ pub fn calm(simulator: &Simulator) {
     });
 }
 
-async fn work(runs: Runs) {
-    // Nobody is in the room to hear announcements.
-    let (typed, _announcements) = mpsc::channel(64);
-    runs.run(RunsConfig { typed, words: |_| String::new() }).await;
+async fn work(runs: Runs, look_every: Duration, announce: mpsc::Sender<String>) {
+    let (typed, mut announcements) = mpsc::channel(ANNOUNCED_MAX);
+    let hear = async {
+        while let Some(told) = announcements.recv().await {
+            if let Typed::Announce { text, .. } = told
+                && announce.try_send(text).is_err()
+            {
+                tracing::debug!("nobody counts announcements");
+            }
+        }
+    };
+    let words = |row: &ApprovalRow| row.row.stage.name().to_owned();
+    let memory: MemoryWork = Arc::new(|_, _| Box::pin(async { Err("nobody does it here".to_owned()) }));
+    tokio::join!(runs.run(RunsConfig { typed, words, look_every, memory }), hear);
 }
 
 /// The database; a daemon that was just killed may hold its lock for a moment.

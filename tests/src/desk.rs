@@ -1,6 +1,8 @@
 //! The house as its owner has it at his desk: the simulated cluster, a model that follows a script (`llmock`), `jarvisd` and `jarvisctl`;
 //! no room and no sound.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -134,6 +136,16 @@ impl Desk {
     /// Folder of the daemon's files.
     pub fn dir(&self) -> &Path {
         &self.config.dir
+    }
+
+    /// What the page answers to a GET, its headers before it.
+    pub fn page(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(&self.page).context("the page")?;
+        stream.set_read_timeout(Some(START))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.page)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
     /// Types a request and waits for its turn.

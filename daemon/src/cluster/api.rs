@@ -54,6 +54,8 @@ pub(super) struct Api {
     /// Whose the token is: `jarvis@pve!act`, as UPIDs name it.
     pub(super) user: String,
     late: Duration,
+    /// The longest a connection takes to be made.
+    pub(super) dial: Duration,
 }
 
 pub(super) struct Endpoint {
@@ -82,7 +84,7 @@ impl Api {
             )));
         }
         if config.nodes.is_empty() {
-            return Ok(Self { endpoints: Vec::new(), user: String::new(), late: limits.late });
+            return Ok(Self { endpoints: Vec::new(), user: String::new(), late: limits.late, dial: limits.view() });
         }
         let file = config.token_file.as_deref().ok_or_else(|| {
             SetupError("[cluster] names nodes but no token_file; docs/cluster.md says how to make a token".to_owned())
@@ -118,7 +120,7 @@ impl Api {
                 })
             })
             .collect::<Result<_, SetupError>>()?;
-        Ok(Self { endpoints, user, late: limits.late })
+        Ok(Self { endpoints, user, late: limits.late, dial: limits.view() })
     }
 
     /// The nodes configured, in their order.

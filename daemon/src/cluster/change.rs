@@ -40,7 +40,8 @@ pub struct ChangeLimits {
     pub poll_longest: Duration,
     /// From a task's good end until the guest is seen in the wanted state. What high availability was asked for has the tool's own limit.
     pub read_back: Duration,
-    /// For how long after a lost answer its task may still turn up in the node's list.
+    /// For how long after a lost answer its task may still turn up in the node's list. No shorter than `answer`: the node that did not
+    /// answer for so long may still be about to begin it.
     pub settle: Duration,
     /// No task is followed for longer, whatever its tool allows.
     pub task: Duration,
@@ -53,7 +54,7 @@ impl Default for ChangeLimits {
             poll_first: Duration::from_millis(250),
             poll_longest: Duration::from_secs(3),
             read_back: Duration::from_secs(30),
-            settle: Duration::from_secs(30),
+            settle: Duration::from_secs(90),
             task: Duration::from_secs(3600),
         }
     }
@@ -102,12 +103,18 @@ impl Outcome {
 }
 
 impl ClusterClient {
-    /// Carries a cleared change out, which spends the clearance. `begun` is told the task's identifier as soon as it is known, and
+    /// Carries a cleared change out, which spends the clearance. `may` is asked at the last moment before anything is sent, and again
+    /// before another node is tried: whoever says no there has kept the request back. `begun` is told the task's identifier as soon as it is known, and
     /// waited for before the task is followed: what it commits survives a crash.
     ///
     /// Dropping the future leaves the change where it is: it is unknown then, and [`Self::find_task`] and [`Self::follow`] tell what
     /// became of it.
-    pub async fn change<F, C>(&self, cleared: Cleared<Work>, begun: F) -> Outcome
+    pub async fn change<F, C>(
+        &self,
+        cleared: Cleared<Work>,
+        may: &(dyn Fn() -> bool + Send + Sync),
+        begun: F,
+    ) -> Outcome
     where
         F: FnOnce(Upid) -> C,
         C: Future<Output = ()>,
@@ -129,7 +136,7 @@ impl ClusterClient {
                 return Outcome::Failed { upid: None, reason: remedy::bounded(&reason), log: Vec::new() };
             }
         };
-        let sent = reader.api.send_once(&change, reader.limits.change.answer).await;
+        let sent = reader.api.send_once(&change, reader.limits.change.answer, may).await;
         // What was read until now may be otherwise from now on.
         reader.forget();
         let outcome = match sent {
@@ -224,4 +231,15 @@ fn look_until(deadline: Instant) -> Instant {
 
 fn object<T: serde::de::DeserializeOwned>(data: serde_json::Value) -> Result<T, super::api::ApiError> {
     reads::object(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_task_is_waited_for_at_least_as_long_as_an_answer() {
+        let limits = ChangeLimits::default();
+        assert!(limits.settle >= limits.answer, "{limits:?}");
+    }
 }

@@ -5,24 +5,26 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jarvis_core::approval::{Bound, Stage};
-use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Situation, Work};
+use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Power, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, Upid};
-use jarvis_core::tools::{self, Call, Effect, Inverse};
+use jarvis_core::tools::{self, Call, Effect, Inverse, MemoryEffect};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
-use super::{Inner, SafetyError, hold, journal, now};
-use crate::cluster::{Found, Outcome};
+use super::{Inner, SafetyError, hold, journal, lost, now};
+use crate::cluster::Outcome;
 use crate::ctl::{Typed, TypedSender};
-use crate::event::{EventKind, UnixMillis};
+use crate::event::EventKind;
 use crate::store::{ApprovalRow, Begun, LeaveUsed};
 
 /// How often questions are looked at whose time may be over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a change whose outcome is unknown is looked for again.
-const RECONCILE_EVERY: Duration = Duration::from_secs(30);
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 /// An unknown outcome is looked for during so long, in milliseconds; then it stays unknown, and a person must look.
 const RECONCILE_MS: i64 = 24 * 60 * 60 * 1000;
 
@@ -42,12 +44,19 @@ pub(super) enum Order {
     Announce(ApprovalId),
 }
 
+/// Does to the memory what was approved; `Ok` says what was done, `Err` why it was not.
+pub type MemoryWork = Arc<dyn Fn(MemoryEffect, Bound) -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+
 /// What the owner needs beside.
 pub struct RunsConfig {
     /// Where announcements go.
     pub typed: TypedSender,
-    /// Puts an end into words: the row, and whether it was looked for after a crash.
+    /// Puts an end into words.
     pub words: fn(&ApprovalRow) -> String,
+    /// How often a change whose outcome is unknown is looked for again: [`RECONCILE_EVERY`], but in tests.
+    pub look_every: Duration,
+    /// Carries out what was approved of the memory.
+    pub memory: MemoryWork,
 }
 
 /// The owner of changes under way.
@@ -56,11 +65,22 @@ pub struct Runs {
     orders: mpsc::Receiver<Order>,
     running: JoinSet<ApprovalId>,
     announce: HashSet<ApprovalId>,
+    /// Changes that are looked for now.
+    sought: HashSet<ApprovalId>,
+    /// Changes of which it is known already, to whoever is to know, that nobody knows how they ended.
+    told_unknown: HashSet<ApprovalId>,
 }
 
 impl Runs {
     pub(super) fn new(inner: Arc<Inner>, orders: mpsc::Receiver<Order>) -> Self {
-        Self { inner, orders, running: JoinSet::new(), announce: HashSet::new() }
+        Self {
+            inner,
+            orders,
+            running: JoinSet::new(),
+            announce: HashSet::new(),
+            sought: HashSet::new(),
+            told_unknown: HashSet::new(),
+        }
     }
 
     /// Runs until it is dropped. What is under way then is found again at the next start.
@@ -69,7 +89,8 @@ impl Runs {
             tracing::error!("changes of the former run could not be looked for: {error}");
         }
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
-        let mut reconcile = tokio::time::interval(RECONCILE_EVERY);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reconcile = tokio::time::interval(config.look_every);
         loop {
             tokio::select! {
                 order = self.orders.recv() => match order {
@@ -78,9 +99,18 @@ impl Runs {
                 },
                 Some(over) = self.running.join_next() => match over {
                     Ok(id) => self.over(id, &config).await,
-                    Err(error) => tracing::error!("a change's task broke: {error}"),
+                    Err(error) => {
+                        tracing::error!("a change's task broke: {error}");
+                        // Which one it was is not told; each of them may be looked for again.
+                        self.sought.clear();
+                    }
                 },
-                _ = sweep.tick() => self.sweep().await,
+                () = self.inner.poked.notified() => self.look_at_switch().await,
+                _ = sweep.tick() => {
+                    // The file may be written by whoever finds no door.
+                    self.look_at_switch().await;
+                    self.sweep().await;
+                }
                 _ = reconcile.tick() => self.look_for_unknown().await,
             }
         }
@@ -92,9 +122,9 @@ impl Runs {
                 if announce {
                     self.announce.insert(id);
                 }
-                let inner = self.inner.clone();
+                let (inner, memory) = (self.inner.clone(), config.memory.clone());
                 self.running.spawn(async move {
-                    begin(&inner, id).await;
+                    begin(&inner, &memory, id).await;
                     id
                 });
             }
@@ -120,6 +150,7 @@ impl Runs {
 
     /// What a former run had begun is looked for; what it had asked is void since safety was opened.
     async fn pick_up(&mut self) -> Result<(), SafetyError> {
+        self.look_at_switch().await;
         for row in self.inner.store.approvals(&["started"], 50).await? {
             self.announce.insert(row.row.id);
             self.reconcile(row);
@@ -134,17 +165,32 @@ impl Runs {
         };
         let oldest = now().plus(-RECONCILE_MS);
         for row in rows.into_iter().filter(|row| row.started.is_some_and(|at| at > oldest)) {
+            if self.sought.contains(&row.row.id) {
+                continue;
+            }
+            // That it is unknown was said when it became so; what it turns out to be is news.
             self.announce.insert(row.row.id);
+            self.told_unknown.insert(row.row.id);
             self.reconcile(row);
         }
     }
 
     fn reconcile(&mut self, row: ApprovalRow) {
         let (inner, id) = (self.inner.clone(), row.row.id);
+        self.sought.insert(id);
         self.running.spawn(async move {
-            reconcile(&inner, row).await;
+            lost::reconcile(&inner, row).await;
             id
         });
+    }
+
+    /// Whoever stopped, and by whichever way: it is written down, and nothing that was open can be approved any more.
+    async fn look_at_switch(&self) {
+        if self.inner.switch.power() == Power::Stopped
+            && let Err(error) = self.inner.note_stop().await
+        {
+            tracing::error!("a stop was not written down: {error}");
+        }
     }
 
     async fn sweep(&self) {
@@ -164,18 +210,29 @@ impl Runs {
 
     /// Tells whoever waits; announces it where nobody does.
     async fn over(&mut self, id: ApprovalId, config: &RunsConfig) {
+        self.sought.remove(&id);
         self.inner.settle_told(id);
         let row = match self.inner.store.approval(id).await {
             Ok(Some(row)) => row,
             Ok(None) => return,
             Err(error) => return tracing::error!(%id, "its end could not be read: {error}"),
         };
-        if super::view::settled(row.clone()).is_none() || !self.announce.remove(&id) {
+        if super::view::settled(row.clone()).is_none() || !self.announce.contains(&id) {
             return;
         }
         if matches!(row.row.stage, Stage::Denied | Stage::Cancelled) && row.outcome.is_none() {
             // Whoever took it back was told so there and then.
+            self.announce.remove(&id);
             return;
+        }
+        if row.row.stage == Stage::Unknown {
+            // It stays to be announced: what becomes of it is told once more is known, and nothing until then.
+            if !self.told_unknown.insert(id) {
+                return;
+            }
+        } else {
+            self.announce.remove(&id);
+            self.told_unknown.remove(&id);
         }
         let Some(room) = row.row.bound.room.clone() else { return };
         let announce = Typed::Announce { text: (config.words)(&row), room };
@@ -186,14 +243,14 @@ impl Runs {
 }
 
 /// Waits until a mind can no longer be changed, then compares, judges again, consumes and runs.
-async fn begin(inner: &Inner, id: ApprovalId) {
-    if let Err(error) = try_begin(inner, id).await {
+async fn begin(inner: &Inner, memory: &MemoryWork, id: ApprovalId) {
+    if let Err(error) = try_begin(inner, memory, id).await {
         tracing::error!(%id, "an approved change was not begun: {error}");
         inner.bus.tell(EventKind::Degraded { part: "safety".into(), reason: error.to_string(), fallback: None });
     }
 }
 
-async fn try_begin(inner: &Inner, id: ApprovalId) -> Result<(), SafetyError> {
+async fn try_begin(inner: &Inner, memory: &MemoryWork, id: ApprovalId) -> Result<(), SafetyError> {
     let Some(row) = inner.store.approval(id).await? else { return Ok(()) };
     if !matches!(row.row.stage, Stage::Approved { .. }) {
         return Ok(());
@@ -225,7 +282,39 @@ async fn try_begin(inner: &Inner, id: ApprovalId) -> Result<(), SafetyError> {
     let Some(cleared) = inner.store.consume_approval(redemption, begun, entry).await? else { return Ok(()) };
     inner.journal.note().await?;
     inner.tell_changed(id);
+    if matches!(cleared.args().effect, Effect::Memory(_)) {
+        return remember(inner, memory, id, cleared, row.row.bound).await;
+    }
     carry_out(inner, id, cleared).await;
+    Ok(())
+}
+
+/// What was approved of the memory: no node takes part in it, so the switch is looked at here.
+async fn remember(
+    inner: &Inner,
+    memory: &MemoryWork,
+    id: ApprovalId,
+    cleared: Cleared<Work>,
+    bound: Bound,
+) -> Result<(), SafetyError> {
+    let done = match cleared.into_args().effect {
+        _ if inner.switch.power() == Power::Stopped => Err("the kill switch was set before it was done".to_owned()),
+        Effect::Memory(effect) => {
+            let forgets = matches!(effect, MemoryEffect::Forget { .. });
+            let done = memory(effect, bound).await;
+            if forgets && done.is_ok() {
+                // The question names what is forgotten: its words go as well, and what is left says that something was.
+                inner.store.forget_words(id).await?;
+            }
+            done
+        }
+        Effect::Change(_) | Effect::Read(_) | Effect::Note { .. } => Err("it is nothing of the memory's".to_owned()),
+    };
+    let (stage, words) = match done {
+        Ok(words) => (Stage::Done, words),
+        Err(why) => (Stage::Failed, why),
+    };
+    end(inner, id, stage, words, Vec::new()).await;
     Ok(())
 }
 
@@ -268,17 +357,14 @@ pub(super) async fn on_leave(
     Ok(Ok(id))
 }
 
-/// The effect itself. The switch is looked at once more, at the last moment.
+/// The effect itself. The switch is looked at once more by whoever sends it, at the last moment: much may be read before.
 async fn carry_out(inner: &Inner, id: ApprovalId, cleared: Cleared<Work>) {
-    let outcome = if inner.switch.power() == jarvis_core::gate::Power::Stopped {
-        Outcome::Failed { upid: None, reason: "the kill switch was set before it was sent".into(), log: Vec::new() }
-    } else {
-        inner.cluster.change(cleared, |upid| sent(inner, id, upid)).await
-    };
+    let may = || inner.switch.power() == Power::On;
+    let outcome = inner.cluster.change(cleared, &may, |upid| sent(inner, id, upid)).await;
     settle(inner, id, outcome).await;
 }
 
-async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
+pub(super) async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
     let noted = async {
         let entry = inner.entry("sent", Some(id), json!({"upid": upid.as_str()}))?;
         inner.store.approval_task(id, &upid, entry).await?;
@@ -290,7 +376,7 @@ async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
     }
 }
 
-async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
+pub(super) async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
     let (stage, words, log) = match outcome {
         Outcome::Done { warnings, .. } => {
             let words = warnings.map_or(String::new(), |n| format!("with {n} warnings"));
@@ -299,6 +385,10 @@ async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
         Outcome::Failed { reason, log, .. } => (Stage::Failed, reason, log),
         Outcome::Unknown { why, .. } => (Stage::Unknown, why, Vec::new()),
     };
+    end(inner, id, stage, words, log).await;
+}
+
+async fn end(inner: &Inner, id: ApprovalId, stage: Stage, words: String, log: Vec<String>) {
     let written = async {
         let told = json!({"stage": stage.name(), "outcome": words, "log": log});
         let entry = inner.entry("verified", Some(id), told)?;
@@ -308,51 +398,5 @@ async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
     if let Err(error) = written.await {
         tracing::error!(%id, "its end was not committed; it is looked for at the next start: {error}");
         inner.bus.tell(EventKind::Degraded { part: "safety".into(), reason: error.to_string(), fallback: None });
-    }
-}
-
-/// Looks for what became of a change that was begun. It is never sent again.
-async fn reconcile(inner: &Inner, row: ApprovalRow) {
-    let id = row.row.id;
-    let (Some(change), Some(started)) = (row.change, row.started) else {
-        let reason = "it was never sent".to_owned();
-        return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
-    };
-    if row.row.stage != Stage::Unknown {
-        let why = "the daemon stopped in the middle of it; the node's task list is being searched".to_owned();
-        settle(inner, id, Outcome::Unknown { upid: row.upid.clone(), why }).await;
-        inner.settle_told(id);
-    }
-    let upid = match row.upid {
-        Some(upid) => upid,
-        None => match inner.cluster.find_task(&change, started, &known_tasks(inner).await).await {
-            Found::Task { upid, .. } => {
-                sent(inner, id, upid.clone()).await;
-                upid
-            }
-            Found::None => {
-                let reason = "it was never sent: the node began no such task".to_owned();
-                return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
-            }
-            Found::NodeUnknown { why } => {
-                tracing::warn!(%id, at = UnixMillis::now().0, "a change is still unknown: {why}");
-                return;
-            }
-        },
-    };
-    let outcome = inner.cluster.follow(&change, upid, started).await;
-    if !matches!(outcome, Outcome::Unknown { .. }) {
-        settle(inner, id, outcome).await;
-    }
-}
-
-/// Tasks that belong to other rows.
-async fn known_tasks(inner: &Inner) -> Vec<Upid> {
-    match inner.store.approvals(&[], 200).await {
-        Ok(rows) => rows.into_iter().filter_map(|row| row.upid).collect(),
-        Err(error) => {
-            tracing::error!("tasks of other changes could not be read: {error}");
-            Vec::new()
-        }
     }
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::audit::{Entry, append};
 use super::{Store, StoreError};
 use rows::{all, insert, on_leave, one, seal_anew, set, spoken, step, unreadable, withdraw};
+use crate::redaction;
 
 /// Rows that one question brings.
 const ROWS_MAX: u32 = 200;
@@ -218,7 +219,7 @@ impl Store {
 
     /// An approved row that is not good any more: it will not run. False where it was no longer approved.
     pub async fn drop_approval(&self, id: ApprovalId, why: &str, entry: Entry) -> Result<bool, StoreError> {
-        let (key, why) = (self.seal_key()?, why.to_owned());
+        let (key, why) = (self.seal_key()?, redaction::text(why));
         self.run(move |tx| {
             let moved = step(tx, &key, id, &["approved"], &Stage::Cancelled, entry.at, &[("outcome", &why)])?;
             if moved {
@@ -275,7 +276,7 @@ impl Store {
         outcome: &str,
         entry: Entry,
     ) -> Result<bool, StoreError> {
-        let (key, outcome) = (self.seal_key()?, outcome.to_owned());
+        let (key, outcome) = (self.seal_key()?, redaction::text(outcome));
         self.run(move |tx| {
             let from = ["started", "unknown"];
             let moved = step(tx, &key, id, &from, &stage, entry.at, &[("outcome", &outcome)])?;

@@ -33,7 +33,7 @@ use driver::{Driver, Origin, ToTurn};
 use hearing::mic_end;
 pub use parts::{LiveNames, Parts, lexicon};
 pub use record::Before;
-pub(crate) use remember::Recollection;
+pub(crate) use remember::{Recollection, memory_work};
 use room::Room;
 
 /// What one turn may have waiting: ten seconds of frames. When it is full the hub is made to wait, which holds back the satellites'

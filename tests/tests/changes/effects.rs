@@ -66,7 +66,7 @@ async fn a_task_is_told_before_it_is_followed() {
     // The task cannot end while it is being told of, so nothing can have been followed to its end yet.
     simulator.change(|state| state.works.pace = std::time::Duration::from_secs(3600));
     let (told, mut heard) = tokio::sync::mpsc::channel(1);
-    let change = client.change(cleared, async move |upid| told.send(upid).await.unwrap());
+    let change = client.change(cleared, &always, async move |upid| told.send(upid).await.unwrap());
     tokio::select! {
         outcome = change => panic!("{outcome:?}"),
         upid = heard.recv() => {
@@ -105,7 +105,7 @@ async fn a_guest_that_was_started_elsewhere_is_found() {
     simulator.change(|state| state.ha.push((there.vmid, false)));
     let cleared = cleared(&client, "guest_start", &args(there.vmid)).await.unwrap();
     let outcome = client
-        .change(cleared, async |_| {
+        .change(cleared, &always, async |_| {
             simulator.change(|state| state.guest_mut(there.vmid).unwrap().node = elsewhere.to_owned());
         })
         .await;

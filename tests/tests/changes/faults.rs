@@ -78,7 +78,7 @@ async fn a_task_that_its_node_has_lost_is_not_waited_for() {
     simulator.plan(vmid, Fate::Endless);
     let cleared = cleared(&client, "guest_start", &args(vmid)).await.unwrap();
     let outcome = client
-        .change(cleared, async |upid| {
+        .change(cleared, &always, async |upid| {
             simulator.change(|state| state.tasks.retain(|task| task.upid != upid.as_str()));
         })
         .await;
@@ -108,7 +108,7 @@ async fn a_snapshot_that_is_not_whole_is_not_there() {
         cleared(&patient(&config(&simulator)), "snapshot_create", &snapshot_args(vmid, "half")).await.unwrap();
     // Its worker says OK, and what it left is a beginning.
     let outcome = hurried(&config(&simulator))
-        .change(cleared, async |_| {
+        .change(cleared, &always, async |_| {
             simulator.change(|state| {
                 state.guest_mut(vmid).unwrap().half = Some(("half".to_owned(), "prepare".to_owned()));
                 state.let_go(vmid, simulator.now_ms());
@@ -135,7 +135,7 @@ async fn a_node_that_is_away_for_a_while_is_waited_for() {
     let there = vm(&simulator, false);
     let cleared = cleared(&client, "guest_start", &args(there.vmid)).await.unwrap();
     let (away, gone) = tokio::sync::oneshot::channel();
-    let change = client.change(cleared, async |_| {
+    let change = client.change(cleared, &always, async |_| {
         simulator.misbehave(&there.node, Fault::Dead).unwrap();
         away.send(()).unwrap();
     });

@@ -98,7 +98,7 @@ async fn put_through(simulator: Arc<Simulator>, config: ClusterConfig, vmid: u32
         };
         if let Outcome::Unknown { upid: None, .. } = outcome {
             let client = resigned(&config);
-            match client.find_task(&change, sent, &known(&simulator, vmid, sent_ms)).await {
+            match client.find_task(&change, sent, wall(), &known(&simulator, vmid, sent_ms)).await {
                 Found::Task { upid, .. } => {
                     tally.found.fetch_add(1, Ordering::Relaxed);
                     let outcome = client.follow(&change, upid, sent).await;

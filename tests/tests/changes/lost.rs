@@ -26,10 +26,12 @@ async fn a_lost_answer_is_found_and_followed_whatever_the_clocks_say() {
         assert!(matches!(outcome, Outcome::Unknown { upid: None, .. }) && told.is_none(), "{outcome:?}");
         // As another process would, after a restart.
         let client = patient(&config(&simulator));
-        let Found::Task { upid, .. } = client.find_task(&change, sent, &[]).await else { panic!("{clock_ahead_s}") };
+        let Found::Task { upid, .. } = client.find_task(&change, sent, sent, &[]).await else {
+            panic!("{clock_ahead_s}")
+        };
         let outcome = client.follow(&change, upid.clone(), sent).await;
         assert!(matches!(&outcome, Outcome::Done { upid: done, .. } if *done == upid), "{outcome:?}");
-        let again = client.find_task(&change, sent, &[]).await;
+        let again = client.find_task(&change, sent, sent, &[]).await;
         assert!(matches!(&again, Found::Task { end: TaskEnd::Ok(_), .. }), "{again:?}");
         assert_eq!(simulator.state().works.history.len(), 1);
     }
@@ -49,7 +51,11 @@ async fn a_request_that_never_arrived_is_known_not_to_have_begun() {
     let (outcome, _) = run(&client, cleared).await;
     assert!(matches!(outcome, Outcome::Unknown { upid: None, .. }), "{outcome:?}");
     let known: Vec<Upid> = earlier.into_iter().collect();
-    assert_eq!(client.find_task(&change, sent, &known).await, Found::None, "the earlier task is another change's");
+    assert_eq!(
+        client.find_task(&change, sent, sent, &known).await,
+        Found::None,
+        "the earlier task is another change's"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,11 +80,11 @@ async fn only_a_task_of_this_guest_this_kind_and_our_own_token_is_ours() {
             state.begin(now, user, vmid, deed, Fate::Endless).unwrap();
         }
     });
-    assert_eq!(client.find_task(&change, sent, &[]).await, Found::None);
+    assert_eq!(client.find_task(&change, sent, sent, &[]).await, Found::None);
     simulator.change(|state| {
         state.begin(now, "jarvis@pve!jarvis", vmid, Deed::Start, Fate::Endless).unwrap();
     });
-    let found = client.find_task(&change, sent, &[]).await;
+    let found = client.find_task(&change, sent, sent, &[]).await;
     assert!(matches!(&found, Found::Task { end: TaskEnd::Running, .. }), "{found:?}");
 }
 
@@ -96,7 +102,26 @@ async fn a_task_that_turns_up_late_is_waited_for() {
         });
     };
     // A busy node may begin a task some time after the request.
-    let (found, ()) = tokio::join!(client.find_task(&change, wall(), &[]), begin);
+    let (found, ()) = tokio::join!(client.find_task(&change, wall(), wall(), &[]), begin);
+    assert!(matches!(found, Found::Task { .. }), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_begins_after_the_answer_was_given_up_is_waited_for() {
+    let simulator = simulator(68).await;
+    let client = tireless(&config(&simulator));
+    let vmid = vm(&simulator, false).vmid;
+    let change = change_of(&cleared(&client, "guest_start", &args(vmid)).await.unwrap());
+    // What was begun long ago, and its answer waited for until just now, may have been sent at the very end of that.
+    let (since, lost) = (wall().plus(-3_600_000), wall());
+    let begin = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        let now = simulator.now_ms();
+        simulator.change(|state| {
+            state.begin(now, "jarvis@pve!jarvis", vmid, Deed::Start, Fate::Usual).unwrap();
+        });
+    };
+    let (found, ()) = tokio::join!(client.find_task(&change, since, lost, &[]), begin);
     assert!(matches!(found, Found::Task { .. }), "{found:?}");
 }
 
@@ -110,12 +135,12 @@ async fn a_node_that_is_dead_keeps_its_secret_until_it_is_back() {
     simulator.plan(there.vmid, Plan { mishap: Some(Mishap::AnswerLost), fate: Fate::NodeDies(Duration::ZERO) });
     let (outcome, _) = run(&client, cleared).await;
     assert!(matches!(outcome, Outcome::Unknown { upid: None, .. }), "{outcome:?}");
-    let found = client.find_task(&change, sent, &[]).await;
+    let found = client.find_task(&change, sent, sent, &[]).await;
     assert!(matches!(found, Found::NodeUnknown { .. }), "{found:?}");
     let now = simulator.now_ms();
     simulator.change(|state| state.bring_back(&there.node, now));
     let client = patient(&config(&simulator));
-    let found = client.find_task(&change, sent, &[]).await;
+    let found = client.find_task(&change, sent, sent, &[]).await;
     let Found::Task { upid, end: TaskEnd::Unknown(_) } = found else { panic!("{found:?}") };
     let outcome = client.follow(&change, upid, sent).await;
     assert!(matches!(outcome, Outcome::Unknown { upid: Some(_), .. }), "{outcome:?}");

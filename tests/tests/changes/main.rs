@@ -8,4 +8,5 @@ mod faults;
 mod honesty;
 mod house;
 mod lost;
+mod stopped;
 mod twice;

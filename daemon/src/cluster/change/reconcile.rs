@@ -1,5 +1,7 @@
 //! Finding the task of a change whose answer was lost: by a crash, a cut cable, a node that fell silent.
 
+use std::time::Duration;
+
 use jarvis_core::cluster::{GuestKind, Task, TaskEnd};
 use jarvis_core::ids::{UnixSeconds, Upid, WallMillis};
 use jarvis_core::tools::{Change, Method};
@@ -37,17 +39,14 @@ pub enum Found {
 }
 
 impl ClusterClient {
-    /// Looks for the task of a change that was sent at `since` and whose identifier never came, in its node's own list. `known` are
-    /// tasks that belong to other changes.
+    /// Looks for the task of a change that was begun at `since` and whose identifier never came, in its node's own list. `lost` is when
+    /// its answer was given up: until then the request itself was alive. `known` are tasks that belong to other changes.
     ///
-    /// [`Found::None`] is said only when so much time has passed since the request that no task of its can still turn up; until then
-    /// this waits and looks again.
-    pub async fn find_task(&self, change: &Change, since: WallMillis, known: &[Upid]) -> Found {
+    /// [`Found::None`] is said only when so much time has passed since the answer was lost that no task of its can still turn up; until
+    /// then this waits and looks again.
+    pub async fn find_task(&self, change: &Change, since: WallMillis, lost: WallMillis, known: &[Upid]) -> Found {
         let limits = self.reader.limits.change;
-        let settle_ms = i64::try_from(limits.settle.as_millis()).unwrap_or(i64::MAX);
-        let left_ms = since.plus(settle_ms).0.saturating_sub(wall().0);
-        let left = std::time::Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).min(limits.settle);
-        let settled = Instant::now() + left;
+        let settled = Instant::now() + left(lost, wall(), limits.settle);
         let mut pause = Pause::new(&limits);
         loop {
             // Before the list is asked for: a task begun after it is looked for again.
@@ -91,6 +90,13 @@ impl ClusterClient {
     }
 }
 
+/// How much longer a task may still turn up whose answer was lost at `lost`. A clock that was set back must not make it endless.
+fn left(lost: WallMillis, now: WallMillis, settle: Duration) -> Duration {
+    let settle_ms = i64::try_from(settle.as_millis()).unwrap_or(i64::MAX);
+    let left_ms = lost.plus(settle_ms).0.saturating_sub(now.0);
+    Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).min(settle)
+}
+
 /// The kinds of task that a change may become.
 fn kinds(change: &Change) -> Vec<String> {
     let prefix = match change.kind {
@@ -113,8 +119,27 @@ fn kinds(change: &Change) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ChangeLimits;
     use super::super::remedy::tests::start;
     use super::*;
+
+    #[test]
+    fn nothing_is_said_to_be_missing_while_its_request_may_still_be_alive() {
+        let limits = ChangeLimits::default();
+        let asked = WallMillis(1_760_000_000_000);
+        let later = |at: WallMillis, by: Duration| at.plus(i64::try_from(by.as_millis()).unwrap());
+        // A look before a restart that took its minute, then an answer that was waited for to the end.
+        let lost = later(asked, limits.answer * 2);
+        assert_eq!(
+            left(lost, lost, limits.settle),
+            limits.settle,
+            "nothing of it was used up by waiting for the answer"
+        );
+        let soon = Duration::from_secs(1);
+        assert_eq!(left(lost, later(lost, limits.settle - soon), limits.settle), soon);
+        assert_eq!(left(lost, later(lost, limits.settle + soon), limits.settle), Duration::ZERO);
+        assert_eq!(left(lost, asked, limits.settle), limits.settle, "the clock was set back");
+    }
 
     #[test]
     fn every_change_has_its_kinds_of_task() {

@@ -3,6 +3,9 @@
 //! It is sent over a connection of its own and never again: another node is tried only where the first could not even be connected
 //! to, so that not a byte of the request can have arrived. A node that answers for another says 595 where it could not reach that one
 //! (`AnyEvent::HTTP`: "errors during connection establishment"); 596 to 599 say that the request may have arrived.
+//!
+//! Before each attempt, and while a connection is made, it is asked whether anything may be sent at all: a stop that comes until then
+//! takes the connection away.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -17,6 +20,14 @@ use super::super::api::{ATTEMPTS_MAX, Api, Endpoint};
 use super::super::heard::{Heard, Unheard, heard};
 use super::super::upid;
 use super::remedy;
+
+/// How often it is asked, while a connection is made, whether the request may still be sent.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// What is said of a request that the kill switch kept back.
+const STOPPED: &str = "the kill switch was set before it was sent";
+
+/// Whether anything may be sent now.
+pub(super) type May<'a> = &'a (dyn Fn() -> bool + Send + Sync);
 
 /// What became of the request.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,10 +45,13 @@ struct Unreached(String);
 
 impl Api {
     /// Sends a change, to the node it is about if that can be connected to, else to another.
-    pub(super) async fn send_once(&self, change: &Change, limit: Duration) -> Sent {
+    pub(super) async fn send_once(&self, change: &Change, limit: Duration, may: May<'_>) -> Sent {
         let mut unreached = Vec::new();
         for endpoint in self.order(Some(&change.node)).into_iter().take(ATTEMPTS_MAX) {
-            match endpoint.send_once(change, limit).await {
+            if !may() {
+                return Sent::Refused(STOPPED.to_owned());
+            }
+            match endpoint.send_once(change, limit, self.dial, may).await {
                 Ok(sent) => return sent,
                 Err(Unreached(why)) => unreached.push(why),
             }
@@ -50,12 +64,22 @@ impl Api {
 }
 
 impl Endpoint {
-    async fn send_once(&self, change: &Change, limit: Duration) -> Result<Sent, Unreached> {
+    async fn send_once(
+        &self,
+        change: &Change,
+        limit: Duration,
+        dial: Duration,
+        may: May<'_>,
+    ) -> Result<Sent, Unreached> {
         let (name, guest) = (&self.name, remedy::guest(change));
         let answer = async {
-            let response = self.request(change).send().await.map_err(|error| {
+            let sent = tokio::select! {
+                sent = self.request(change).send() => sent,
+                () = stopped(dial, may) => return Err(None),
+            };
+            let response = sent.map_err(|error| {
                 let unreached = error.is_connect();
-                (unreached, self.unsent(&error))
+                Some((unreached, self.unsent(&error)))
             });
             match response {
                 Ok(response) => Ok(heard(response).await),
@@ -69,11 +93,12 @@ impl Endpoint {
         };
         Ok(match timeout(limit, answer).await {
             Err(_) => lost("took the request and did not answer in time"),
-            Ok(Err((true, error))) => {
+            Ok(Err(None)) => lost("was being asked when the kill switch was set"),
+            Ok(Err(Some((true, error)))) => {
                 self.note(Some(&error));
                 return Err(Unreached(error.detail));
             }
-            Ok(Err((false, _)) | Ok(Err(Unheard::BrokeOff(_)))) => lost("broke off before it answered"),
+            Ok(Err(Some((false, _))) | Ok(Err(Unheard::BrokeOff(_)))) => lost("broke off before it answered"),
             Ok(Ok(Err(Unheard::TooLong))) => lost("answered with far too much"),
             Ok(Ok(Ok(heard))) => {
                 self.note(None);
@@ -96,6 +121,18 @@ impl Endpoint {
             Method::Delete => self.once.delete(format!("{url}?{fields}")),
         }
     }
+}
+
+/// Resolves once nothing may be sent any more; never after `dial`, by when the request is out if it ever will be.
+async fn stopped(dial: Duration, may: May<'_>) {
+    let until = tokio::time::Instant::now() + dial;
+    while tokio::time::Instant::now() < until {
+        tokio::time::sleep(LOOK_EVERY).await;
+        if !may() {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 /// What an answer says; the error says what is odd about one that says nothing.
