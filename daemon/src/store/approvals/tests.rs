@@ -67,7 +67,7 @@ impl Home {
 }
 
 fn entry(kind: &'static str) -> AuditEntry {
-    AuditEntry { at: NOW, kind, approval: None, salt: [1; 16], content: json!({}) }
+    AuditEntry { at: NOW, kind, approval: None, salt: [1; 16], content: json!({}), key: SealKey([7; 32]) }
 }
 
 fn ask(tool: &str) -> Ask {
