@@ -360,7 +360,9 @@ fn when(provider: &dyn Provider) -> When {
 
 async fn write(run: &Run<'_>, id: RunId, step: &Step) -> Result<(), StoreError> {
     let ending = match step {
-        Step::Ended { end } => serde_json::to_string(end).ok(),
+        Step::Ended { end } => serde_json::to_string(end)
+            .inspect_err(|error| tracing::error!(turn = run.turn.0, "a run's end is not in its row: {error}"))
+            .ok(),
         _ => None,
     };
     run.parts.store.run_step(id, step.name(), stored(step), ending).await
