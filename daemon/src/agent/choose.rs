@@ -1,6 +1,5 @@
 //! Who answers a request that the grammar does not understand, and why: the router's plan, with providers that are paid from the books.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jarvis_core::ids::TurnId;
@@ -56,8 +55,8 @@ pub(crate) async fn choose(parts: &Parts, asked: &str, turn: TurnId, room: &str)
     if parts.minds.is_empty() {
         return Err(Nobody::Configured);
     }
-    let cluster = parts.cluster.names().await;
-    let things = cluster.map_or_else(BTreeSet::new, |cluster| named(&cluster));
+    // As they were heard last: a cluster that does not answer must not hold up who does.
+    let things = named(&parts.names.now());
     let plan = parts.minds.plan(asked, &things, PREAMBLE_TOKENS, parts.bounds.answer_tokens()).await;
     let occasion = Occasion { turn: Some(turn), room: room.to_owned() };
     let mut asks = plan.asks.iter().filter_map(|name| parts.minds.provider(name, occasion.clone()));
