@@ -57,7 +57,8 @@ pub struct Desk {
     pub cluster: Simulator,
     config: HouseConfig,
     starts: u32,
-    _mock: Aimock,
+    // Ended on drop.
+    _mock: Option<Aimock>,
     _dir: TempDir,
 }
 
@@ -86,12 +87,22 @@ impl Desk {
     pub async fn start(config: DeskConfig) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let (mock, section) = mind(dir.path(), &config.script, config.kind)?;
-        let quick = Options { sensors: false, pace: PACE, ..Options::seed(config.seed) };
+        let mut house = HouseConfig::new(config.root, config.programs, dir.path().to_owned(), config.seed);
+        house.minds = format!("{section}\n{}", config.sections);
+        Self::set_up(house, dir, Some(mock)).await
+    }
+
+    /// Sets it up among models that are there already: `minds` are their sections of the daemon's file.
+    pub async fn among(root: PathBuf, programs: PathBuf, seed: u64, minds: String) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let house = HouseConfig { minds, ..HouseConfig::new(root, programs, dir.path().to_owned(), seed) };
+        Self::set_up(house, dir, None).await
+    }
+
+    async fn set_up(house: HouseConfig, dir: TempDir, mock: Option<Aimock>) -> Result<Self> {
+        let quick = Options { sensors: false, pace: PACE, ..Options::seed(house.seed) };
         let cluster = Simulator::with(quick).await?;
         crash::calm(&cluster);
-        let path = dir.path().to_owned();
-        let mut house = HouseConfig::new(config.root, config.programs, path, config.seed);
-        house.minds = format!("{section}\n{}", config.sections);
         let page = format!("127.0.0.1:{}", house::free_port()?);
         std::fs::write(house.dir.join("jarvisd.toml"), house::daemon_toml(&house, &cluster, &page, &house.model)?)?;
         let daemon = launch(&house, "jarvisd", &[], 0)?;

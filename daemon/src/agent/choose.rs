@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jarvis_core::context::HISTORY_TOKENS_MAX;
 use jarvis_core::ids::TurnId;
 use jarvis_core::route::{Reason, named};
 
@@ -9,8 +10,9 @@ use crate::event::{Route, RouteKind};
 use crate::mind::{Occasion, Place, Provider};
 use crate::turn::Parts;
 
-/// Tokens of what goes before the request: the instructions, the cluster in short, and the tools. With all of them it is less.
-const PREAMBLE_TOKENS: u64 = 4_000;
+/// Tokens of what goes before the request: the instructions, the cluster in short, the tools, and what was said before. With all of
+/// them it is less.
+const PREAMBLE_TOKENS: u64 = 4_000 + HISTORY_TOKENS_MAX;
 
 /// Somebody to ask, and why.
 pub(crate) struct Choice {

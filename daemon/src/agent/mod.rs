@@ -49,6 +49,11 @@ impl Bounds {
         self.0.answer_tokens
     }
 
+    /// How much work a run may be.
+    fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
     /// A provider failed, or answered again: told once each.
     fn judge(&self, bus: &Bus, name: &str, trouble: Option<&str>) {
         let mut failing = self.0.failing.lock().unwrap_or_else(PoisonError::into_inner);

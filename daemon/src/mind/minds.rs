@@ -221,6 +221,11 @@ impl Minds {
         decide(&features, &self.0.rules, &candidates)
     }
 
+    /// Whether words stay in the house, by the rules. `named` are the things of the cluster.
+    pub fn keep_in_house(&self, text: &str, named: &BTreeSet<String>) -> bool {
+        self.0.rules.keep_in_house(&Features::of(text, &self.0.rules, named))
+    }
+
     /// The provider of that name, for questions of one occasion: each is paid for from the books.
     pub fn provider(&self, name: &str, occasion: Occasion) -> Option<Arc<dyn Provider>> {
         let entry = self.0.entries.iter().find(|entry| entry.provider.name() == name)?;

@@ -225,7 +225,7 @@ impl Job {
         while let Ok(progress) = progress.try_recv() {
             self.progressed(progress).await;
         }
-        let agent::Finished { mut reply, mut rest, memories } = finished;
+        let agent::Finished { mut reply, mut rest, memories, tainted } = finished;
         self.tell(News::Recalled { attempt: self.attempt, ids: memories }).await;
         // A question is the last word: it is answered by the next one.
         if !reply.listen {
@@ -235,7 +235,10 @@ impl Job {
                 rest.push(words);
             }
         }
-        self.parts.store.reply(self.turn, &reply.speech).await?;
+        match tainted {
+            true => self.parts.store.reply(self.turn, &reply.speech).await?,
+            false => self.parts.store.untainted_reply(self.turn, &reply.speech).await?,
+        }
         for sentence in rest {
             self.tell(News::Sentence { attempt: self.attempt, text: sentence }).await;
         }
