@@ -235,6 +235,7 @@ async fn the_two_words_are_asked_for_here_and_shown_nowhere_on_the_page() {
         ("turns", &owner.get("/api/turns").await),
         ("approvals", &owner.get("/api/approvals").await),
         ("status", &owner.get("/api/status").await),
+        ("jarvisctl turns", &office.ctl_json(&["turns"]).unwrap().to_string()),
     ] {
         assert!(!text.contains(&words), "{name} shows {words:?}: {text}");
     }
