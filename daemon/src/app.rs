@@ -2,6 +2,8 @@
 //!
 //! The store, the hub and the control socket are needed for anything at all: without one of them the daemon ends with a clear error. Ear,
 //! speech, cluster and page may be broken; that is told as an event, and turns say sorry.
+//!
+//! Length: the order in which parts begin and end is seen in one piece.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -125,6 +127,7 @@ pub async fn serve_observed(
     tasks.spawn(named("changes", runs.run(RunsConfig { typed: typed.clone(), words: announcement })));
     let (minds, keeper) = mind::open(&config.minds, &store, &bus).map_err(anyhow::Error::msg)?;
     tasks.spawn(named("books", keeper));
+    let (gleanings, gleaner) = agent::Gleanings::open();
     let house = House {
         safety: safety.clone(),
         mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),
@@ -149,6 +152,7 @@ pub async fn serve_observed(
         store: store.clone(),
         memory: memory.clone(),
         bounds: Bounds::new(&house.config.agent),
+        gleanings,
         context: mind::Context::new(cluster.clone(), memory.clone(), house.config.minds.personality),
         cluster,
         safety,
@@ -159,6 +163,7 @@ pub async fn serve_observed(
         bus: bus.clone(),
         started: UnixSeconds(jiff::Timestamp::now().as_second()),
     };
+    tasks.spawn(named("gleaner", gleaner.run(house.config.memory, parts.clone())));
     let (stop_turns, stopping) = oneshot::channel();
     let mut turns = tokio::task::JoinSet::new();
     turns.spawn(Turns::new(parts).run(hub_events, typed_turns, stopping));

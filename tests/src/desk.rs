@@ -74,8 +74,9 @@ pub fn mind(dir: &Path, script: &Value, kind: Kind) -> Result<(Aimock, String)> 
         Kind::Local => ("openai", "qwen3"),
         Kind::Cloud => ("claude", "claude-opus-5-5"),
     };
+    // A script has one answer to a request, and none to what is asked after it.
     let section = format!(
-        "[[minds.providers]]\nkind = \"{protocol}\"\nname = \"{MIND}\"\nurl = \"{}\"\nmodel = \"{model}\"\nkey_file = {key:?}\n\
+        "[memory]\nby_model = false\n[[minds.providers]]\nkind = \"{protocol}\"\nname = \"{MIND}\"\nurl = \"{}\"\nmodel = \"{model}\"\nkey_file = {key:?}\n\
          window_tokens = 32000\n",
         mock.url()
     );

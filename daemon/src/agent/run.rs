@@ -13,7 +13,7 @@ use jarvis_core::ids::{Millis, TurnId};
 use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::error::{Fault, ProviderError};
 use jarvis_core::mind::message::{Ask, Delta, SystemPart};
-use jarvis_core::tools::Call;
+use jarvis_core::tools::{Call, MemoryRemember, Tool};
 use tokio::sync::{mpsc, watch};
 
 use super::Choice;
@@ -48,6 +48,8 @@ pub(crate) struct Finished {
     pub(crate) memories: Vec<MemoryId>,
     /// Whether strangers may have written some of what was said.
     pub(crate) tainted: bool,
+    /// Where the model is that answered to its end, had read nothing of strangers', and had nothing remembered itself.
+    pub(crate) answered_by: Option<Place>,
 }
 
 /// One run of a model for one attempt of a turn.
@@ -84,6 +86,8 @@ struct Going<'a> {
     /// What is said to the owner in place of the model's words.
     says: Option<Reply>,
     notes: Vec<String>,
+    /// The model had something remembered.
+    remembers: bool,
     heard_out: bool,
 }
 
@@ -117,6 +121,7 @@ impl Run<'_> {
             lately: Vec::new(),
             says: None,
             notes: Vec::new(),
+            remembers: false,
             heard_out: false,
         };
         let mut end = going.until_over().await?;
@@ -261,6 +266,7 @@ impl<'a> Going<'a> {
         let Done { ran, shown, says, note } = done;
         if let Some(tool) = shown {
             let ToolRun { name, args, tier, outcome, ms } = tool.clone();
+            self.remembers |= name == MemoryRemember::NAME;
             self.run.parts.store.tool(self.run.turn, ToolRow { name, args, tier, outcome, ms }).await?;
             self.run.tell(Progress::Tool(tool)).await;
         }
@@ -292,7 +298,7 @@ impl<'a> Going<'a> {
 
     /// The last words, and all of it as it is kept.
     fn finish(self, end: End) -> Finished {
-        let Self { run, choice, agent, memories, telling, mut held, said, says, notes, .. } = self;
+        let Self { run, choice, agent, memories, telling, mut held, said, says, notes, remembers, .. } = self;
         let told = telling.close();
         held.extend(told.rest.iter().cloned());
         let any = !said.is_empty() || !held.is_empty();
@@ -319,6 +325,8 @@ impl<'a> Going<'a> {
         }
         page.extend(told.page);
         tracing::info!(turn = run.turn.0, end = end.name(), "a model's run is over");
+        let is_own = matches!(end, End::Answered { cut: false }) && !tainted && !remembers;
+        let answered_by = is_own.then(|| choice.provider.abilities().place);
         let speech = said.iter().chain(&held).map(String::as_str).collect::<Vec<_>>().join(" ");
         let page = (!page.is_empty()).then(|| page.join("\n\n"));
         Finished {
@@ -326,6 +334,7 @@ impl<'a> Going<'a> {
             rest: held,
             memories,
             tainted,
+            answered_by,
         }
     }
 }

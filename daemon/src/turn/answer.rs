@@ -225,8 +225,18 @@ impl Job {
         while let Ok(progress) = progress.try_recv() {
             self.progressed(progress).await;
         }
-        let agent::Finished { mut reply, mut rest, memories, tainted } = finished;
+        let agent::Finished { mut reply, mut rest, memories, tainted, answered_by } = finished;
         self.tell(News::Recalled { attempt: self.attempt, ids: memories }).await;
+        if let Some(place) = answered_by {
+            let gleaning = agent::Gleaning {
+                turn: self.turn,
+                room: self.room.clone(),
+                asked: self.asked.clone(),
+                answered: reply.speech.clone(),
+                place,
+            };
+            self.tell(News::Gleaning { attempt: self.attempt, gleaning: Box::new(gleaning) }).await;
+        }
         // A question is the last word: it is answered by the next one.
         if !reply.listen {
             let instead = out_of_money.then(|| costs::out_of_money(self.turn.0));

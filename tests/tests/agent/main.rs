@@ -4,6 +4,7 @@
 
 mod changes;
 mod faults;
+mod glean;
 mod history;
 mod hostile;
 mod reads;

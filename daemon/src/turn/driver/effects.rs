@@ -57,6 +57,7 @@ impl Running {
                 self.unsaid.clear();
                 (self.asks, self.bridges) = (None, 0);
                 self.recalled.clear();
+                self.gleaning = None;
                 self.recording.withdraw();
                 self.shown = false;
             }
