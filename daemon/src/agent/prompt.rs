@@ -1,7 +1,7 @@
 //! What a model is told before it is asked: instructions, what was said before, the request, and what it may call.
 
 use jarvis_core::agent::{Agent, Start, mentioned};
-use jarvis_core::context::{self, EARLIER_MAX, Earlier};
+use jarvis_core::context::{self, Earlier};
 use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::estimate;
 use jarvis_core::mind::message::{Ask, Message, SystemPart, ThinkingWish};
@@ -19,6 +19,9 @@ use crate::turn::Recollection;
 const ANSWER_SHARE: u64 = 4;
 /// A window up to this many tokens is small: it gets the tools that fit the request, not all.
 const SMALL_WINDOW: u64 = 8_192;
+
+/// Turns of a conversation that are looked at for what is private; fewer are told.
+const LOOKED_AT_MAX: u32 = 200;
 
 /// What a model is told: instructions and the conversation. Nothing in it was written by strangers.
 pub(super) struct Prompt {
@@ -41,14 +44,15 @@ impl Run<'_> {
         let asked = redact(self.asked).text;
         let (told, rows) = tokio::join!(
             self.parts.context.system(reader.question(&asked), self.room.unwrap_or_default()),
-            self.parts.store.earlier(self.turn, EARLIER_MAX),
+            self.parts.store.earlier(self.turn, LOOKED_AT_MAX),
         );
         let (told, mut rows) = (told?, rows?);
         let things = named(&names);
-        let stays = |row: &EarlierRow| self.parts.minds.keep_in_house(&row.transcript, &things);
+        let stays = |words: &str| self.parts.minds.keep_in_house(words, &things);
         if choice.provider.abilities().place == Place::Cloud {
-            rows.retain(|row| !stays(row));
-        } else if rows.iter().any(stays) && choice.next.take_if(|next| next.abilities().place == Place::Cloud).is_some()
+            rows = for_a_cloud(rows, stays);
+        } else if rows.iter().any(|row| stays(&row.transcript))
+            && choice.next.take_if(|next| next.abilities().place == Place::Cloud).is_some()
         {
             tracing::info!(turn = self.turn.0, "what was said before is private, so no cloud may go on with this");
         }
@@ -99,9 +103,26 @@ pub(super) fn conversation(earlier: &[Earlier], request: Message, base: &Ask, wi
     messages
 }
 
+/// What may be told of a conversation outside the house. What is private is not; nor are, from then on, the answers of models in the
+/// house, which were told it.
+fn for_a_cloud(rows: Vec<EarlierRow>, stays: impl Fn(&str) -> bool) -> Vec<EarlierRow> {
+    let (mut told, mut private) = (Vec::new(), false);
+    for mut row in rows {
+        if stays(&row.transcript) {
+            private = true;
+            continue;
+        }
+        if private && !row.by_cloud {
+            row.untainted_reply = None;
+        }
+        told.push(row);
+    }
+    told
+}
+
 /// A turn as a model may be told of it.
 fn earlier(row: EarlierRow) -> Earlier {
-    let EarlierRow { transcript, untainted_reply, tools } = row;
+    let EarlierRow { transcript, untainted_reply, tools, by_cloud: _ } = row;
     Earlier { asked: redact(&transcript).text, answer: untainted_reply.map(|reply| redact(&reply).text), tools }
 }
 
@@ -144,7 +165,7 @@ mod tests {
         }
         store.finish(before, None).await?;
         let now = store.begin_turn(turn(2_000)).await?;
-        let rows = store.earlier(now, EARLIER_MAX).await?;
+        let rows = store.earlier(now, LOOKED_AT_MAX).await?;
         let told: Vec<Earlier> = rows.into_iter().map(earlier).collect();
         let messages = conversation(&told, Message::user("and now"), &Ask::default(), 8 * HISTORY_TOKENS_MAX);
         Ok(messages.iter().map(Message::text).collect::<Vec<_>>().join("\n"))
@@ -160,6 +181,29 @@ mod tests {
         assert_eq!(told("Four of them, sir.", false), "which machines run\nFour of them, sir.\nand now");
         let secret = told("The token is PVEAPIToken=root@pam!x=0f3c2a51-9d1b-4c7e-8a44-1b2c3d4e5f60.", false);
         assert!(secret.contains("[secret") && !secret.contains("0f3c2a51"), "{secret}");
+    }
+
+    #[test]
+    fn a_cloud_is_told_nothing_of_what_is_private_nor_of_what_was_answered_on_it_in_the_house() {
+        let row = |asked: &str, reply: &str, by_cloud| EarlierRow {
+            transcript: asked.to_owned(),
+            untainted_reply: Some(reply.to_owned()),
+            tools: Vec::new(),
+            by_cloud,
+        };
+        let rows = vec![
+            row("tell me a joke", "a joke", false),
+            row("ponder my prescription", "in the drawer", false),
+            row("what colour is it", "the pills are blue", false),
+            row("debug it", "the cable", true),
+        ];
+        let told: Vec<(String, Option<String>)> = for_a_cloud(rows, |words| words.contains("prescription"))
+            .into_iter()
+            .map(|row| (row.transcript, row.untainted_reply))
+            .collect();
+        let pair = |asked: &str, reply: Option<&str>| (asked.to_owned(), reply.map(str::to_owned));
+        let wanted = [("tell me a joke", Some("a joke")), ("what colour is it", None), ("debug it", Some("the cable"))];
+        assert_eq!(told, wanted.map(|(asked, reply)| pair(asked, reply)));
     }
 
     proptest! {

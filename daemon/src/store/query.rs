@@ -39,14 +39,15 @@ pub(super) fn earlier(tx: &Transaction<'_>, turn: TurnId, limit: u32) -> Result<
         .prepare_cached(
             "select transcript, case when reply_tainted = 0 then reply end,
                     (select json_group_array(name) from
-                       (select name from tool_runs where turn_id = turns.id group by name order by min(seq)))
+                       (select name from tool_runs where turn_id = turns.id group by name order by min(seq))),
+                    coalesce(route_kind, '') = 'cloud_model'
              from turns where conversation_id = (select conversation_id from turns where id = ?1) and id < ?1
                and finished_ms is not null and coalesce(transcript, '') <> '' and coalesce(reply, '') <> '' and source <> 'said'
              order by id desc limit ?2",
         )?
         .query_map(rusqlite::params![key(turn), limit], |row| {
             let tools = serde_json::from_value(json(row, 2)?).unwrap_or_default();
-            Ok(EarlierRow { transcript: row.get(0)?, untainted_reply: row.get(1)?, tools })
+            Ok(EarlierRow { transcript: row.get(0)?, untainted_reply: row.get(1)?, tools, by_cloud: row.get(3)? })
         })?
         .collect::<Result<Vec<_>, _>>()?;
     rows.reverse();

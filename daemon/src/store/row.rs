@@ -128,6 +128,8 @@ pub struct EarlierRow {
     pub untainted_reply: Option<String>,
     /// Tools that ran, each once.
     pub tools: Vec<String>,
+    /// Whether a model elsewhere answered.
+    pub by_cloud: bool,
 }
 
 /// Something the house went through.

@@ -302,6 +302,7 @@ async fn earlier_turns_are_those_of_the_conversation_and_words_of_strangers_stay
     };
     whole_turn(&store, T0).await;
     let clean = begin("study", 1_000).await;
+    store.route(clean, "cloud_model", "asked claude").await.unwrap();
     store.untainted_reply(clean, "There are none about quorum, sir.").await.unwrap();
     over(clean, "tell me a joke").await;
     // What was said last counts: a clean answer that was replaced is none any more.
@@ -326,6 +327,7 @@ async fn earlier_turns_are_those_of_the_conversation_and_words_of_strangers_stay
         transcript: asked.to_owned(),
         untainted_reply: reply.map(str::to_owned),
         tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+        by_cloud: asked == "tell me a joke",
     };
     let told = [
         row("how hot is node two", None, &["temperatures"]),

@@ -235,8 +235,7 @@ async fn prompts(bench: &Bench, folder: &Path) -> Result<Vec<f64>> {
     let (mut times, mut recalled) = (Vec::new(), 0);
     for words in asked.iter().cycle().take(PROMPTS) {
         let begun = Instant::now();
-        let (told, rows) =
-            tokio::join!(context.system(reader.question(words), "study"), store.earlier(turn, EARLIER_MAX));
+        let (told, rows) = tokio::join!(context.system(reader.question(words), "study"), store.earlier(turn, 200));
         let told = told?;
         let earlier: Vec<Earlier> = rows?
             .into_iter()
@@ -260,7 +259,7 @@ async fn spoken_before<'a>(store: &Store, words: impl Iterator<Item = &'a String
         started_ms: jarvisd::event::UnixMillis::now().0,
         wake: None,
     };
-    for words in words.take(EARLIER_MAX as usize) {
+    for words in words.take(EARLIER_MAX) {
         let before = store.begin_turn(turn()).await?;
         store.transcript(before, words).await?;
         store.untainted_reply(before, "It is so, sir, as far as anybody has told me.").await?;

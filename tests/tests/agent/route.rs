@@ -79,9 +79,13 @@ async fn private_words_stay_in_the_house_also_in_what_is_asked_after_them() {
     assert_eq!(turn.route.unwrap().kind, RouteKind::CloudModel);
     let told = conversations(&claude).remove(0);
     assert!(told.contains(HARD) && !told.contains("grandmother") && !told.contains("drawer"), "{told}");
-    // A model in the house is told, and what it is told goes no further when it fails.
+    // A model in the house is told, and what it makes of it goes no further either.
     desk.ask("and what colour is it, by your leave").unwrap();
     assert!(conversations(&qwen).last().unwrap().contains("grandmother"));
+    desk.ask(HARD).unwrap();
+    let told = conversations(&claude).remove(1);
+    assert!(told.contains("what colour") && told.contains("It is the cable, sir."), "{told}");
+    assert!(!told.contains("grandmother") && !told.contains("drawer"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

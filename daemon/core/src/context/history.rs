@@ -9,8 +9,8 @@ use crate::mind::message::{Block, Message, Role};
 use crate::mind::trim::condense;
 use crate::tools::TOOLS;
 
-/// Turns that are looked at.
-pub const EARLIER_MAX: u32 = 12;
+/// Most turns that are told.
+pub const EARLIER_MAX: usize = 12;
 /// Tokens of a history, by estimate, however large the window is.
 pub const HISTORY_TOKENS_MAX: u64 = 1_500;
 /// A history takes at most this share of a model's window: what tools bring needs the rest.
@@ -31,11 +31,11 @@ pub struct Earlier {
     pub tools: Vec<String>,
 }
 
-/// The newest of `earlier` that fit, in their order. `pinned` are the tokens of everything that is told and asked beside them.
+/// The newest of `earlier` that fit, at most [`EARLIER_MAX`], in their order. `pinned` are the tokens of everything that is told and asked beside them.
 pub fn history(earlier: &[Earlier], pinned: u64, window: u64) -> Vec<Message> {
     let mut left = window.saturating_sub(pinned).min(window / SHARE).min(HISTORY_TOKENS_MAX);
     let mut newest_first = Vec::new();
-    for turn in earlier.iter().rev() {
+    for turn in earlier.iter().rev().take(EARLIER_MAX) {
         let pair = told(turn);
         let tokens: u64 = pair.iter().map(estimate::message).sum();
         let Some(rest) = left.checked_sub(tokens) else { break };
@@ -106,7 +106,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_history_fits_and_keeps_the_newest(
-            sizes in prop::collection::vec((0usize..3_000, prop::option::of(0usize..3_000)), 0..12),
+            sizes in prop::collection::vec((0usize..3_000, prop::option::of(0usize..3_000)), 0..15),
             pinned in 0u64..5_000,
             window in 0u64..200_000,
         ) {
@@ -120,7 +120,7 @@ mod tests {
                 .collect();
             let messages = history(&earlier, pinned, window);
             let tokens: u64 = messages.iter().map(estimate::message).sum();
-            prop_assert!(tokens <= HISTORY_TOKENS_MAX && tokens <= window.saturating_sub(pinned));
+            prop_assert!(messages.len() <= EARLIER_MAX * 2 && tokens <= HISTORY_TOKENS_MAX && tokens <= window.saturating_sub(pinned));
             let newest: Vec<Message> = earlier[earlier.len() - messages.len() / 2..].iter().flat_map(told).collect();
             prop_assert_eq!(messages, newest);
         }
