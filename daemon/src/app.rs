@@ -136,6 +136,7 @@ pub async fn serve_observed(
     let (minds, keeper) =
         mind::open(&config.minds, &config.daemon.state_dir, &store, &bus).map_err(anyhow::Error::msg)?;
     tasks.spawn(named("minds", keeper));
+    let (gleanings, gleaner) = agent::Gleanings::open();
     let house = House {
         safety: safety.clone(),
         mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),
@@ -160,6 +161,7 @@ pub async fn serve_observed(
         store: store.clone(),
         memory: memory.clone(),
         bounds: Bounds::new(&house.config.agent),
+        gleanings,
         context: mind::Context::new(cluster.clone(), memory.clone(), house.config.minds.personality),
         cluster,
         safety,
@@ -170,6 +172,7 @@ pub async fn serve_observed(
         bus: bus.clone(),
         started: UnixSeconds(jiff::Timestamp::now().as_second()),
     };
+    tasks.spawn(named("gleaner", gleaner.run(house.config.memory, parts.clone())));
     let (stop_turns, stopping) = oneshot::channel();
     let mut turns = tokio::task::JoinSet::new();
     turns.spawn(Turns::new(parts).run(hub_events, typed_turns, stopping));

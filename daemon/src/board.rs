@@ -74,6 +74,7 @@ impl Picture {
             | EventKind::Node { .. }
             | EventKind::Approval { .. }
             | EventKind::Interrupted { .. }
+            | EventKind::Remembered { .. }
             | EventKind::Power { .. } => {}
         }
     }

@@ -152,6 +152,13 @@ pub enum EventKind {
         /// Whether a change of that turn was begun, of which nobody knows yet what became.
         open: bool,
     },
+    /// A model took down what the owner had said, after a turn.
+    Remembered {
+        /// Of which turn.
+        turn: TurnId,
+        /// What is kept now, a sentence each.
+        texts: Vec<String>,
+    },
     /// The kill switch was set or released.
     Power {
         /// How it stands.

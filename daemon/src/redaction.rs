@@ -75,6 +75,7 @@ pub(crate) fn event(kind: EventKind) -> EventKind {
             clean_some(fallback);
         }
         EventKind::TurnDone(record) => self::record(record),
+        EventKind::Remembered { texts, .. } => texts.iter_mut().for_each(clean),
         EventKind::Wake { .. }
         | EventKind::Marks { .. }
         | EventKind::Node { .. }

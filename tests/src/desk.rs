@@ -61,6 +61,7 @@ pub struct Desk {
     config: HouseConfig,
     page: String,
     starts: u32,
+    // Ended on drop.
     _mock: Option<Aimock>,
     _dir: TempDir,
 }
@@ -83,8 +84,9 @@ fn entry(kind: Kind, url: &str, more: &str) -> String {
         Kind::Local => ("openai", "qwen3"),
         Kind::Cloud => ("claude", "claude-opus-5-5"),
     };
+    // A script has one answer to a request, and none to what is asked after it.
     format!(
-        "[[minds.providers]]\nkind = \"{protocol}\"\nname = \"{MIND}\"\nurl = \"{url}\"\nmodel = \"{model}\"\n\
+        "[memory]\nby_model = false\n[[minds.providers]]\nkind = \"{protocol}\"\nname = \"{MIND}\"\nurl = \"{url}\"\nmodel = \"{model}\"\n\
          window_tokens = 32000\n{more}"
     )
 }
@@ -94,23 +96,33 @@ impl Desk {
     pub async fn start(config: DeskConfig) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let (mock, section) = mind(dir.path(), &config.script, config.kind)?;
-        Self::open(config, dir, Some(mock), &section).await
+        Self::scripted(config, dir, Some(mock), &section).await
     }
 
     /// The same with a provider that the test has, at `url`, and further lines of its entry; the configuration's script is not played.
     pub async fn served(config: DeskConfig, url: &str, more: &str) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let section = entry(config.kind, url, more);
-        Self::open(config, dir, None, &section).await
+        Self::scripted(config, dir, None, &section).await
     }
 
-    async fn open(config: DeskConfig, dir: TempDir, mock: Option<Aimock>, section: &str) -> Result<Self> {
-        let quick = Options { sensors: false, pace: PACE, ..Options::seed(config.seed) };
+    async fn scripted(config: DeskConfig, dir: TempDir, mock: Option<Aimock>, section: &str) -> Result<Self> {
+        let mut house = HouseConfig::new(config.root, config.programs, dir.path().to_owned(), config.seed);
+        house.minds = format!("{section}\n{}", config.sections);
+        Self::set_up(house, dir, mock).await
+    }
+
+    /// Sets it up among models that are there already: `minds` are their sections of the daemon's file.
+    pub async fn among(root: PathBuf, programs: PathBuf, seed: u64, minds: String) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let house = HouseConfig { minds, ..HouseConfig::new(root, programs, dir.path().to_owned(), seed) };
+        Self::set_up(house, dir, None).await
+    }
+
+    async fn set_up(house: HouseConfig, dir: TempDir, mock: Option<Aimock>) -> Result<Self> {
+        let quick = Options { sensors: false, pace: PACE, ..Options::seed(house.seed) };
         let cluster = Simulator::with(quick).await?;
         crash::calm(&cluster);
-        let path = dir.path().to_owned();
-        let mut house = HouseConfig::new(config.root, config.programs, path, config.seed);
-        house.minds = format!("{section}\n{}", config.sections);
         let page = format!("127.0.0.1:{}", house::free_port()?);
         std::fs::write(house.dir.join("jarvisd.toml"), house::daemon_toml(&house, &cluster, &page, &house.model)?)?;
         let daemon = launch(&house, "jarvisd", &[], 0)?;

@@ -239,6 +239,7 @@ async fn the_two_words_are_shown_to_the_owner_alone_and_confirmed_elsewhere() {
         ("status", &owner.get("/api/status").await),
         ("jarvisctl approvals", &office.ctl_json(&["approvals"]).unwrap().to_string()),
         ("jarvisctl audit", &office.ctl_json(&["audit", "-n", "50"]).unwrap().to_string()),
+        ("jarvisctl turns", &office.ctl_json(&["turns"]).unwrap().to_string()),
     ] {
         assert!(!text.contains(&spoken), "{name} shows {spoken:?}: {text}");
     }

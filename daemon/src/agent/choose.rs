@@ -1,8 +1,8 @@
 //! Who answers a request that the grammar does not understand, and why: the router's plan, with providers that are paid from the books.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use jarvis_core::context::HISTORY_TOKENS_MAX;
 use jarvis_core::ids::TurnId;
 use jarvis_core::route::{Reason, named};
 
@@ -10,8 +10,9 @@ use crate::event::{Route, RouteKind};
 use crate::mind::{Occasion, Place, Provider};
 use crate::turn::Parts;
 
-/// Tokens of what goes before the request: the instructions, the cluster in short, and the tools. With all of them it is less.
-const PREAMBLE_TOKENS: u64 = 4_000;
+/// Tokens of what goes before the request: the instructions, the cluster in short, the tools, and what was said before. With all of
+/// them it is less.
+const PREAMBLE_TOKENS: u64 = 4_000 + HISTORY_TOKENS_MAX;
 
 /// Somebody to ask, and why.
 pub(crate) struct Choice {
@@ -56,8 +57,8 @@ pub(crate) async fn choose(parts: &Parts, asked: &str, turn: TurnId, room: &str)
     if parts.minds.is_empty() {
         return Err(Nobody::Configured);
     }
-    let cluster = parts.cluster.names().await;
-    let things = cluster.map_or_else(BTreeSet::new, |cluster| named(&cluster));
+    // As they were heard last: a cluster that does not answer must not hold up who does.
+    let things = named(&parts.names.now());
     let plan = parts.minds.plan(asked, &things, PREAMBLE_TOKENS, parts.bounds.answer_tokens()).await;
     let occasion = Occasion { turn: Some(turn), room: room.to_owned() };
     let mut asks = plan.asks.iter().filter_map(|name| parts.minds.provider(name, occasion.clone()));

@@ -1,12 +1,13 @@
 //! Models at work: who is asked, with what, and how what they call is carried out. Every decision of the loop is
 //! [`jarvis_core::agent`]'s; [`Run`] only carries it out, for one attempt of one turn.
 //!
-//! `choose` says who is asked, `prompt` what they are told, `tools` what they may call and how it runs, `record` what is kept of it. All
-//! but reads goes through [`crate::safety`], and what needs a yes ends the run with the question. Dropping a run's future takes the
-//! question back from the provider, which stops the bill.
+//! `choose` says who is asked, `prompt` what they are told, `tools` what they may call and how it runs, `record` what is kept of it, and
+//! `glean` what is remembered after it. All but reads goes through [`crate::safety`], and what needs a yes ends the run with the
+//! question. Dropping a run's future takes the question back from the provider, which stops the bill.
 
 mod choose;
 mod config;
+mod glean;
 mod prompt;
 mod record;
 mod run;
@@ -23,6 +24,8 @@ use crate::event::{Bus, EventKind};
 
 pub(crate) use choose::{Choice, Nobody, choose};
 pub use config::AgentConfig;
+pub(crate) use glean::Gleaning;
+pub use glean::{Gleaner, Gleanings};
 pub(crate) use run::{Finished, Progress, Run};
 pub(crate) use start::tell_cut_runs;
 pub(crate) use words::stood_down;
@@ -48,6 +51,11 @@ impl Bounds {
     /// Tokens that an answer may have.
     pub(crate) fn answer_tokens(&self) -> u32 {
         self.0.answer_tokens
+    }
+
+    /// How much work a run may be.
+    fn limits(&self) -> Limits {
+        self.0.limits
     }
 
     /// A provider failed, or answered again: told once each.

@@ -8,29 +8,23 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use jarvis_core::agent::{self, Agent, Effect, End, Input, Start, Step, Telling, When};
 use jarvis_core::answer::{Reply, phrase};
-use jarvis_core::context;
 use jarvis_core::gate::Voice;
 use jarvis_core::ids::{Millis, TurnId};
 use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::error::{Fault, ProviderError};
-use jarvis_core::mind::message::{Ask, Delta, SystemPart, ThinkingWish};
-use jarvis_core::tools::Call;
+use jarvis_core::mind::message::{Ask, Delta, SystemPart};
+use jarvis_core::tools::{Call, MemoryRemember, Tool};
 use tokio::sync::{mpsc, watch};
 
 use super::Choice;
-use super::prompt::{Prompt, prompt};
+use super::prompt::{Prompt, conversation};
 use super::record::stored;
-use super::tools::{Done, Hands, offered};
+use super::tools::{Done, Hands};
 use super::words::{Heard, last_words};
 use crate::event::{Route, ToolRun};
 use crate::mind::{Answering, Event, Place, Provider};
 use crate::store::{RunId, StoreError, ToolRow};
-use crate::turn::{Asking, Parts, Recollection};
-
-/// An answer takes at most this share of a model's window.
-const ANSWER_SHARE: u64 = 4;
-/// A window up to this many tokens is small: it gets the tools that fit the request, not all.
-const SMALL_WINDOW: u64 = 8_192;
+use crate::turn::{Asking, Parts};
 
 /// What is told while a run goes on.
 pub(crate) enum Progress {
@@ -52,6 +46,10 @@ pub(crate) struct Finished {
     pub(crate) rest: Vec<String>,
     /// Memories that were told.
     pub(crate) memories: Vec<MemoryId>,
+    /// Whether strangers may have written some of what was said.
+    pub(crate) tainted: bool,
+    /// Where the model is that answered to its end, had read nothing of strangers', and had nothing remembered itself.
+    pub(crate) answered_by: Option<Place>,
 }
 
 /// One run of a model for one attempt of a turn.
@@ -83,9 +81,13 @@ struct Going<'a> {
     /// Sentences that came while somebody may go on speaking.
     held: Vec<String>,
     said: Vec<String>,
+    /// What the owner hears of the message at hand, which is in no conversation before it is whole.
+    lately: Vec<String>,
     /// What is said to the owner in place of the model's words.
     says: Option<Reply>,
     notes: Vec<String>,
+    /// The model had something remembered.
+    remembers: bool,
     heard_out: bool,
 }
 
@@ -94,12 +96,14 @@ impl Run<'_> {
     ///
     /// # Errors
     /// Where a step could not be committed: nothing that follows from it was begun.
-    pub(crate) async fn run(self, choice: Choice) -> Result<Finished, StoreError> {
+    pub(crate) async fn run(self, mut choice: Choice) -> Result<Finished, StoreError> {
         let hands =
             Hands { parts: self.parts, turn: self.turn, room: self.room, voice: self.voice, asking: self.asking };
-        let Prompt { system, messages, memories } = self.prompt().await?;
+        let Prompt { system, earlier, request, memories } = self.prompt(&mut choice).await?;
+        let base = self.base(&*choice.provider, &system);
+        let messages = conversation(&earlier, request, &base, choice.provider.abilities().window_tokens);
         let start = Start { messages, when: when(&*choice.provider), tainted: false };
-        let (id, base, agent) = self.begin(&*choice.provider, &system, start).await?;
+        let (id, agent) = self.begin(&*choice.provider, start).await?;
         let mut going = Going {
             run: &self,
             hands: &hands,
@@ -114,8 +118,10 @@ impl Run<'_> {
             telling: Telling::new(),
             held: Vec::new(),
             said: Vec::new(),
+            lately: Vec::new(),
             says: None,
             notes: Vec::new(),
+            remembers: false,
             heard_out: false,
         };
         let mut end = going.until_over().await?;
@@ -123,44 +129,6 @@ impl Run<'_> {
             end = going.until_over().await?;
         }
         Ok(going.finish(end))
-    }
-
-    /// A loop with one provider, as it is written down.
-    async fn begin(
-        &self,
-        provider: &dyn Provider,
-        system: &[SystemPart],
-        start: Start,
-    ) -> Result<(RunId, Ask, Agent), StoreError> {
-        let abilities = provider.abilities();
-        let rights = self.parts.safety.policy().rights(self.room);
-        let mut tools = if abilities.tools { offered(rights) } else { Vec::new() };
-        if abilities.window_tokens <= SMALL_WINDOW {
-            let fit = context::choose(self.asked, context::SMALL_SET);
-            tools.retain(|tool| fit.iter().any(|fit| fit.name() == tool.name));
-        }
-        let base = Ask {
-            system: system.to_vec(),
-            tools,
-            max_tokens: self.answer_tokens(abilities.window_tokens),
-            thinking: ThinkingWish::Least,
-            ..Ask::default()
-        };
-        let limits = self.parts.bounds.0.limits.for_window(abilities.window_tokens);
-        let id = self.parts.store.begin_run(self.turn, provider.name(), provider.model().as_str()).await?;
-        Ok((id, base, Agent::new(start, limits, now())))
-    }
-
-    async fn prompt(&self) -> Result<Prompt, StoreError> {
-        let names = self.parts.names.now();
-        let asker = self.asking.asker(&names);
-        let memory = Recollection::new(self.parts, &names, &asker).await?;
-        prompt(&self.parts.context, self.asked, self.room, &memory.reader()).await
-    }
-
-    fn answer_tokens(&self, window: u64) -> u32 {
-        let share = u32::try_from(window / ANSWER_SHARE).unwrap_or(u32::MAX);
-        self.parts.bounds.answer_tokens().min(share)
     }
 
     async fn tell(&self, progress: Progress) {
@@ -204,10 +172,13 @@ impl<'a> Going<'a> {
         let route = self.choice.route();
         self.run.parts.store.route(self.run.turn, route.kind.as_str(), &route.reason).await?;
         self.run.tell(Progress::HandedOver(route)).await;
-        let messages = self.agent.messages().to_vec();
-        let when = if self.heard_out { When::AtOnce } else { when(&*provider) };
-        let start = Start { messages, when, tainted: self.agent.is_tainted() };
-        (self.id, self.base, self.agent) = self.run.begin(&*provider, &self.system, start).await?;
+        let messages = agent::handed_over(self.agent.messages().to_vec(), &std::mem::take(&mut self.lately));
+        let start = Start { messages, when: when(&*provider), tainted: self.agent.is_tainted() };
+        self.base = self.run.base(&*provider, &self.system);
+        (self.id, self.agent) = self.run.begin(&*provider, start).await?;
+        if self.heard_out {
+            self.agent.handle(Input::HeardOut, now());
+        }
         // Reads that were given up; a change goes on by itself and tells its end.
         self.jobs = FuturesUnordered::new();
         Ok(true)
@@ -242,8 +213,9 @@ impl<'a> Going<'a> {
 
     async fn hear_out(&mut self) {
         self.heard_out = true;
-        let held = std::mem::take(&mut self.held);
-        self.say(held).await;
+        for sentence in std::mem::take(&mut self.held) {
+            self.speak(sentence).await;
+        }
         self.agent.handle(Input::HeardOut, now());
     }
 
@@ -264,6 +236,7 @@ impl<'a> Going<'a> {
                 let Some(answering) = self.answering.take() else { return };
                 match answering.reply() {
                     Some(reply) => {
+                        self.lately.clear();
                         self.judge(None);
                         self.agent.handle(Input::Answered(Box::new(reply)), now());
                     }
@@ -293,6 +266,7 @@ impl<'a> Going<'a> {
         let Done { ran, shown, says, note } = done;
         if let Some(tool) = shown {
             let ToolRun { name, args, tier, outcome, ms } = tool.clone();
+            self.remembers |= name == MemoryRemember::NAME;
             self.run.parts.store.tool(self.run.turn, ToolRow { name, args, tier, outcome, ms }).await?;
             self.run.tell(Progress::Tool(tool)).await;
         }
@@ -307,25 +281,30 @@ impl<'a> Going<'a> {
 
     /// Speaks sentences, or keeps them while somebody may go on.
     async fn say(&mut self, sentences: Vec<String>) {
+        self.lately.extend(sentences.iter().cloned());
         if !self.heard_out {
             self.held.extend(sentences);
             return;
         }
         for sentence in sentences {
-            self.said.push(sentence.clone());
-            self.run.tell(Progress::Sentence(sentence)).await;
+            self.speak(sentence).await;
         }
+    }
+
+    async fn speak(&mut self, sentence: String) {
+        self.said.push(sentence.clone());
+        self.run.tell(Progress::Sentence(sentence)).await;
     }
 
     /// The last words, and all of it as it is kept.
     fn finish(self, end: End) -> Finished {
-        let Self { run, choice, memories, telling, mut held, said, says, notes, .. } = self;
+        let Self { run, choice, agent, memories, telling, mut held, said, says, notes, remembers, .. } = self;
         let told = telling.close();
         held.extend(told.rest.iter().cloned());
         let any = !said.is_empty() || !held.is_empty();
         let shown = !notes.is_empty();
         held.extend(last_words(&end, &told, Heard { any, shown }, choice.provider.name(), run.turn.0));
-        let (mut listen, mut asks, mut page) = (false, None, notes);
+        let (mut listen, mut asks, mut page, mut tainted) = (false, None, notes, agent.is_tainted());
         if let End::Refused { why: Some(why) } = &end {
             page.push(jarvis_core::redact::redact(why).text);
         }
@@ -333,6 +312,8 @@ impl<'a> Going<'a> {
             page.push(error.to_string());
         }
         if let Some(says) = says.filter(|_| matches!(end, End::HandedOver { .. } | End::Declined)) {
+            // The gate's words name what is to be changed, as its makers called it.
+            tainted = true;
             held.push(says.speech);
             page.extend(says.page);
             (listen, asks) = (says.listen, says.asks);
@@ -344,9 +325,17 @@ impl<'a> Going<'a> {
         }
         page.extend(told.page);
         tracing::info!(turn = run.turn.0, end = end.name(), "a model's run is over");
+        let is_own = matches!(end, End::Answered { cut: false }) && !tainted && !remembers;
+        let answered_by = is_own.then(|| choice.provider.abilities().place);
         let speech = said.iter().chain(&held).map(String::as_str).collect::<Vec<_>>().join(" ");
         let page = (!page.is_empty()).then(|| page.join("\n\n"));
-        Finished { reply: Reply { speech, page, listen, asks, ..Reply::default() }, rest: held, memories }
+        Finished {
+            reply: Reply { speech, page, listen, asks, ..Reply::default() },
+            rest: held,
+            memories,
+            tainted,
+            answered_by,
+        }
     }
 }
 
@@ -360,7 +349,9 @@ fn when(provider: &dyn Provider) -> When {
 
 async fn write(run: &Run<'_>, id: RunId, step: &Step) -> Result<(), StoreError> {
     let ending = match step {
-        Step::Ended { end } => serde_json::to_string(end).ok(),
+        Step::Ended { end } => serde_json::to_string(end)
+            .inspect_err(|error| tracing::error!(turn = run.turn.0, "a run's end is not in its row: {error}"))
+            .ok(),
         _ => None,
     };
     run.parts.store.run_step(id, step.name(), stored(step), ending).await
@@ -387,7 +378,7 @@ async fn sleep(wait: Option<Duration>) {
 }
 
 /// Milliseconds on a clock of this process.
-fn now() -> Millis {
+pub(super) fn now() -> Millis {
     static ZERO: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
     let zero = ZERO.get_or_init(Instant::now);
     Millis(u64::try_from(zero.elapsed().as_millis()).unwrap_or(u64::MAX))

@@ -19,7 +19,8 @@ pub(super) struct Heard {
 pub(crate) fn stood_down(said: &[String], turn: TurnId) -> Finished {
     let last = phrase("agent.stood_down", turn.0, &[]);
     let speech = said.iter().map(String::as_str).chain([last.as_str()]).collect::<Vec<_>>().join(" ");
-    Finished { reply: Reply { speech, ..Reply::default() }, rest: vec![last], memories: Vec::new() }
+    let reply = Reply { speech, ..Reply::default() };
+    Finished { reply, rest: vec![last], memories: Vec::new(), tainted: true, answered_by: None }
 }
 
 /// What is said at the end beside the model's own words.

@@ -19,6 +19,7 @@ use crate::ear::{EARS_MAX, EarConfig};
 use crate::environment::Environment;
 use crate::hub::HubConfig;
 use crate::mcp::McpConfig;
+use crate::memory::MemoryConfig;
 use crate::mind::MindsConfig;
 use crate::page::PageConfig;
 use crate::safety::SafetyConfig;
@@ -57,6 +58,8 @@ pub struct Config {
     pub mcp: McpConfig,
     /// `[agent]`: how much work a model may put into one request.
     pub agent: AgentConfig,
+    /// `[memory]`: what is remembered.
+    pub memory: MemoryConfig,
     /// `[page]`: the status page.
     pub page: PageConfig,
     /// `[safety]`: what may be changed, by whom, from where.

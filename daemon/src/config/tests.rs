@@ -24,6 +24,12 @@ fn an_empty_file_is_a_configuration() {
 }
 
 #[test]
+fn a_model_takes_down_what_was_said_unless_its_owner_says_no() {
+    assert!(parse("").unwrap().memory.by_model);
+    assert!(!parse("[memory]\nby_model = false").unwrap().memory.by_model);
+}
+
+#[test]
 fn a_typo_is_told_with_file_line_and_nearest_key() {
     let cases = [
         ("[daemon]\n\n  state_dri = \"/x\"\n", 3, 3, "`state_dri`", "did you mean `state_dir`?"),

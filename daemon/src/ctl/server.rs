@@ -213,7 +213,10 @@ async fn follow(
     loop {
         tokio::select! {
             told = listener.next() => match told {
-                Some(Told::Event(event)) => write(writer, &Answer::Event(json!(*event))).await?,
+                Some(Told::Event(event)) => match answers::unchallenged(house, &*event) {
+                    Ok(value) => write(writer, &Answer::Event(value)).await?,
+                    Err(trouble) => return write(writer, &Answer::Error(trouble)).await,
+                },
                 Some(Told::Lost(lost)) => write(writer, &Answer::Lost(lost)).await?,
                 None => return Ok(()),
             },

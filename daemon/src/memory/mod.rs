@@ -3,6 +3,7 @@
 //! [`Memories`] is the handle. What it writes goes through redaction and is committed when its method resolves; only the counts of use are
 //! gathered by [`Keeper`], the task that owns them, and written in batches. The rules are [`jarvis_core::memory`]'s.
 
+mod config;
 mod keeper;
 mod query;
 mod row;
@@ -16,6 +17,7 @@ use jarvis_core::memory::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::{Store, StoreError};
+pub use config::MemoryConfig;
 use keeper::Order;
 pub use keeper::{Keeper, TOUCHES_MAX, TOUCHES_WAITING_MAX};
 pub use transfer::{Imported, LINE_BYTES_MAX, LINES_MAX};

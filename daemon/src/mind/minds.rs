@@ -232,10 +232,36 @@ impl Minds {
         decide(&features, &self.0.rules, &candidates)
     }
 
+    /// Whether words stay in the house, by the rules. `named` are the things of the cluster.
+    pub fn keep_in_house(&self, text: &str, named: &BTreeSet<String>) -> bool {
+        self.0.rules.keep_in_house(&Features::of(text, &self.0.rules, named))
+    }
+
     /// The provider of that name, for questions of one occasion: each is paid for from the books.
     pub fn provider(&self, name: &str, occasion: Occasion) -> Option<Arc<dyn Provider>> {
         let entry = self.0.entries.iter().find(|entry| entry.provider.name() == name)?;
         Some(Arc::new(Metered { entry: Arc::clone(entry), books: self.0.books.clone(), occasion }))
+    }
+
+    /// Who may be asked for a service of the house's own, for which nobody waits: a model in the house before one elsewhere, and that one
+    /// only where the words were `outside` already. `None` where nobody is well, or the allowance does not cover it.
+    pub async fn for_service(
+        &self,
+        outside: bool,
+        tokens: u64,
+        answer_tokens: u32,
+        occasion: Occasion,
+    ) -> Option<Arc<dyn Provider>> {
+        let spent = self.0.books.spent().await.ok();
+        let caps = self.0.books.caps();
+        let (local, cloud): (Vec<_>, Vec<_>) =
+            self.0.entries.iter().partition(|entry| entry.provider.abilities().place == Place::Local);
+        for entry in local.into_iter().chain(cloud.into_iter().filter(|_| outside)) {
+            if entry.barred(tokens, answer_tokens, &caps, spent.as_ref()).await.is_none() {
+                return self.provider(entry.provider.name(), occasion);
+            }
+        }
+        None
     }
 
     /// Where a provider runs.

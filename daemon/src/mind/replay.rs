@@ -94,10 +94,11 @@ impl Replay {
             model: provider.model().clone(),
             price: settings.price(),
         });
+        let names = cluster.map(Names::from_cluster).unwrap_or_default();
         Ok(Self {
             grammar: Grammar::embedded().map_err(|e| e.to_string())?,
-            names: cluster.map(Names::from_cluster).unwrap_or_default(),
-            named: cluster.map(named).unwrap_or_default(),
+            named: named(&names),
+            names,
             cluster: cluster.map(|cluster| context::summary(cluster, Naming::Numbers, SUMMARY_BYTES)),
             rules: Rules::new(&config.route).map_err(|e| format!("[minds.route]: {e}"))?,
             models,

@@ -14,8 +14,8 @@ use serde_json::json;
 
 use super::audit::{Entry, append};
 use super::{Store, StoreError};
-use rows::{all, insert, on_leave, one, seal_anew, set, spoken, step, unreadable, withdraw};
 use crate::redaction;
+use rows::{all, insert, on_leave, one, seal_anew, set, spoken, step, unreadable, withdraw};
 
 /// Rows that one question brings.
 const ROWS_MAX: u32 = 200;

@@ -32,7 +32,7 @@ pub use audit::{Entry as AuditEntry, Shown as AuditShown};
 pub use costs::{By, Charge, CostLine, Reserved};
 pub use error::StoreError;
 pub use open::{KeptAside, ROOM_MIN_BYTES, enough_room, kept_aside_beside, room_left};
-pub use row::{EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
+pub use row::{EarlierRow, EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
 pub use thread::Probe;
 
 /// A handle to the store. The thread ends, after what it was given is committed, when the last one is dropped.
@@ -116,7 +116,7 @@ impl Store {
             for tool in &tools {
                 write::tool(tx, turn, tool)?;
             }
-            write::set(tx, turn, "reply", &reply)
+            write::reply(tx, turn, &reply, true)
         })
         .await
     }
@@ -134,10 +134,22 @@ impl Store {
         self.run(move |tx| write::sentence(tx, turn, index, &text, now_ms)).await
     }
 
-    /// All that was said; a later call replaces it.
+    /// All that was said; a later call replaces it. Strangers may have written some of it.
     pub async fn reply(&self, turn: TurnId, text: &str) -> Result<(), StoreError> {
         let text = redaction::text(text);
-        self.run(move |tx| write::set(tx, turn, "reply", &text)).await
+        self.run(move |tx| write::reply(tx, turn, &text, true)).await
+    }
+
+    /// The same, where no stranger can have written any of it: models may be told it later.
+    pub async fn untainted_reply(&self, turn: TurnId, text: &str) -> Result<(), StoreError> {
+        let text = redaction::text(text);
+        self.run(move |tx| write::reply(tx, turn, &text, false)).await
+    }
+
+    /// Turns of the same conversation that were over before this one, the newest `limit` of them, oldest first. Words of an answer that
+    /// strangers may have written are not among what it brings.
+    pub async fn earlier(&self, turn: TurnId, limit: u32) -> Result<Vec<EarlierRow>, StoreError> {
+        self.run(move |tx| query::earlier(tx, turn, limit.min(MAX_ROWS))).await
     }
 
     /// Marks of a turn: name and milliseconds on the turn's own scale. A mark given again is moved.

@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::StoreError;
-use super::row::{EventRow, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
+use super::row::{EarlierRow, EventRow, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
 use super::write::{key, tier_name};
 
 const COLUMNS: &str = "id, conversation_id, room, satellite, source, started_ms, wake_phrase, wake_score, wake_check, \
@@ -32,6 +32,26 @@ pub(super) fn turn(tx: &Transaction<'_>, turn: TurnId) -> Result<Option<TurnRow>
         fill(tx, row)?;
     }
     Ok(row)
+}
+
+pub(super) fn earlier(tx: &Transaction<'_>, turn: TurnId, limit: u32) -> Result<Vec<EarlierRow>, StoreError> {
+    let mut rows = tx
+        .prepare_cached(
+            "select transcript, case when reply_tainted = 0 then reply end,
+                    (select json_group_array(name) from
+                       (select name from tool_runs where turn_id = turns.id group by name order by min(seq))),
+                    coalesce(route_kind, '') = 'cloud_model'
+             from turns where conversation_id = (select conversation_id from turns where id = ?1) and id < ?1
+               and finished_ms is not null and coalesce(transcript, '') <> '' and coalesce(reply, '') <> '' and source <> 'said'
+             order by id desc limit ?2",
+        )?
+        .query_map(rusqlite::params![key(turn), limit], |row| {
+            let tools = serde_json::from_value(json(row, 2)?).unwrap_or_default();
+            Ok(EarlierRow { transcript: row.get(0)?, untainted_reply: row.get(1)?, tools, by_cloud: row.get(3)? })
+        })?
+        .collect::<Result<Vec<_>, _>>()?;
+    rows.reverse();
+    Ok(rows)
 }
 
 pub(super) fn events(tx: &Transaction<'_>, limit: u32) -> Result<Vec<EventRow>, StoreError> {

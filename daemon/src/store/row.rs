@@ -119,6 +119,19 @@ pub struct TurnRow {
     pub forgotten_ms: Option<i64>,
 }
 
+/// A turn that was over before another of its conversation began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EarlierRow {
+    /// What was heard.
+    pub transcript: String,
+    /// What was said; `None` where strangers may have written some of it.
+    pub untainted_reply: Option<String>,
+    /// Tools that ran, each once.
+    pub tools: Vec<String>,
+    /// Whether a model elsewhere answered.
+    pub by_cloud: bool,
+}
+
 /// Something the house went through.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventRow {

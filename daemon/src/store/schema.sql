@@ -37,7 +37,10 @@ create table turns (
   finished_ms integer,
   error text,
   -- When the words of this turn were forgotten.
-  forgotten_ms integer
+  forgotten_ms integer,
+  -- Whether strangers may have written some of the reply: 1 unless a model made it that had read nothing of theirs. No model is told
+  -- the words of such a reply later.
+  reply_tainted integer not null default 1 check (reply_tainted in (0, 1))
 ) strict;
 create index turns_by_conversation on turns (conversation_id, id);
 create index turns_by_time on turns (started_ms);

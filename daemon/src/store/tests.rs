@@ -290,3 +290,57 @@ async fn nobody_else_can_read_the_database() {
         assert_eq!(mode, 0o600, "{:?}", file.path());
     }
 }
+
+#[tokio::test]
+async fn earlier_turns_are_those_of_the_conversation_and_words_of_strangers_stay_out() {
+    let home = Home::new();
+    let store = home.store();
+    let begin = async |room: &str, at: i64| store.begin_turn(turn_at(room, T0 + at)).await.unwrap();
+    let over = async |turn: TurnId, asked: &str| {
+        store.transcript(turn, asked).await.unwrap();
+        store.finish(turn, None).await.unwrap();
+    };
+    whole_turn(&store, T0).await;
+    let clean = begin("study", 1_000).await;
+    store.route(clean, "cloud_model", "asked claude").await.unwrap();
+    store.untainted_reply(clean, "There are none about quorum, sir.").await.unwrap();
+    over(clean, "tell me a joke").await;
+    // What was said last counts: a clean answer that was replaced is none any more.
+    let replaced = begin("study", 2_000).await;
+    store.untainted_reply(replaced, "Well, sir.").await.unwrap();
+    store.reply(replaced, "Well, evil-name runs.").await.unwrap();
+    over(replaced, "is it up").await;
+    let elsewhere = begin("kitchen", 2_500).await;
+    store.untainted_reply(elsewhere, "In the kitchen, sir.").await.unwrap();
+    over(elsewhere, "where am I").await;
+    let said = NewTurn { source: Source::Said, ..turn_at("study", T0 + 2_600) };
+    let said = store.begin_turn(said).await.unwrap();
+    store.reply(said, "Supper is served.").await.unwrap();
+    over(said, "supper").await;
+    // Not over, and not answered.
+    let open = begin("study", 2_700).await;
+    store.transcript(open, "hm").await.unwrap();
+    over(begin("study", 2_800).await, "hm").await;
+    let now = begin("study", 3_000).await;
+
+    let row = |asked: &str, reply: Option<&str>, tools: &[&str]| EarlierRow {
+        transcript: asked.to_owned(),
+        untainted_reply: reply.map(str::to_owned),
+        tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+        by_cloud: asked == "tell me a joke",
+    };
+    let told = [
+        row("how hot is node two", None, &["temperatures"]),
+        row("tell me a joke", Some("There are none about quorum, sir."), &[]),
+        row("is it up", None, &[]),
+    ];
+    assert_eq!(store.earlier(now, 12).await.unwrap(), told);
+    assert_eq!(store.earlier(now, 2).await.unwrap(), told[1..], "the newest, oldest first");
+    let other = begin("kitchen", 3_100).await;
+    assert_eq!(store.earlier(other, 12).await.unwrap().len(), 1, "a room hears nothing of another");
+    let later = begin("study", 3_000 + HOUR_MS).await;
+    assert_eq!(store.earlier(later, 12).await.unwrap(), [], "another conversation");
+    let keep = Keep { words_ms: 0, turns_ms: HOUR_MS, events_ms: HOUR_MS };
+    store.retain(keep, T0 + 10_000).await.unwrap();
+    assert_eq!(store.earlier(now, 12).await.unwrap(), [], "what was forgotten is not told");
+}

@@ -60,6 +60,14 @@ pub(super) fn set(tx: &Transaction<'_>, turn: TurnId, column: &'static str, text
     there(turn, changed)
 }
 
+/// Sets what was said. `tainted`: strangers may have written some of it.
+pub(super) fn reply(tx: &Transaction<'_>, turn: TurnId, text: &str, tainted: bool) -> Result<(), StoreError> {
+    let changed = tx
+        .prepare_cached("update turns set reply = ?2, reply_tainted = ?3 where id = ?1")?
+        .execute(params![key(turn), text, tainted])?;
+    there(turn, changed)
+}
+
 pub(super) fn tool(tx: &Transaction<'_>, turn: TurnId, tool: &ToolRow) -> Result<(), StoreError> {
     exists(tx, turn)?;
     tx.prepare_cached(

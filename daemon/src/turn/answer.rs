@@ -233,8 +233,18 @@ impl Job {
             self.progressed(progress, &mut said).await;
         }
         let finished = finished.unwrap_or_else(|| agent::stood_down(&said, self.turn));
-        let agent::Finished { mut reply, mut rest, memories } = finished;
+        let agent::Finished { mut reply, mut rest, memories, tainted, answered_by } = finished;
         self.tell(News::Recalled { attempt: self.attempt, ids: memories }).await;
+        if let Some(place) = answered_by {
+            let gleaning = agent::Gleaning {
+                turn: self.turn,
+                room: self.room.clone(),
+                asked: self.asked.clone(),
+                answered: reply.speech.clone(),
+                place,
+            };
+            self.tell(News::Gleaning { attempt: self.attempt, gleaning: Box::new(gleaning) }).await;
+        }
         // A question is the last word: it is answered by the next one.
         if reply.asks.is_none() {
             let instead = out_of_money.then(|| costs::out_of_money(self.turn.0));
@@ -243,7 +253,10 @@ impl Job {
                 rest.push(words);
             }
         }
-        self.parts.store.reply(self.turn, &reply.speech).await?;
+        match tainted {
+            true => self.parts.store.reply(self.turn, &reply.speech).await?,
+            false => self.parts.store.untainted_reply(self.turn, &reply.speech).await?,
+        }
         for sentence in rest {
             self.tell(News::Sentence { attempt: self.attempt, text: sentence }).await;
         }

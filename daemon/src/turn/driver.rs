@@ -26,6 +26,7 @@ use super::parts::millis;
 use super::record::Recording;
 use super::speak::Text;
 use super::{Before, Parts};
+use crate::agent::Gleaning;
 use crate::ear::{EarError, EarHeard};
 use crate::event::{EventKind, Route, ToolRun, TurnRecord, Wake};
 use crate::hub::{Opening as Opened, PlaybackNews};
@@ -83,6 +84,11 @@ pub(super) enum News {
     Recalled {
         attempt: Attempt,
         ids: Vec<MemoryId>,
+    },
+    /// What may be worth remembering once the turn is over.
+    Gleaning {
+        attempt: Attempt,
+        gleaning: Box<Gleaning>,
     },
     Broken {
         part: &'static str,
@@ -182,6 +188,7 @@ struct Running {
     bridges: u32,
     /// Memories that the answer is made of: they count as used once it was given.
     recalled: Vec<MemoryId>,
+    gleaning: Option<Box<Gleaning>>,
     shown: bool,
     /// Whether the answer is a question that the room may answer without a wake word.
     listen: bool,
@@ -250,6 +257,7 @@ impl Running {
             asks: None,
             bridges: 0,
             recalled: Vec::new(),
+            gleaning: None,
             shown: false,
             listen: false,
             question: None,
@@ -425,12 +433,14 @@ impl Running {
             News::Asks { attempt, what } if attempt == now => self.asks = Some(what),
             News::Reply { attempt, reply } if attempt == now => self.replied(reply).await,
             News::Recalled { attempt, ids } if attempt == now => self.recalled = ids,
+            News::Gleaning { attempt, gleaning } if attempt == now => self.gleaning = Some(gleaning),
             News::Route { .. }
             | News::Tool { .. }
             | News::Sentence { .. }
             | News::Asks { .. }
             | News::Reply { .. }
-            | News::Recalled { .. } => {}
+            | News::Recalled { .. }
+            | News::Gleaning { .. } => {}
             News::Broken { part, reason } => self.broken(part, reason),
         }
     }
@@ -528,6 +538,10 @@ impl Running {
         }
         if ending == Ending::Answered {
             self.parts.memory.touch(std::mem::take(&mut self.recalled), UnixMillis(unix_ms()));
+            // Nobody can go on speaking any more.
+            if let Some(gleaning) = self.gleaning.take() {
+                self.parts.gleanings.offer(*gleaning);
+            }
         }
         self.keep_what_was_said(ending).await;
         // A question counts as asked once it was heard to its end; one that was cut off or withdrawn is void.

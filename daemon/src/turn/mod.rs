@@ -131,6 +131,7 @@ impl Turns {
     }
 
     fn over(&mut self, over: Result<Over, tokio::task::JoinError>) {
+        self.parts.gleanings.under_way(self.running.len());
         let over = match over {
             Ok(over) => over,
             Err(error) => {
@@ -351,6 +352,7 @@ impl Turns {
             let (record, broken) = driver.run().await;
             Over { record, broken, satellite, utterance, done }
         });
+        self.parts.gleanings.under_way(self.running.len());
     }
 
     fn room(&mut self, satellite: &SatelliteId) -> &mut Room {

@@ -12,7 +12,7 @@ use jarvis_core::turn::EarStanding;
 use jarvis_link::message::DaemonMicros;
 use tokio::sync::{Notify, watch};
 
-use crate::agent::Bounds;
+use crate::agent::{Bounds, Gleanings};
 use crate::cluster::ClusterClient;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub cluster: ClusterClient,
     /// How much work a model may put into a request.
     pub bounds: Bounds,
+    /// Where turns leave what a model may find worth remembering.
+    pub gleanings: Gleanings,
     /// What a model is told before it is asked.
     pub context: Context,
     /// What may be changed, and what became of it.

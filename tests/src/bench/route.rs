@@ -5,19 +5,20 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use jarvis_core::context::Personality;
+use jarvis_core::context::{EARLIER_MAX, Earlier, Personality, history};
 use jarvis_core::costs::{Caps, Spent};
 use jarvis_core::ids::{TurnId, WallMillis};
 use jarvis_core::intent::{Grammar, Understood};
 use jarvis_core::memory::{Reader, UnixMillis};
 use jarvis_core::mind::date::Day;
+use jarvis_core::mind::estimate;
 use jarvis_core::mind::message::Usage;
 use jarvis_core::mind::prices::MicroUsd;
 use jarvis_core::names::Names;
 use jarvisd::cluster::{ClusterClient, ClusterConfig};
 use jarvisd::memory::{Memories, Occasion};
 use jarvisd::mind::{Class, Context, MindsConfig, Replay, Routed};
-use jarvisd::store::{Charge, Reserved, Store};
+use jarvisd::store::{Charge, NewTurn, Reserved, Source, Store};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
@@ -181,7 +182,8 @@ async fn most_used(folder: &Path, seed: u64) -> Result<(u64, u64)> {
     Ok((most, admitted))
 }
 
-/// `m7`: the instructions of a request: the cluster's summary (warm), recall among the memories of the frozen file, and their words.
+/// `m7`: what a request is asked with: the cluster's summary (warm), recall among the memories of the frozen file, their words, and what
+/// was said before.
 pub fn prompt(bench: &Bench) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir_in(&bench.dir)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -229,15 +231,41 @@ async fn prompts(bench: &Bench, folder: &Path) -> Result<Vec<f64>> {
     let context = Context::new(cluster, memories, Personality::default());
     let first = context.system(reader.question("how is the cluster"), "study").await?;
     ensure!(first.system.iter().any(|part| part.text.contains("nodes")), "the cluster is in it: {first:?}");
+    let turn = spoken_before(&store, asked.iter()).await?;
     let (mut times, mut recalled) = (Vec::new(), 0);
     for words in asked.iter().cycle().take(PROMPTS) {
         let begun = Instant::now();
-        let told = context.system(reader.question(words), "study").await?;
+        let (told, rows) = tokio::join!(context.system(reader.question(words), "study"), store.earlier(turn, 200));
+        let told = told?;
+        let earlier: Vec<Earlier> = rows?
+            .into_iter()
+            .map(|row| Earlier { asked: row.transcript, answer: row.untainted_reply, tools: row.tools })
+            .collect();
+        let pinned = estimate::preamble(&told.system, &[]);
+        ensure!(!history(&earlier, pinned, 1 << 20).is_empty(), "what was said before is in it");
         times.push(begun.elapsed().as_secs_f64() * 1000.0);
         recalled += usize::from(!told.memories.is_empty());
     }
     eprintln!("  {kept} memories; {recalled} of {PROMPTS} prompts hold some of them");
     Ok(times)
+}
+
+/// A conversation as long as one that is told, and the turn that goes on with it.
+async fn spoken_before<'a>(store: &Store, words: impl Iterator<Item = &'a String>) -> Result<TurnId> {
+    let turn = || NewTurn {
+        room: "study".to_owned(),
+        satellite: None,
+        source: Source::Typed,
+        started_ms: jarvisd::event::UnixMillis::now().0,
+        wake: None,
+    };
+    for words in words.take(EARLIER_MAX) {
+        let before = store.begin_turn(turn()).await?;
+        store.transcript(before, words).await?;
+        store.untainted_reply(before, "It is so, sir, as far as anybody has told me.").await?;
+        store.finish(before, None).await?;
+    }
+    Ok(store.begin_turn(turn()).await?)
 }
 
 #[cfg(test)]

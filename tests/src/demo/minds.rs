@@ -1,7 +1,7 @@
 //! `make demo MIND=aimock|llama`: requests that the grammar does not understand, carried by a model that follows a script. A YELLOW change with
 //! its question and the spoken yes, then a RED one whose words are confirmed at the second channel.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -134,7 +134,7 @@ pub async fn run(demo: &Minded) -> Result<bool> {
     println!("The satellite listens. The page: {}", house.page());
     yellow(&mut house)?;
     let _server = server.turn_grave(demo)?;
-    red(&mut house)?;
+    red(&mut house, &demo.dir)?;
     println!("\nThe audit log:");
     print!("{}", text(&house, &["audit", "-n", "12"])?);
     print!("{}", text(&house, &["audit", "verify"])?);
@@ -158,9 +158,9 @@ fn yellow(house: &mut House) -> Result<()> {
 }
 
 /// A change that takes its two words at a second channel.
-fn red(house: &mut House) -> Result<()> {
+fn red(house: &mut House, dir: &Path) -> Result<()> {
     let asked = say(house, GRAVE)?;
-    let question = minded(&asked)?.reply.clone().unwrap_or_default();
+    let question = spoken(dir, minded(&asked)?)?;
     let words: Vec<&str> = match question.split_once("the words ") {
         Some((_, rest)) => rest.split_whitespace().take(2).collect(),
         None => bail!("no words were spoken: {question}"),
@@ -183,6 +183,15 @@ fn say(house: &mut House, words: &str) -> Result<Asked> {
     let samples = sound::scaled(&sound::espeak(VOICE, words)?, 9000);
     let teller = std::cell::RefCell::new(Teller::new());
     house.ask(&samples, |event| teller.borrow_mut().tell(event))
+}
+
+/// What a turn said aloud, from its rows: a terminal shows it without the words, which are for those who were in the room.
+fn spoken(dir: &Path, turn: &TurnRecord) -> Result<String> {
+    let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let db = rusqlite::Connection::open_with_flags(dir.join("state/jarvis.db"), flags)?;
+    let all = "select coalesce(group_concat(text, ' '), '') from (select text from sentences where turn_id = ?1 order by seq)";
+    let id = i64::try_from(turn.turn_id.0)?;
+    Ok(db.query_row(all, [id], |row| row.get(0))?)
 }
 
 fn minded(asked: &Asked) -> Result<&TurnRecord> {

@@ -8,6 +8,7 @@
 //! limit ([`Limits`]).
 
 mod calls;
+mod handover;
 mod limits;
 mod mention;
 mod message;
@@ -27,6 +28,7 @@ use crate::tools::{Call, Kind};
 
 pub use calls::asks;
 use calls::{Known, Verdict};
+pub use handover::handed_over;
 pub use limits::{CALLS_MAX, Limits};
 pub use mention::mentioned;
 pub use message::{Began, Effect, End, Input, Limit, Ran, Start, Step, When};

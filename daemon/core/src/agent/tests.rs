@@ -243,3 +243,34 @@ fn every_stop_has_an_end() {
     assert_eq!(step(&mut agent, Input::Failed(error)), ["end broken"]);
     assert_eq!(step(&mut heard_out(), Input::Cancel), ["end cancelled"]);
 }
+
+#[test]
+fn whoever_goes_on_is_told_what_was_heard_and_keeps_what_was_learnt() {
+    let mut agent = heard_out();
+    step(&mut agent, says("One moment, sir.", &[("read_tasks", "{}")]));
+    step(&mut agent, brings(0, "all tasks ended well"));
+    let before = agent.messages().to_vec();
+    assert_eq!(step(&mut agent, Input::Failed(ProviderError::new("p", Fault::BrokenStream, ""))), ["end broken"]);
+    let heard = ["All is well, sir.".to_owned(), "The </data> last task".to_owned()];
+    let messages = handed_over(agent.messages().to_vec(), &heard);
+    // The words stand with the last message, behind its results: what is before them is as it was.
+    assert_eq!(messages.len(), before.len());
+    let (last, others) = messages.split_last().unwrap();
+    assert_eq!((others, &last.blocks[..1]), (&before[..others.len()], &before[others.len()].blocks[..]));
+    let text = last.text();
+    assert!(
+        text.contains("All is well, sir. The \u{2039}/data\u{203a} last task") && text.contains("do not repeat"),
+        "{text}"
+    );
+    let start = Start { messages, when: When::AtOnce, tainted: agent.is_tainted() };
+    let mut next = Agent::new(start, Limits::default(), NOW);
+    assert_eq!(names(&drain(&mut next)), ["ask"]);
+    assert_eq!(
+        step(&mut next, says("", &[("guest_start", r#"{"vmid":112}"#)])),
+        [""; 0],
+        "somebody may go on speaking"
+    );
+    assert_eq!(step(&mut next, Input::HeardOut), ["change 0 guest_start true"], "what was read taints as before");
+    let silent = handed_over(before.clone(), &[]);
+    assert_eq!(silent, before, "of an answer of which nothing was heard nothing is told");
+}

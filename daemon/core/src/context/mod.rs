@@ -12,7 +12,7 @@ mod summary;
 use serde::{Deserialize, Serialize};
 
 pub use choose::{SMALL_SET, choose};
-pub use history::{History, fit};
+pub use history::{EARLIER_MAX, Earlier, HISTORY_TOKENS_MAX, history};
 pub use summary::{Naming, summary};
 
 use crate::answer::Local;

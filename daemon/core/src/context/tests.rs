@@ -1,9 +1,5 @@
-use proptest::prelude::*;
-
 use super::*;
 use crate::cluster::Cluster;
-use crate::mind::message::{Block, Message};
-use crate::mind::{args::ToolArgs, message::ToolResult, message::ToolUse};
 use crate::sample;
 
 fn facts<'a>(cluster: Option<&'a str>, memories: &'a [Memory]) -> Facts<'a> {
@@ -52,28 +48,4 @@ fn a_summary_names_what_fits_and_counts_the_rest() {
     let short = summary(&cluster, Naming::Numbers, 300);
     assert!(short.contains("guests more; a tool tells them") && short.len() < 420, "{} bytes: {short}", short.len());
     assert_eq!(summary(&Cluster::default(), Naming::Names, 100), "0 nodes, 0 guests, quorum unknown");
-}
-
-fn turn(n: usize, bytes: usize) -> Vec<Message> {
-    let call = ToolUse { id: n.to_string().as_str().into(), name: "x".to_owned(), args: ToolArgs::read("{}", true) };
-    let content = "line of a log\n".repeat(bytes / 14);
-    vec![
-        Message::user(format!("question {n}")),
-        Message { role: crate::mind::message::Role::Assistant, blocks: vec![Block::ToolUse(call.clone())] },
-        Message::results(vec![ToolResult { id: call.id, content, is_error: false }]),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn a_history_fits_and_keeps_the_request(sizes in prop::collection::vec(0usize..8_000, 0..20), budget in 1_500u64..8_000) {
-        let system = system(&facts(Some("node pve1: online"), &[]));
-        let mut messages: Vec<Message> = sizes.iter().enumerate().flat_map(|(n, bytes)| turn(n, *bytes)).collect();
-        messages.push(Message::user("and now?"));
-        let before = messages.clone();
-        let fitted = fit(messages, &system, &[], budget);
-        prop_assert!(fitted.tokens <= budget, "{} of {budget}", fitted.tokens);
-        prop_assert_eq!(fitted.messages.last(), Some(&Message::user("and now?")));
-        prop_assert_eq!(fitted.trimmed.is_nothing(), fitted.messages == before);
-    }
 }

@@ -7,6 +7,7 @@
 //! Pure, like all of this crate: the present time, the live names and the redaction of secrets are arguments. The shell keeps the rows
 //! (`daemon/src/memory/`).
 
+mod after;
 mod extract;
 mod lifetime;
 mod model;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{NodeName, StorageName, TurnId, Vmid};
 
+pub use after::{ANSWER_TOKENS_MAX, ask_after, of_the_owner};
 pub use extract::Reader;
 pub use lifetime::{EPISODIC_MS, WORKING_MS, expiry};
 pub use model::{ANSWER_BYTES_MAX, Extraction, ModelAnswerError, from_model};

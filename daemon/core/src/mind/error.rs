@@ -55,7 +55,7 @@ pub enum Again {
     NotBefore(u64),
 }
 
-/// What happened.
+/// What happened. Stored with the run that it ended: as `{"fault": "timeout", "of": "idle"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Fault {
@@ -91,16 +91,16 @@ pub enum Fault {
     BadRequest,
     /// It may not be paid for: the text says why.
     #[error("{0}")]
-    Budget(Unpaid),
+    Budget(#[serde(with = "of")] Unpaid),
     /// The conversation does not fit the model's window.
     #[error("the conversation is longer than the model's window")]
     ContextExceeded,
     /// Something was not in time.
     #[error("no {0} in time")]
-    Timeout(Waited),
+    Timeout(#[serde(with = "of")] Waited),
     /// The way there is closed.
     #[error("{0}")]
-    Unreachable(Way),
+    Unreachable(#[serde(with = "of")] Way),
     /// The answer broke off.
     #[error("the answer broke off")]
     BrokenStream,
@@ -109,13 +109,34 @@ pub enum Fault {
     Garbage,
     /// The answer passed a limit of ours, which this names.
     #[error("the answer is over the limit of {0}")]
-    TooMuch(String),
+    TooMuch(#[serde(with = "of")] String),
     /// The provider failed by its own account.
     #[error("the provider failed (status {status})")]
     Failed {
         /// HTTP status.
         status: u16,
     },
+}
+
+/// What a fault is of, beside its tag: a bare word cannot stand there.
+mod of {
+    use serde::ser::SerializeStruct;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    struct Of<T> {
+        of: T,
+    }
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Of", 1)?;
+        fields.serialize_field("of", value)?;
+        fields.end()
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        Ok(Of::deserialize(deserializer)?.of)
+    }
 }
 
 /// Why a question may not be paid for.
@@ -246,6 +267,65 @@ mod tests {
         assert!(long.detail.len() <= MAX_DETAIL_BYTES);
         let clock = ProviderError::new("claude", Fault::Unreachable(Way::Clock), "");
         assert!(clock.to_string().contains("check the clock"), "{clock}");
+    }
+
+    /// One of every kind; the match makes a new one be added.
+    fn every_fault() -> Vec<Fault> {
+        let all = [
+            vec![Fault::NoKey, Fault::WrongKey, Fault::Forbidden, Fault::NoSuchModel, Fault::SpendLimit],
+            vec![Fault::BadRequest, Fault::ContextExceeded, Fault::BrokenStream, Fault::Garbage],
+            [None, Some(7)].map(|retry_after_ms| Fault::RateLimited { retry_after_ms }).into(),
+            [None, Some(7)].map(|retry_after_ms| Fault::Overloaded { retry_after_ms }).into(),
+            [Unpaid::Day, Unpaid::Month, Unpaid::NoPrice, Unpaid::NoBooks].map(Fault::Budget).into(),
+            [Waited::Connect, Waited::FirstByte, Waited::Idle].map(Fault::Timeout).into(),
+            [Way::Dns, Way::Connect, Way::Clock, Way::Tls].map(Fault::Unreachable).into(),
+            vec![Fault::TooMuch("5 \"bytes\"".to_owned()), Fault::Failed { status: 503 }],
+        ];
+        let all = all.concat();
+        let kinds = all.iter().map(|fault| match fault {
+            Fault::NoKey => 0,
+            Fault::WrongKey => 1,
+            Fault::Forbidden => 2,
+            Fault::NoSuchModel => 3,
+            Fault::RateLimited { .. } => 4,
+            Fault::Overloaded { .. } => 5,
+            Fault::SpendLimit => 6,
+            Fault::BadRequest => 7,
+            Fault::Budget(_) => 8,
+            Fault::ContextExceeded => 9,
+            Fault::Timeout(_) => 10,
+            Fault::Unreachable(_) => 11,
+            Fault::BrokenStream => 12,
+            Fault::Garbage => 13,
+            Fault::TooMuch(_) => 14,
+            Fault::Failed { .. } => 15,
+        });
+        assert_eq!(kinds.collect::<std::collections::BTreeSet<_>>().len(), 16);
+        all
+    }
+
+    #[test]
+    fn every_fault_comes_back_from_storage() {
+        use crate::agent::End;
+        for fault in every_fault() {
+            let end = End::Broken { error: ProviderError::new("claude", fault, "a word") };
+            let text = serde_json::to_string(&end).unwrap();
+            assert_eq!(serde_json::from_str::<End>(&text).unwrap(), end, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_stored_before_is_read_as_it_was() {
+        let idle = serde_json::json!({"fault": "timeout", "of": "idle"});
+        assert_eq!(serde_json::to_value(Fault::Timeout(Waited::Idle)).unwrap(), idle);
+        for (text, fault) in [
+            (r#"{"fault": "no_key"}"#, Fault::NoKey),
+            (r#"{"fault": "rate_limited", "retry_after_ms": 7}"#, Fault::RateLimited { retry_after_ms: Some(7) }),
+            (r#"{"fault": "overloaded", "retry_after_ms": null}"#, Fault::Overloaded { retry_after_ms: None }),
+            (r#"{"fault": "failed", "status": 500}"#, Fault::Failed { status: 500 }),
+        ] {
+            assert_eq!(serde_json::from_str::<Fault>(text).unwrap(), fault, "{text}");
+        }
     }
 
     #[test]

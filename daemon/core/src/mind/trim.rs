@@ -50,8 +50,12 @@ fn present(messages: &[Message]) -> usize {
     messages.iter().rposition(begins_turn).unwrap_or(0)
 }
 
+/// Words of the owner's, without results: what is told beside those belongs to the turn that they do.
 fn begins_turn(message: &Message) -> bool {
-    message.role == Role::User && message.blocks.iter().any(|block| matches!(block, Block::Text { .. }))
+    let has = |kind: fn(&Block) -> bool| message.blocks.iter().any(kind);
+    message.role == Role::User
+        && has(|block| matches!(block, Block::Text { .. }))
+        && !has(|block| matches!(block, Block::ToolResult(_)))
 }
 
 fn drop_thinking(messages: &mut Vec<Message>) -> bool {
@@ -108,7 +112,7 @@ fn shorten_present(messages: &mut Vec<Message>, trimmed: &mut Trimmed) -> bool {
     // A call and its results go together; the last pair stays, as it is what the model waits for.
     let pair = messages.len() > 4
         && messages[1].calls().next().is_some()
-        && messages[2].blocks.iter().all(|block| matches!(block, Block::ToolResult(_)));
+        && messages[2].blocks.iter().any(|block| matches!(block, Block::ToolResult(_)));
     if pair {
         messages.drain(1..3);
         trimmed.messages = trimmed.messages.saturating_add(2);
@@ -211,6 +215,19 @@ mod tests {
             "{}",
             last.content
         );
+    }
+
+    #[test]
+    fn words_beside_results_begin_no_turn() {
+        let mut messages = conversation(&[20]);
+        messages.extend([calls("last"), answers("last", 9_000)]);
+        let note = Block::Text { text: "You have already said aloud: one moment.".to_owned() };
+        messages.last_mut().unwrap().blocks.push(note.clone());
+        while shrink(&mut messages, 200).is_some() {
+            check(&messages);
+        }
+        assert_eq!(messages[0], Message::user("the present question"));
+        assert_eq!(messages.last().unwrap().blocks.last(), Some(&note));
     }
 
     #[test]

@@ -170,6 +170,11 @@ impl Names {
         }
     }
 
+    /// What can be named, each as it is written.
+    pub(crate) fn written(&self) -> impl Iterator<Item = &str> {
+        self.things.iter().map(|thing| thing.label.as_str())
+    }
+
     /// Names of every thing of a sort, as written.
     pub(crate) fn labels(&self, sort: Sort) -> Vec<String> {
         (0..self.things.len())

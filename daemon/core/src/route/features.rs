@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::REQUEST_BYTES_MAX;
 use super::phrases::words;
 use super::rules::Rules;
-use crate::cluster::Cluster;
+use crate::names::Names;
 
 /// Signs of code, of which a sentence has few.
 const CODE_SIGNS: &[char] = &['{', '}', '[', ']', '<', '>', '=', ';', '|', '&', '`', '\\', '$', '#'];
@@ -73,11 +73,8 @@ impl Features {
 }
 
 /// The names of what is in the cluster, in words.
-pub fn named(cluster: &Cluster) -> BTreeSet<String> {
-    let guests = cluster.guests.iter().filter_map(|guest| guest.name.as_deref());
-    let nodes = cluster.nodes.iter().map(|node| node.name.as_str());
-    let storages = cluster.storages.iter().map(|storage| storage.name.as_str());
-    guests.chain(nodes).chain(storages).map(|name| words(name).join(" ")).filter(|name| !name.is_empty()).collect()
+pub fn named(names: &Names) -> BTreeSet<String> {
+    names.written().map(|name| words(name).join(" ")).filter(|name| !name.is_empty()).collect()
 }
 
 fn names_one(text: &[String], named: &BTreeSet<String>) -> bool {

@@ -202,6 +202,11 @@ impl Rules {
         self.prefer
     }
 
+    /// Whether a request with these features stays in the house.
+    pub fn keep_in_house(&self, of: &Features) -> bool {
+        self.judge(of).1 == Who::House
+    }
+
     pub(super) fn phrases(&self) -> &Lists {
         &self.lists
     }

@@ -58,6 +58,7 @@ fn told(kind: &EventKind) -> Option<(String, String)> {
             let open = if *open { "; what it had begun is being looked for" } else { "" };
             ("interrupted".to_owned(), format!("turn {turn}: the model's run is not gone on with{open}"))
         }
+        EventKind::Remembered { turn, texts } => ("memory".to_owned(), format!("turn {turn}: {}", texts.join("; "))),
         EventKind::Power { state } => ("power".to_owned(), super::show::power(state)),
         EventKind::Restored { part } => ("restored".to_owned(), part.clone()),
         // Sentences say it piece by piece; marks come with the turn's end; `jarvisctl approvals` lists questions.

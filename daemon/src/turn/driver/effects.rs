@@ -58,6 +58,7 @@ impl Running {
                 (self.asks, self.bridges) = (None, 0);
                 (self.listen, self.question) = (false, None);
                 self.recalled.clear();
+                self.gleaning = None;
                 self.recording.withdraw();
                 self.shown = false;
             }
