@@ -13,6 +13,7 @@ mod run;
 mod switch;
 mod view;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -133,6 +134,8 @@ pub(crate) struct Inner {
     settled: broadcast::Sender<ApprovalId>,
     /// Challenges that were given out lately.
     challenges: Mutex<Vec<String>>,
+    /// Turns under way that asked something.
+    asking: Mutex<HashSet<TurnId>>,
 }
 
 impl Safety {
@@ -155,7 +158,6 @@ impl Safety {
         store.seal_with(key.clone());
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let (settled, _) = broadcast::channel(SETTLED_MAX);
-        let challenges = Mutex::default();
         let inner = Arc::new(Inner {
             store,
             cluster,
@@ -167,7 +169,8 @@ impl Safety {
             random,
             orders,
             settled,
-            challenges,
+            challenges: Mutex::default(),
+            asking: Mutex::default(),
         });
         // Nobody who hears this run was asked what the former one asked, and its clock may have been another.
         let void = inner.entry("expired", None, json!({"restarted": true}))?;
@@ -249,6 +252,7 @@ impl Safety {
                     None,
                     ruled("asked", json!({"ruling": ask.work.ruling, "question": asked})),
                 )?;
+                inner.asking.lock().unwrap_or_else(PoisonError::into_inner).extend(turn);
                 let withdrawn = inner.entry("withdrawn", None, json!({}))?;
                 let (row, void) = inner.store.ask_approval(bound, entry, withdrawn).await?;
                 inner.journal.note().await?;
@@ -271,6 +275,9 @@ impl Safety {
     /// Where the store fails: no "yes" counts then.
     pub async fn turn_over(&self, turn: TurnId, heard: Option<ApprovalId>) -> Result<(), SafetyError> {
         let inner = &self.0;
+        if !inner.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&turn) {
+            return Ok(());
+        }
         let entry = inner.entry("withdrawn", None, json!({}))?;
         let changed = inner.store.close_questions(turn, heard, entry).await?;
         if !changed.is_empty() {
