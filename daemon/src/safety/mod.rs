@@ -17,6 +17,7 @@ mod run;
 mod switch;
 mod view;
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -145,6 +146,8 @@ pub(crate) struct Inner {
     written_down: AsyncMutex<Option<SwitchState>>,
     /// Challenges that were given out lately.
     challenges: Mutex<Vec<String>>,
+    /// Turns under way that asked something.
+    asking: Mutex<HashSet<TurnId>>,
 }
 
 impl Safety {
@@ -172,7 +175,6 @@ impl Safety {
         }
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let (settled, _) = broadcast::channel(SETTLED_MAX);
-        let challenges = Mutex::default();
         let inner = Arc::new(Inner {
             store,
             cluster,
@@ -187,7 +189,8 @@ impl Safety {
             holds: watch::Sender::default(),
             poked: Notify::new(),
             written_down: AsyncMutex::default(),
-            challenges,
+            challenges: Mutex::default(),
+            asking: Mutex::default(),
         });
         if inner.journal.is_accepted() {
             inner.write("accepted", None, json!({"what": "the log's head was noted anew, as its owner asked"})).await?;
@@ -272,6 +275,7 @@ impl Safety {
                     None,
                     ruled("asked", json!({"ruling": ask.work.ruling, "question": asked})),
                 )?;
+                inner.asking.lock().unwrap_or_else(PoisonError::into_inner).extend(turn);
                 let withdrawn = inner.entry("withdrawn", None, json!({}))?;
                 let (row, void) = inner.store.ask_approval(bound, entry, withdrawn).await?;
                 inner.journal.note().await?;
@@ -294,6 +298,9 @@ impl Safety {
     /// Where the store fails: no "yes" counts then.
     pub async fn turn_over(&self, turn: TurnId, heard: Option<ApprovalId>) -> Result<(), SafetyError> {
         let inner = &self.0;
+        if !inner.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&turn) {
+            return Ok(());
+        }
         let entry = inner.entry("withdrawn", None, json!({}))?;
         let changed = inner.store.close_questions(turn, heard, entry).await?;
         if !changed.is_empty() {
