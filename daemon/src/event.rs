@@ -14,6 +14,8 @@ use jarvis_core::tool::Tier;
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
+use crate::redaction;
+
 /// Events kept for a listener that is behind.
 pub const EVENTS_MAX: usize = 1024;
 
@@ -267,8 +269,9 @@ impl Bus {
         Self { sender: broadcast::Sender::new(EVENTS_MAX) }
     }
 
-    /// Tells it to whoever listens; nobody listening is no error.
+    /// Tells it to whoever listens, secrets taken out; nobody listening is no error.
     pub fn tell(&self, kind: EventKind) -> Arc<Event> {
+        let kind = redaction::event(kind);
         let event = Arc::new(Event { at: UnixMillis::now(), kind });
         if self.sender.send(event.clone()).is_err() {
             tracing::trace!("nobody listens to {:?}", event.kind);

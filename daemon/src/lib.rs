@@ -18,6 +18,7 @@ pub mod model_fetch;
 pub mod model_words;
 pub mod page;
 pub mod past;
+pub mod redaction;
 pub mod safety;
 pub mod speech;
 pub mod status;

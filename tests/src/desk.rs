@@ -1,6 +1,8 @@
 //! The house as its owner has it at his desk: the simulated cluster, a model that follows a script (`llmock`), `jarvisd` and `jarvisctl`;
 //! no room and no sound.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -56,6 +58,7 @@ pub struct Desk {
     /// The cluster.
     pub cluster: Simulator,
     config: HouseConfig,
+    page: String,
     starts: u32,
     _mock: Aimock,
     _dir: TempDir,
@@ -95,7 +98,7 @@ impl Desk {
         let page = format!("127.0.0.1:{}", house::free_port()?);
         std::fs::write(house.dir.join("jarvisd.toml"), house::daemon_toml(&house, &cluster, &page, &house.model)?)?;
         let daemon = launch(&house, "jarvisd", &[], 0)?;
-        let mut desk = Self { daemon, cluster, config: house, starts: 0, _mock: mock, _dir: dir };
+        let mut desk = Self { daemon, cluster, config: house, page, starts: 0, _mock: mock, _dir: dir };
         desk.wait_up()?;
         Ok(desk)
     }
@@ -117,6 +120,16 @@ impl Desk {
     /// Folder of the daemon's files.
     pub fn dir(&self) -> &Path {
         &self.config.dir
+    }
+
+    /// What the page answers to a GET, its headers before it.
+    pub fn page(&self, path: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(&self.page).context("the page")?;
+        stream.set_read_timeout(Some(START))?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.page)?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
     /// Types a request and waits for its turn.

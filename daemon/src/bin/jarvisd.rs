@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use jarvisd::config::{Config, DEFAULT_PATH};
 use jarvisd::environment::Environment;
+use jarvisd::redaction::Journal;
 use tracing_subscriber::EnvFilter;
 
 /// sysexits.h's EX_CONFIG: systemd need not try again (`RestartPreventExitStatus=78`).
@@ -62,7 +63,8 @@ fn check(config: &Config, environment: &Environment) -> ExitCode {
 fn log(config: &Config, environment: &Environment) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(environment.log.as_ref().unwrap_or(&config.daemon.log))?;
     let colours = std::io::stderr().is_terminal() && !environment.no_color;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(Journal(std::io::stderr)).with_ansi(colours);
     if environment.journal {
         lines.without_time().init()
     } else {

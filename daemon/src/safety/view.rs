@@ -5,6 +5,7 @@ use jarvis_core::gate::Origin;
 use jarvis_core::tool::Tier;
 use serde::{Deserialize, Serialize};
 
+use crate::redaction;
 use crate::store::ApprovalRow;
 
 /// An approval as the page and `jarvisctl` show it.
@@ -66,7 +67,8 @@ impl From<ApprovalRow> for Approval {
             program,
             id: row.id.0,
             tool: row.bound.tool,
-            args: row.bound.args,
+            // Sealed byte for byte, and shown without what nobody at a screen need see.
+            args: redaction::text(&row.bound.args),
             tier: row.bound.tier,
             room: row.bound.room,
             stage: row.stage.name().to_owned(),
@@ -76,7 +78,7 @@ impl From<ApprovalRow> for Approval {
             seal: row.seal.hex(),
             asked_ms: row.bound.asked.0,
             expires_ms: row.bound.expires.0,
-            question,
+            question: redaction::text(&question),
             outcome: shown.outcome,
             upid: shown.upid.map(|upid| upid.0),
             undone: shown.undone,

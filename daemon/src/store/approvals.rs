@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::audit::{Entry, append};
 use super::{Store, StoreError};
+use crate::redaction;
 
 /// Rows that one question brings.
 const ROWS_MAX: u32 = 200;
@@ -186,7 +187,7 @@ impl Store {
 
     /// An approved row that is not good any more: it will not run. False where it was no longer approved.
     pub async fn drop_approval(&self, id: ApprovalId, why: &str, entry: Entry) -> Result<bool, StoreError> {
-        let why = why.to_owned();
+        let why = redaction::text(why);
         self.run(move |tx| {
             let moved = step(tx, id, &["approved"], &Stage::Cancelled, entry.at)?;
             if moved {
@@ -245,7 +246,7 @@ impl Store {
         outcome: &str,
         entry: Entry,
     ) -> Result<bool, StoreError> {
-        let outcome = outcome.to_owned();
+        let outcome = redaction::text(outcome);
         self.run(move |tx| {
             let moved = step(tx, id, &["started", "unknown"], &stage, entry.at)?;
             if moved {

@@ -1,7 +1,8 @@
 //! The store: what was said and done, committed before it is shown or spoken.
 //!
 //! SQLite has a thread of its own. Every method resolves after its COMMIT (WAL, `synchronous=FULL`), so whoever awaited it may show,
-//! speak or acknowledge what was written. An error means that nothing of that call was written.
+//! speak or acknowledge what was written. An error means that nothing of that call was written. Secrets are taken out of whatever words
+//! come in; only what approvals are sealed over is kept byte for byte.
 
 mod agent;
 mod approvals;
@@ -21,8 +22,11 @@ use std::sync::Arc;
 use jarvis_core::ids::TurnId;
 use rusqlite::Transaction;
 
+use crate::redaction;
+
 pub use agent::{CutRun, RunId, RunRow};
 pub use approvals::{ApprovalRow, Begun};
+pub(crate) use audit::forget_memory;
 pub use audit::{Entry as AuditEntry, Shown as AuditShown};
 pub use costs::{By, Charge, CostLine, Reserved};
 pub use error::StoreError;
@@ -88,13 +92,13 @@ impl Store {
 
     /// The words of the request; a later call replaces them (the turn was reopened).
     pub async fn transcript(&self, turn: TurnId, text: &str) -> Result<(), StoreError> {
-        let text = text.to_owned();
+        let text = redaction::text(text);
         self.run(move |tx| write::set(tx, turn, "transcript", &text)).await
     }
 
     /// Who answers, and why.
     pub async fn route(&self, turn: TurnId, kind: &str, reason: &str) -> Result<(), StoreError> {
-        let (kind, reason) = (kind.to_owned(), reason.to_owned());
+        let (kind, reason) = (kind.to_owned(), redaction::text(reason));
         self.run(move |tx| {
             write::set(tx, turn, "route_kind", &kind)?;
             write::set(tx, turn, "route_reason", &reason)
@@ -104,7 +108,7 @@ impl Store {
 
     /// The tools that ran and what is going to be said, in one commit: nothing is shown between them.
     pub async fn answered(&self, turn: TurnId, tools: Vec<ToolRow>, reply: &str) -> Result<(), StoreError> {
-        let reply = reply.to_owned();
+        let (tools, reply): (Vec<_>, _) = (tools.into_iter().map(clean).collect(), redaction::text(reply));
         self.run(move |tx| {
             for tool in &tools {
                 write::tool(tx, turn, tool)?;
@@ -116,19 +120,20 @@ impl Store {
 
     /// A tool ran.
     pub async fn tool(&self, turn: TurnId, tool: ToolRow) -> Result<(), StoreError> {
+        let tool = clean(tool);
         self.run(move |tx| write::tool(tx, turn, &tool)).await
     }
 
     /// A sentence is about to be played. `index` is its place in its answer.
     pub async fn sentence(&self, turn: TurnId, index: u16, text: &str) -> Result<(), StoreError> {
-        let text = text.to_owned();
+        let text = redaction::text(text);
         let now_ms = now_ms();
         self.run(move |tx| write::sentence(tx, turn, index, &text, now_ms)).await
     }
 
     /// All that was said; a later call replaces it.
     pub async fn reply(&self, turn: TurnId, text: &str) -> Result<(), StoreError> {
-        let text = text.to_owned();
+        let text = redaction::text(text);
         self.run(move |tx| write::set(tx, turn, "reply", &text)).await
     }
 
@@ -139,7 +144,7 @@ impl Store {
 
     /// The turn ended, well or with an error.
     pub async fn finish(&self, turn: TurnId, error: Option<&str>) -> Result<(), StoreError> {
-        let error = error.map(str::to_owned);
+        let error = error.map(redaction::text);
         let now_ms = now_ms();
         self.run(move |tx| write::finish(tx, turn, error.as_deref(), now_ms)).await
     }
@@ -151,7 +156,7 @@ impl Store {
 
     /// Records what the house went through.
     pub async fn event(&self, kind: &str, subject: &str, detail: serde_json::Value) -> Result<(), StoreError> {
-        let (kind, subject) = (kind.to_owned(), subject.to_owned());
+        let (kind, subject, detail) = (kind.to_owned(), subject.to_owned(), redaction::value(detail));
         let now_ms = now_ms();
         self.run(move |tx| write::event(tx, now_ms, &kind, &subject, &detail)).await
     }
@@ -207,6 +212,10 @@ impl Store {
 
 /// Most rows one question brings.
 pub const MAX_ROWS: u32 = 1000;
+
+fn clean(tool: ToolRow) -> ToolRow {
+    ToolRow { args: redaction::value(tool.args), outcome: redaction::text(&tool.outcome), ..tool }
+}
 
 fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()

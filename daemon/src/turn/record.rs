@@ -5,6 +5,7 @@ use jarvis_core::turn::{Ending, Turn};
 
 use super::Parts;
 use crate::event::{EventKind, MarksMs, Route, RouteKind, ToolRun, TurnRecord, Wake};
+use crate::redaction;
 use crate::store::StoreError;
 
 /// A record as it grows. Parts of an attempt that was withdrawn are replaced by the next.
@@ -78,6 +79,7 @@ impl Recording {
             parts.bus.tell(EventKind::Degraded { part: "store".into(), reason, fallback: None });
         }
         self.sum_up(ending);
+        redaction::record(&mut self.record);
         parts.bus.tell(EventKind::Marks { turn: self.record.turn_id, marks_ms: self.record.marks_ms });
         parts.bus.tell(EventKind::TurnDone(Box::new(self.record.clone())));
     }

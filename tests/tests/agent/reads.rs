@@ -67,8 +67,36 @@ async fn a_note_goes_to_the_page_and_secrets_go_nowhere() {
     let desk = desk(44, Kind::Local, script).await;
     let turn = desk.ask(&format!("{words} with {secret}")).unwrap();
     assert!(minded(&turn).starts_with("It is on the page, sir."), "{turn:?}");
-    let all = format!("{turn:?}{}", desk.runs().unwrap().remove(0).content);
-    // The transcript is the owner's own words; everything that comes of them is clean.
-    let after = all.replacen(secret, "", 1);
-    assert!(!after.contains("0f3c2a51") && after.contains("[secret"), "{after}");
+    let shown = desk.page("/api/turns").unwrap();
+    let told =
+        format!("{turn:?}{shown}{}{}", desk.ctl(&["turns"]).unwrap(), desk.ctl(&["audit", "-n", "200"]).unwrap());
+    assert!(told.contains("[secret") && shown.contains("[secret"), "it was said, and is marked: {told}");
+    // Every file that the daemon keeps, its journal included, whatever table a word would be in.
+    let files = files_of(desk.dir());
+    let holds = |text: &str, what: &str| text.contains(what);
+    let journal = files.iter().find(|(name, _)| name.ends_with("jarvisd.0.log")).expect("the journal");
+    assert!(holds(&journal.1, "turn over"), "{}", journal.1);
+    let database = files.iter().filter(|(name, _)| name.contains("jarvis.db")).map(|(_, text)| text.as_str());
+    assert!(database.clone().any(|text| holds(text, "[secret")), "the database was read");
+    assert!(!holds(&told, "0f3c2a51"), "{told}");
+    let offenders: Vec<_> = files.iter().filter(|(_, text)| holds(text, "0f3c2a51")).map(|(name, _)| name).collect();
+    // The model's script is the test's own.
+    let offenders: Vec<_> =
+        offenders.into_iter().filter(|name| !name.ends_with("script.json") && !name.ends_with("llmock.log")).collect();
+    assert!(offenders.is_empty(), "{offenders:?}");
+}
+
+/// Every file below a folder, as text.
+fn files_of(folder: &std::path::Path) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            all.extend(files_of(&path));
+        } else if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap_or_default();
+            all.push((path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned()));
+        }
+    }
+    all
 }

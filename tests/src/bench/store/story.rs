@@ -28,7 +28,8 @@ impl Seeded {
 
     fn words(&mut self) -> String {
         let length = 1 + self.below(40);
-        (0..length).map(|_| format!("{:x} ", self.next())).collect()
+        // Numbers too short to be taken for somebody's secret.
+        (0..length).map(|_| format!("{} ", self.below(1_000_000))).collect()
     }
 }
 
