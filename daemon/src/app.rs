@@ -2,6 +2,8 @@
 //!
 //! The store, the hub and the control socket are needed for anything at all: without one of them the daemon ends with a clear error. Ear,
 //! speech, cluster and page may be broken; that is told as an event, and turns say sorry.
+//!
+//! Length: the order in which the parts start is read in one place, or it is not seen.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -28,12 +30,13 @@ use crate::mcp::{self, Mcp};
 use crate::memory::Memories;
 use crate::mind;
 use crate::page::Page;
+use crate::redaction;
 use crate::safety::{Door, RECONCILE_EVERY, RunsConfig, Safety};
 use crate::speech::Speech;
 use crate::status::House;
 use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
 use crate::systemd::Notifier;
-use crate::turn::{LiveNames, Parts, Turns, lexicon};
+use crate::turn::{LiveNames, Parts, Turns, lexicon, memory_work};
 
 /// Hub events that may wait for the turns: about ten seconds of one satellite's sound. While it is full the hub waits.
 const HUB_EVENTS_MAX: usize = 512;
@@ -86,7 +89,7 @@ pub async fn serve_observed(
     })?;
     enough_room(&config.daemon.state_dir)?;
     let (store, cut_runs) = open_store(&config, &bus, probe).await?;
-    let (memory, keeper) = Memories::start(store.clone(), redact);
+    let (memory, keeper) = Memories::start(store.clone(), redaction::where_found);
     tasks.spawn(named("memory", keeper.run()));
     let cluster = open_cluster(&config, &bus);
     let (safety, runs) =
@@ -122,8 +125,14 @@ pub async fn serve_observed(
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
     agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
     let _door = open_stop_door(&config, &safety, &bus)?;
-    let announcing = RunsConfig { typed: typed.clone(), words: announcement, look_every: RECONCILE_EVERY };
-    tasks.spawn(named("changes", runs.run(announcing)));
+    let grammar = Arc::new(Grammar::embedded().context("the embedded intents")?);
+    let changes = RunsConfig {
+        typed: typed.clone(),
+        words: announcement,
+        look_every: RECONCILE_EVERY,
+        memory: memory_work(memory.clone(), grammar.clone(), names.clone()),
+    };
+    tasks.spawn(named("changes", runs.run(changes)));
     let (minds, keeper) = mind::open(&config.minds, &store, &bus).map_err(anyhow::Error::msg)?;
     tasks.spawn(named("books", keeper));
     let house = House {
@@ -155,7 +164,7 @@ pub async fn serve_observed(
         safety,
         minds,
         speech,
-        grammar: Arc::new(Grammar::embedded().context("the embedded intents")?),
+        grammar,
         names,
         bus: bus.clone(),
         started: UnixSeconds(jiff::Timestamp::now().as_second()),
@@ -194,12 +203,6 @@ pub async fn serve_observed(
     .await;
     tracing::info!("stopped");
     ended
-}
-
-/// A text without the secrets in it, where it holds any.
-fn redact(text: &str) -> Option<String> {
-    let redacted = jarvis_core::redact::redact(text);
-    (!redacted.findings.is_empty()).then_some(redacted.text)
 }
 
 /// The hub's name among the tasks.
@@ -273,12 +276,13 @@ fn announcement(row: &ApprovalRow) -> String {
 /// The way to stop that works while everything else hangs.
 fn open_stop_door(config: &Config, safety: &Safety, bus: &Bus) -> anyhow::Result<Door> {
     let group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
-    let (switch, bus) = (safety.switch().clone(), bus.clone());
+    let (safety, bus, switch) = (safety.clone(), bus.clone(), safety.switch().clone());
     let told = move |by: &str| {
         tracing::warn!(by, "the kill switch was set");
-        bus.tell(EventKind::Power { state: switch.state() });
+        bus.tell(EventKind::Power { state: safety.switch().state() });
+        safety.stopped_outside();
     };
-    Door::open(&config.daemon.state_dir, safety.switch().clone(), group, told).context("the stop door")
+    Door::open(&config.daemon.state_dir, switch, group, told).context("the stop door")
 }
 
 /// Control socket, page, and MCP where it is served. But for the socket all may be missing.

@@ -118,12 +118,35 @@ async fn what_is_told_in_writing_is_remembered_superseded_recalled_and_forgotten
         assert!(known.contains("192.168.1.12") && known.contains("192.168.1.10 today"), "{known}");
         let nothing = say(socket, "what do you know about the swimming pool").await;
         assert!(nothing.contains("nothing") && nothing.contains("the swimming pool"), "{nothing}");
-        let forgotten = say(socket, "forget what I told you about the router").await;
-        assert!(forgotten.contains("orgotten") && forgotten.contains("192.168.1.12"), "{forgotten}");
+        let question = say(socket, "forget what I told you about the router").await;
+        assert!(question.contains("forget that the router is at 192.168.1.12"), "it names what goes: {question}");
+        assert_eq!(list(socket, true).await.len(), 2, "nothing goes before the yes");
+        say(socket, "no").await;
+        assert_eq!(list(socket, true).await.len(), 2);
+        say(socket, "forget what I told you about the router").await;
+        assert!(say(socket, "yes").await.contains("orgotten"));
         assert_eq!(list(socket, true).await, [Value::Null; 0]);
         assert!(say(socket, "forget about the router").await.contains("nothing"));
     })
     .await;
+    // Its words are in no question and no entry any more; that something was asked, approved and done stays, and the chain holds.
+    let (store, _) = Store::open(&config.daemon.database()).unwrap();
+    let kinds: Vec<String> = store.audit_tail(50).await.unwrap().into_iter().map(|entry| entry.kind).collect();
+    for kind in ["ruled", "asked", "denied", "approved", "started", "verified"] {
+        assert!(kinds.iter().any(|known| known == kind), "{kind} is not in {kinds:?}");
+    }
+    let left = store
+        .run(|tx| {
+            let count = |sql: &str| tx.query_row(sql, [], |row| row.get::<_, i64>(0));
+            Ok((
+                count("select count(*) from audit_contents where content like '%192.168.1.1%'")?,
+                count("select count(*) from approvals where bound like '%192.168.1.1%'")?,
+            ))
+        })
+        .await
+        .unwrap();
+    assert_eq!(left, (0, 0));
+    store.close().await.unwrap();
     with_daemon(config.clone(), async |socket| {
         say(socket, "my provider is alder").await;
         say(socket, "what do you know about my provider").await;
@@ -131,6 +154,20 @@ async fn what_is_told_in_writing_is_remembered_superseded_recalled_and_forgotten
     .await;
     // What was of use was counted before the end.
     with_daemon(config, async |socket| assert_eq!(list(socket, false).await[0]["uses"], 1)).await;
+}
+
+#[tokio::test]
+async fn a_yes_that_nobody_may_have_said_stands_in_the_status_as_long_as_the_daemon_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    for loud in [false, true] {
+        config.safety.untried_ear_approves = loud;
+        let status = with_daemon(config.clone(), async |socket| ask(socket, json!({"do": "status"})).await).await;
+        let degraded = status["ok"]["degraded"].as_array().unwrap_or_else(|| panic!("{status}"));
+        let told = degraded.iter().find(|part| part["part"] == "untried ear");
+        assert_eq!(told.is_some(), loud, "{status}");
+        assert!(told.is_none_or(|part| part["reason"].as_str().unwrap().contains("untried_ear_approves")), "{status}");
+    }
 }
 
 #[tokio::test]

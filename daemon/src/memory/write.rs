@@ -6,7 +6,7 @@ use rusqlite::{Transaction, params};
 use super::keeper::Touches;
 use super::row::{key, subject};
 use super::{MEMORIES_MAX, Occasion, query};
-use crate::store::StoreError;
+use crate::store::{StoreError, forget_memory};
 
 /// `None`: there is no room for another memory.
 pub(super) fn remember(
@@ -105,12 +105,18 @@ pub(super) fn close(tx: &Transaction<'_>, ids: &[MemoryId], by: &Memory) -> Resu
 pub(super) fn forget(tx: &Transaction<'_>, ids: &[MemoryId]) -> Result<u64, StoreError> {
     let mut gone = 0;
     for id in ids {
-        gone += tx
+        let chain: Vec<(i64, Option<i64>)> = tx
             .prepare_cached(
                 "with recursive chain (id) as (select ?1 union select m.id from memories m join chain c on m.superseded_by = c.id)
-                 delete from memories where id in (select id from chain)",
+                 select id, turn_id from memories where id in (select id from chain)",
             )?
-            .execute([key(*id)])?;
+            .query_map([key(*id)], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (id, turn) in chain {
+            // What the audit log holds of its words goes with it.
+            forget_memory(tx, id, turn)?;
+            gone += tx.prepare_cached("delete from memories where id = ?1")?.execute([id])?;
+        }
     }
     Ok(gone as u64)
 }

@@ -5,18 +5,20 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jarvis_core::approval::{Bound, Stage};
 use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Power, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, Upid};
-use jarvis_core::tools::{self, Effect, Inverse};
+use jarvis_core::tools::{self, Effect, Inverse, MemoryEffect};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
-use super::{Inner, SafetyError, journal, now};
-use crate::cluster::{Found, Outcome};
+use super::{Inner, SafetyError, journal, lost, now};
+use crate::cluster::Outcome;
 use crate::ctl::{Typed, TypedSender};
-use crate::event::{EventKind, UnixMillis};
+use crate::event::EventKind;
 use crate::store::{ApprovalRow, Begun};
 
 /// How often questions are looked at whose time may be over.
@@ -42,6 +44,9 @@ pub(super) enum Order {
     Announce(ApprovalId),
 }
 
+/// Does to the memory what was approved; `Ok` says what was done, `Err` why it was not.
+pub type MemoryWork = Arc<dyn Fn(MemoryEffect, Bound) -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+
 /// What the owner needs beside.
 pub struct RunsConfig {
     /// Where announcements go.
@@ -50,6 +55,8 @@ pub struct RunsConfig {
     pub words: fn(&ApprovalRow) -> String,
     /// How often a change whose outcome is unknown is looked for again: [`RECONCILE_EVERY`], but in tests.
     pub look_every: Duration,
+    /// Carries out what was approved of the memory.
+    pub memory: MemoryWork,
 }
 
 /// The owner of changes under way.
@@ -58,8 +65,8 @@ pub struct Runs {
     orders: mpsc::Receiver<Order>,
     running: JoinSet<ApprovalId>,
     announce: HashSet<ApprovalId>,
-    /// Changes that are looked for now.
-    sought: HashSet<ApprovalId>,
+    /// Changes that have a task now.
+    busy: HashSet<ApprovalId>,
     /// Changes of which it is known already, to whoever is to know, that nobody knows how they ended.
     told_unknown: HashSet<ApprovalId>,
 }
@@ -71,7 +78,7 @@ impl Runs {
             orders,
             running: JoinSet::new(),
             announce: HashSet::new(),
-            sought: HashSet::new(),
+            busy: HashSet::new(),
             told_unknown: HashSet::new(),
         }
     }
@@ -82,6 +89,7 @@ impl Runs {
             tracing::error!("changes of the former run could not be looked for: {error}");
         }
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reconcile = tokio::time::interval(config.look_every);
         loop {
             tokio::select! {
@@ -90,14 +98,22 @@ impl Runs {
                     None => return,
                 },
                 Some(over) = self.running.join_next() => match over {
-                    Ok(id) => self.over(id, &config).await,
+                    Ok(id) => {
+                        self.busy.remove(&id);
+                        self.over(id, &config).await;
+                    }
                     Err(error) => {
                         tracing::error!("a change's task broke: {error}");
                         // Which one it was is not told; each of them may be looked for again.
-                        self.sought.clear();
+                        self.busy.clear();
                     }
                 },
-                _ = sweep.tick() => self.sweep(false).await,
+                () = self.inner.poked.notified() => self.look_at_switch().await,
+                _ = sweep.tick() => {
+                    // The file may be written by whoever finds no door.
+                    self.look_at_switch().await;
+                    self.sweep(false).await;
+                }
                 _ = reconcile.tick() => self.look_for_unknown().await,
             }
         }
@@ -109,13 +125,15 @@ impl Runs {
                 if announce {
                     self.announce.insert(id);
                 }
-                let inner = self.inner.clone();
+                self.busy.insert(id);
+                let (inner, memory) = (self.inner.clone(), config.memory.clone());
                 self.running.spawn(async move {
-                    begin(&inner, id).await;
+                    begin(&inner, &memory, id).await;
                     id
                 });
             }
             Order::Run(id, cleared) => {
+                self.busy.insert(id);
                 let inner = self.inner.clone();
                 self.running.spawn(async move {
                     carry_out(&inner, id, *cleared).await;
@@ -137,6 +155,7 @@ impl Runs {
 
     /// What a former run left: questions approved and never begun are void, what was begun is looked for.
     async fn pick_up(&mut self) -> Result<(), SafetyError> {
+        self.look_at_switch().await;
         self.sweep(true).await;
         for row in self.inner.store.approvals(&["started"], 50).await? {
             self.announce.insert(row.row.id);
@@ -152,6 +171,9 @@ impl Runs {
         };
         let oldest = now().plus(-RECONCILE_MS);
         for row in rows.into_iter().filter(|row| row.started.is_some_and(|at| at > oldest)) {
+            if self.busy.contains(&row.row.id) {
+                continue;
+            }
             // That it is unknown was said when it became so; what it turns out to be is news.
             self.announce.insert(row.row.id);
             self.told_unknown.insert(row.row.id);
@@ -161,13 +183,20 @@ impl Runs {
 
     fn reconcile(&mut self, row: ApprovalRow) {
         let (inner, id) = (self.inner.clone(), row.row.id);
-        if !self.sought.insert(id) {
-            return;
-        }
+        self.busy.insert(id);
         self.running.spawn(async move {
-            reconcile(&inner, row).await;
+            lost::reconcile(&inner, row).await;
             id
         });
+    }
+
+    /// Whoever stopped, and by whichever way: it is written down, and nothing that was open can be approved any more.
+    async fn look_at_switch(&self) {
+        if self.inner.switch.power() == Power::Stopped
+            && let Err(error) = self.inner.note_stop().await
+        {
+            tracing::error!("a stop was not written down: {error}");
+        }
     }
 
     async fn sweep(&self, restarted: bool) {
@@ -187,7 +216,6 @@ impl Runs {
 
     /// Tells whoever waits; announces it where nobody does.
     async fn over(&mut self, id: ApprovalId, config: &RunsConfig) {
-        self.sought.remove(&id);
         self.inner.settle_told(id);
         let row = match self.inner.store.approval(id).await {
             Ok(Some(row)) => row,
@@ -215,14 +243,14 @@ impl Runs {
 }
 
 /// Waits until a mind can no longer be changed, then compares, judges again, consumes and runs.
-async fn begin(inner: &Inner, id: ApprovalId) {
-    if let Err(error) = try_begin(inner, id).await {
+async fn begin(inner: &Inner, memory: &MemoryWork, id: ApprovalId) {
+    if let Err(error) = try_begin(inner, memory, id).await {
         tracing::error!(%id, "an approved change was not begun: {error}");
         inner.bus.tell(EventKind::Degraded { part: "safety".into(), reason: error.to_string(), fallback: None });
     }
 }
 
-async fn try_begin(inner: &Inner, id: ApprovalId) -> Result<(), SafetyError> {
+async fn try_begin(inner: &Inner, memory: &MemoryWork, id: ApprovalId) -> Result<(), SafetyError> {
     let Some(row) = inner.store.approval(id).await? else { return Ok(()) };
     let Stage::Approved { clears, .. } = &row.row.stage else { return Ok(()) };
     let wait = u64::try_from(clears.0.saturating_sub(now().0)).unwrap_or(0);
@@ -253,7 +281,39 @@ async fn try_begin(inner: &Inner, id: ApprovalId) -> Result<(), SafetyError> {
     let Some(cleared) = inner.store.consume_approval(redemption, begun, entry).await? else { return Ok(()) };
     inner.journal.note().await?;
     inner.tell_changed(id);
+    if matches!(cleared.args().effect, Effect::Memory(_)) {
+        return remember(inner, memory, id, cleared, row.row.bound).await;
+    }
     carry_out(inner, id, cleared).await;
+    Ok(())
+}
+
+/// What was approved of the memory: no node takes part in it, so the switch is looked at here.
+async fn remember(
+    inner: &Inner,
+    memory: &MemoryWork,
+    id: ApprovalId,
+    cleared: Cleared<Work>,
+    bound: Bound,
+) -> Result<(), SafetyError> {
+    let done = match cleared.into_args().effect {
+        _ if inner.switch.power() == Power::Stopped => Err("the kill switch was set before it was done".to_owned()),
+        Effect::Memory(effect) => {
+            let forgets = matches!(effect, MemoryEffect::Forget { .. });
+            let done = memory(effect, bound).await;
+            if forgets && done.is_ok() {
+                // The question names what is forgotten: its words go as well, and what is left says that something was.
+                inner.store.forget_words(id).await?;
+            }
+            done
+        }
+        Effect::Change(_) | Effect::Read(_) | Effect::Note { .. } => Err("it is nothing of the memory's".to_owned()),
+    };
+    let (stage, words) = match done {
+        Ok(words) => (Stage::Done, words),
+        Err(why) => (Stage::Failed, why),
+    };
+    end(inner, id, stage, words, Vec::new()).await;
     Ok(())
 }
 
@@ -299,7 +359,7 @@ async fn carry_out(inner: &Inner, id: ApprovalId, cleared: Cleared<Work>) {
     settle(inner, id, outcome).await;
 }
 
-async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
+pub(super) async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
     let noted = async {
         let entry = inner.entry("sent", Some(id), json!({"upid": upid.as_str()}))?;
         inner.store.approval_task(id, &upid, entry).await?;
@@ -311,7 +371,7 @@ async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
     }
 }
 
-async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
+pub(super) async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
     let (stage, words, log) = match outcome {
         Outcome::Done { warnings, .. } => {
             let words = warnings.map_or(String::new(), |n| format!("with {n} warnings"));
@@ -320,6 +380,10 @@ async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
         Outcome::Failed { reason, log, .. } => (Stage::Failed, reason, log),
         Outcome::Unknown { why, .. } => (Stage::Unknown, why, Vec::new()),
     };
+    end(inner, id, stage, words, log).await;
+}
+
+async fn end(inner: &Inner, id: ApprovalId, stage: Stage, words: String, log: Vec<String>) {
     let written = async {
         let told = json!({"stage": stage.name(), "outcome": words, "log": log});
         let entry = inner.entry("verified", Some(id), told)?;
@@ -329,53 +393,5 @@ async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
     if let Err(error) = written.await {
         tracing::error!(%id, "its end was not committed; it is looked for at the next start: {error}");
         inner.bus.tell(EventKind::Degraded { part: "safety".into(), reason: error.to_string(), fallback: None });
-    }
-}
-
-/// Looks for what became of a change that was begun. It is never sent again.
-async fn reconcile(inner: &Inner, row: ApprovalRow) {
-    let id = row.row.id;
-    // Its row says when the answer was given up; where the daemon ended before that, it was lost at the latest now.
-    let lost = row.ended.filter(|_| row.row.stage == Stage::Unknown).unwrap_or_else(now);
-    let (Some(change), Some(started)) = (row.change, row.started) else {
-        let reason = "it was never sent".to_owned();
-        return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
-    };
-    if row.row.stage != Stage::Unknown {
-        let why = "the daemon stopped in the middle of it; the node's task list is being searched".to_owned();
-        settle(inner, id, Outcome::Unknown { upid: row.upid.clone(), why }).await;
-        inner.settle_told(id);
-    }
-    let upid = match row.upid {
-        Some(upid) => upid,
-        None => match inner.cluster.find_task(&change, started, lost, &known_tasks(inner).await).await {
-            Found::Task { upid, .. } => {
-                sent(inner, id, upid.clone()).await;
-                upid
-            }
-            Found::None => {
-                let reason = "it was never sent: the node began no such task".to_owned();
-                return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
-            }
-            Found::NodeUnknown { why } => {
-                tracing::warn!(%id, at = UnixMillis::now().0, "a change is still unknown: {why}");
-                return;
-            }
-        },
-    };
-    let outcome = inner.cluster.follow(&change, upid, started).await;
-    if !matches!(outcome, Outcome::Unknown { .. }) {
-        settle(inner, id, outcome).await;
-    }
-}
-
-/// Tasks that belong to other rows.
-async fn known_tasks(inner: &Inner) -> Vec<Upid> {
-    match inner.store.approvals(&[], 200).await {
-        Ok(rows) => rows.into_iter().filter_map(|row| row.upid).collect(),
-        Err(error) => {
-            tracing::error!("tasks of other changes could not be read: {error}");
-            Vec::new()
-        }
     }
 }

@@ -17,7 +17,7 @@ use crate::hub::Hub;
 use crate::mcp::Mcp;
 use crate::memory::Memories;
 use crate::mind;
-use crate::safety::{RunsConfig, Safety};
+use crate::safety::{RECONCILE_EVERY, RunsConfig, Safety};
 use crate::store::Store;
 
 /// A house below `folder`, and where its typed turns arrive.
@@ -43,7 +43,13 @@ pub(crate) async fn quiet_house(folder: &Path) -> (House, mpsc::Receiver<Typed>)
     let (typed, requests) = mpsc::channel(4);
     let safety = Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone());
     let (safety, runs) = safety.await.unwrap();
-    tokio::spawn(runs.run(RunsConfig { typed: typed.clone(), words: |_| String::new() }));
+    let changes = RunsConfig {
+        typed: typed.clone(),
+        words: |_| String::new(),
+        look_every: RECONCILE_EVERY,
+        memory: Arc::new(|_, _| Box::pin(async { Err("nobody does it here".to_owned()) })),
+    };
+    tokio::spawn(runs.run(changes));
     let (minds, keeper) = mind::open(&config.minds, &store, &bus).unwrap();
     tokio::spawn(keeper);
     let mcp = Mcp::open(&config.daemon.state_dir, &config.mcp);

@@ -1,17 +1,19 @@
 //! The audit log's rows. An entry is written in the transaction of what it tells of, so neither is ever there without the other.
 
+use jarvis_core::approval::SealKey;
 use jarvis_core::audit::{Broken, Hash, Link, Verifier, content_hash, next};
 use jarvis_core::ids::{ApprovalId, WallMillis};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
 use super::{Store, StoreError};
+use crate::redaction;
 
 /// Entries that one question brings.
 const SHOWN_MAX: u32 = 1000;
 
 /// An entry to be written.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// When.
     pub at: WallMillis,
@@ -23,6 +25,8 @@ pub struct Entry {
     pub salt: [u8; 16],
     /// What there is to know, secrets taken out.
     pub content: Value,
+    /// What its hash is made with.
+    pub key: SealKey,
 }
 
 /// An entry as it is shown.
@@ -42,12 +46,12 @@ pub struct Shown {
 
 /// Writes the entry that follows the newest; gives its number and hash.
 pub(super) fn append(tx: &Transaction<'_>, entry: &Entry) -> Result<(u64, Hash), StoreError> {
-    let content = entry.content.to_string();
+    let content = redaction::value(entry.content.clone()).to_string();
     let last = tx
         .prepare_cached("select seq, at_ms, kind, content_hash, before, hash from audit order by seq desc limit 1")?
         .query_row([], link)
         .optional()?;
-    let link = next(last.as_ref(), entry.at, entry.kind, content_hash(&entry.salt, &content));
+    let link = next(&entry.key, last.as_ref(), entry.at, entry.kind, content_hash(&entry.salt, &content));
     let seq = i64::try_from(link.seq).unwrap_or(i64::MAX);
     tx.prepare_cached(
         "insert into audit (seq, at_ms, kind, approval_id, content_hash, before, hash) values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -77,13 +81,13 @@ fn link(row: &Row<'_>) -> rusqlite::Result<Link> {
     })
 }
 
-fn verify(tx: &Transaction<'_>, head: Option<(u64, Hash)>) -> Result<Result<u64, Broken>, StoreError> {
+fn verify(tx: &Transaction<'_>, key: SealKey, head: Option<(u64, Hash)>) -> Result<Result<u64, Broken>, StoreError> {
     let mut statement = tx.prepare(
         "select a.seq, a.at_ms, a.kind, a.content_hash, a.before, a.hash, c.salt, c.content
          from audit a left join audit_contents c on c.seq = a.seq order by a.seq",
     )?;
     let mut rows = statement.query([])?;
-    let mut verifier = Verifier::default();
+    let mut verifier = Verifier::new(key, head);
     while let Some(row) = rows.next()? {
         let (salt, content): (Option<[u8; 16]>, Option<String>) = (row.get(6)?, row.get(7)?);
         let content = salt.as_ref().zip(content.as_deref());
@@ -91,10 +95,71 @@ fn verify(tx: &Transaction<'_>, head: Option<(u64, Hash)>) -> Result<Result<u64,
             return Ok(Err(broken));
         }
     }
-    Ok(verifier.finish(head))
+    Ok(verifier.finish())
+}
+
+/// Forgets the contents of entries older than `before`, and those about the memory that are older than `words_before`. The chain
+/// stays: what happened when, and that it was so.
+pub(super) fn retain(tx: &Transaction<'_>, before_ms: i64, words_before_ms: i64) -> Result<u64, StoreError> {
+    let old = tx
+        .prepare_cached("delete from audit_contents where seq in (select seq from audit where at_ms < ?1)")?
+        .execute([before_ms])?;
+    let words = tx
+        .prepare_cached(&format!(
+            "delete from audit_contents where seq in (select seq from audit where at_ms < ?1) and {OF_MEMORY}"
+        ))?
+        .execute([words_before_ms])?;
+    Ok((old + words) as u64)
+}
+
+/// An entry that holds words for the memory.
+const OF_MEMORY: &str = "case when json_valid(content) then json_extract(content, '$.asked.tool') end in ('memory_remember', 'memory_forget')";
+
+/// Forgets what was written down when a memory was told in that turn, or was to be forgotten by its number; questions about it that
+/// nobody answered go with it.
+pub(crate) fn forget_memory(tx: &Transaction<'_>, id: i64, turn: Option<i64>) -> Result<(), StoreError> {
+    let about: Vec<i64> = tx
+        .prepare_cached(
+            "select id from approvals where json_extract(bound, '$.tool') in ('memory_remember', 'memory_forget')
+             and stage not in ('approved', 'started')
+             and (json_extract(bound, '$.turn') = ?2
+                  or ?1 in (select value from json_each(json_extract(json_extract(bound, '$.args'), '$.ids'))))",
+        )?
+        .query_map(params![id, turn], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for approval in about {
+        forget_words(tx, ApprovalId(approval))?;
+        tx.prepare_cached(
+            "update approvals set stage = 'cancelled', outcome = 'it was forgotten meanwhile' where id = ?1 and stage = 'pending'",
+        )?
+        .execute([approval])?;
+    }
+    tx.prepare_cached(&format!(
+        "delete from audit_contents where {OF_MEMORY} and json_extract(content, '$.asked.turn') = ?1"
+    ))?
+    .execute([turn])?;
+    Ok(())
+}
+
+/// Takes the words out of an approval that is over, and out of what was written down of it.
+fn forget_words(tx: &Transaction<'_>, id: ApprovalId) -> Result<(), StoreError> {
+    tx.prepare_cached(
+        "update approvals set bound = json_set(bound, '$.args', '{}', '$.question', '(forgotten)') where id = ?1",
+    )?
+    .execute([id.0])?;
+    tx.prepare_cached("delete from audit_contents where seq in (select seq from audit where approval_id = ?1)")?
+        .execute([id.0])?;
+    Ok(())
 }
 
 impl Store {
+    /// Takes the words out of an approval that was consumed, and out of what was written down of it: it was about something that is
+    /// forgotten now. The rows and the chain stay.
+    pub async fn forget_words(&self, id: ApprovalId) -> Result<(), StoreError> {
+        self.run(move |tx| forget_words(tx, id)).await?;
+        self.fold_log().await
+    }
+
     /// Writes one entry by itself; gives its number and hash, to be noted elsewhere as the log's head.
     pub async fn audit(&self, entry: Entry) -> Result<(u64, Hash), StoreError> {
         self.run(move |tx| append(tx, &entry)).await
@@ -111,9 +176,34 @@ impl Store {
         .await
     }
 
+    /// Kind and time of the newest entry of these kinds.
+    pub async fn audit_last(&self, kinds: &'static [&'static str]) -> Result<Option<(String, WallMillis)>, StoreError> {
+        self.run(move |tx| {
+            let names = kinds.iter().map(|kind| format!("'{kind}'")).collect::<Vec<_>>().join(", ");
+            let sql = format!("select kind, at_ms from audit where kind in ({names}) order by seq desc limit 1");
+            let last = tx.prepare_cached(&sql)?.query_row([], |row| Ok((row.get(0)?, WallMillis(row.get(1)?))));
+            Ok(last.optional()?)
+        })
+        .await
+    }
+
     /// Checks the whole log. `head` is what was noted elsewhere of the newest entry. Gives how many entries hold, or where it is broken.
-    pub async fn verify_audit(&self, head: Option<(u64, Hash)>) -> Result<Result<u64, Broken>, StoreError> {
-        self.run(move |tx| verify(tx, head)).await
+    pub async fn verify_audit(
+        &self,
+        key: SealKey,
+        head: Option<(u64, Hash)>,
+    ) -> Result<Result<u64, Broken>, StoreError> {
+        self.run(move |tx| verify(tx, key, head)).await
+    }
+
+    /// Hash of the entry of that number.
+    pub async fn audit_hash(&self, seq: u64) -> Result<Option<Hash>, StoreError> {
+        self.run(move |tx| {
+            let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+            let hash = tx.prepare_cached("select hash from audit where seq = ?1")?.query_row([seq], |row| row.get(0));
+            Ok(hash.optional()?.map(Hash))
+        })
+        .await
     }
 
     /// The newest entries, newest last.
@@ -135,17 +225,6 @@ impl Store {
             let mut shown = rows.collect::<Result<Vec<_>, _>>()?;
             shown.reverse();
             Ok(shown)
-        })
-        .await
-    }
-
-    /// Forgets the contents of entries older than `before`; the chain stays. Gives how many.
-    pub async fn forget_audit(&self, before: WallMillis) -> Result<u64, StoreError> {
-        self.run(move |tx| {
-            let gone = tx
-                .prepare_cached("delete from audit_contents where seq in (select seq from audit where at_ms < ?1)")?
-                .execute([before.0])?;
-            Ok(gone as u64)
         })
         .await
     }

@@ -154,4 +154,6 @@ pub struct Retained {
     pub deleted: u64,
     /// Events deleted.
     pub events: u64,
+    /// Entries of the audit log whose content was forgotten.
+    pub contents: u64,
 }

@@ -112,7 +112,7 @@ async fn words_are_forgotten_before_turns_and_then_nothing_is_left_in_the_file()
     let new = whole_turn(&store, T0 + 5 * HOUR_MS).await;
     let keep = Keep { words_ms: 2 * HOUR_MS, turns_ms: 8 * HOUR_MS, events_ms: i64::MAX / 2 };
     let done = store.retain(keep, T0 + 3 * HOUR_MS).await.unwrap();
-    assert_eq!(done, Retained { forgotten: 1, deleted: 0, events: 0 });
+    assert_eq!(done, Retained { forgotten: 1, ..Retained::default() });
     let row = store.turn(old).await.unwrap().unwrap();
     assert_eq!((row.transcript, row.reply, row.sentences.len()), (None, None, 0));
     assert_eq!(row.tools[0].args, serde_json::Value::Null);
@@ -120,7 +120,7 @@ async fn words_are_forgotten_before_turns_and_then_nothing_is_left_in_the_file()
     assert!(row.forgotten_ms.is_some());
     assert_eq!(store.retain(keep, T0 + 3 * HOUR_MS).await.unwrap(), Retained::default());
     let done = store.retain(keep, T0 + 14 * HOUR_MS).await.unwrap();
-    assert_eq!(done, Retained { forgotten: 1, deleted: 2, events: 0 });
+    assert_eq!(done, Retained { forgotten: 1, deleted: 2, ..Retained::default() });
     assert_eq!(store.turn(new).await.unwrap(), None);
     let folder = std::fs::read_dir(home.folder.path()).unwrap();
     for file in folder.map(|f| f.unwrap().path()) {

@@ -154,8 +154,9 @@ pub(super) fn retain(tx: &Transaction<'_>, keep: Keep, now_ms: i64) -> Result<Re
         .execute(params![now_ms - keep.turns_ms, MAX_ROWS])?;
     empty_conversations(tx)?;
     super::costs::retain(tx, keep.turns_ms, now_ms)?;
+    let contents = super::audit::retain(tx, now_ms - keep.turns_ms, now_ms - keep.words_ms)?;
     let events = tx.prepare_cached("delete from events where at_ms < ?1")?.execute([now_ms - keep.events_ms])?;
-    Ok(Retained { forgotten: old.len() as u64, deleted: deleted as u64, events: events as u64 })
+    Ok(Retained { forgotten: old.len() as u64, deleted: deleted as u64, events: events as u64, contents })
 }
 
 fn empty_conversations(tx: &Transaction<'_>) -> Result<(), StoreError> {

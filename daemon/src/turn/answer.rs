@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::change::{self, Changing};
 use super::driver::News;
 use super::money;
-use super::remember::{self, Recollection, Step};
+use super::remember::{self, Asked, Recollection, Step};
 use super::{Before, Parts};
 use crate::agent;
 use crate::event::{Route, RouteKind, ToolRun, UnixMillis};
@@ -187,7 +187,8 @@ impl Job {
                     // The turn is over, and this job with it.
                     std::future::pending::<()>().await;
                 }
-                let (reply, tool) = write.perform(&self.parts, self.turn, &self.room, asker).await?;
+                let asked = Asked { turn: self.turn, room: self.room(), voice: self.voice };
+                let (reply, tool) = write.perform(&self.parts, asked, asker).await?;
                 self.ran(vec![tool]).await?;
                 reply
             }

@@ -31,7 +31,7 @@ pub(crate) use answer::Asking;
 pub(crate) use change::{over as change_over, question as change_question, refused as change_refused};
 use driver::{Driver, Origin, ToTurn};
 pub use parts::{LiveNames, Parts, lexicon};
-pub(crate) use remember::Recollection;
+pub(crate) use remember::{Recollection, memory_work};
 
 /// What one turn may have waiting: ten seconds of frames. When it is full the hub is made to wait, which holds back the satellites'
 /// streams by flow control; nothing is dropped.

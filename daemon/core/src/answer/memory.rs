@@ -196,6 +196,17 @@ pub fn forgotten(gone: &[Memory], asker: &Asker<'_>) -> Reply {
     spoken(speech)
 }
 
+/// What is to be forgotten, in words that follow "forget". `asked` are the owner's own.
+pub fn to_forget(memories: &[Memory], asked: &str) -> String {
+    match memories {
+        [only] => format!("that {}", in_short(&only.fact.text)),
+        several => {
+            let what = in_short(asked.trim_end_matches(['?', '.', '!', ' ']));
+            format!("{} that I know about {what}", count(several.len(), "thing", "things"))
+        }
+    }
+}
+
 /// What is said where "forget ..." fits nothing.
 pub fn nothing_to_forget(asked: &str, asker: &Asker<'_>) -> Reply {
     let what = in_short(asked.trim_end_matches(['?', '.', '!', ' ']));
@@ -370,6 +381,8 @@ mod tests {
             let long = recalled("x", &[ranked(ago(1, &"shelf of cables ".repeat(18), 1))], &[], asker).speech;
             assert!(long.chars().count() < 200 && long.ends_with("and so on."), "{long}");
             let all: Vec<Memory> = many.iter().map(|r| r.memory.clone()).collect();
+            assert_eq!(to_forget(&all[..1], "the nas"), "that the nas is noisy");
+            assert_eq!(to_forget(&all, "my nas."), "5 things that I know about your nas");
             assert!(forgotten(&all, asker).speech.contains("3 things"));
             assert!(which_to_forget(&many, asker).speech.contains("5 things"));
             assert!(forgotten(&[ago(1, "my nas is noisy", 1)], asker).speech.contains("your nas is noisy"));

@@ -79,10 +79,10 @@ pub enum MemoryEffect {
         /// The fact, in words.
         text: String,
     },
-    /// Forget what is known about this.
+    /// Forget these.
     Forget {
-        /// The subject, in words.
-        about: String,
+        /// Their numbers.
+        ids: Vec<u64>,
     },
     /// Recall what is known about this.
     About {

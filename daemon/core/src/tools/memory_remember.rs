@@ -3,9 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Call, Effect, Example, Inverse, Kind, MemoryEffect, MemoryForget, Reason, Ruling, Summary, Target, Tool, read,
-};
+use super::{Effect, Example, Inverse, Kind, MemoryEffect, Reason, Ruling, Summary, Target, Tool, read};
 use crate::gate::Situation;
 use crate::tool::{Read, Tier};
 
@@ -56,7 +54,7 @@ impl Tool for MemoryRemember {
     }
 
     fn inverse(&self, _situation: &Situation<'_>) -> Inverse {
-        let call = Call::of(MemoryForget { about: self.text.clone() });
-        call.map_or(Inverse::Never("there is nothing to forget"), |call| Inverse::Call(Box::new(call)))
+        // Under which number it will be kept nobody knows before it is.
+        Inverse::Never("it is forgotten by its own words: forget that ...")
     }
 }
