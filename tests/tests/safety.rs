@@ -7,10 +7,10 @@ use jarvis_core::approval::Approver;
 use jarvis_core::gate::{Asker, Origin, Refusal, Voice};
 use jarvis_core::ids::ApprovalId;
 use jarvis_core::tools::parse;
-use jarvis_tests::crash::{Bed, GUEST, ROOM, asker, kills, question, safety_config};
+use jarvis_tests::crash::{Bed, Daemon, GUEST, ROOM, asker, kills, question, safety_config};
 use jarvis_tests::pve::{Fate, Mishap, Plan};
 use jarvisd::event::{EventKind, Told};
-use jarvisd::safety::{LeaveConfig, Proposed, SafetyConfig};
+use jarvisd::safety::{ACCEPT, KillSwitch, LeaveConfig, Proposed, SafetyConfig};
 
 const LONG: Duration = Duration::from_secs(120);
 
@@ -151,6 +151,56 @@ async fn the_kill_switch_stops_what_was_approved_and_survives_a_restart() {
     assert_eq!(bed.deeds(), 0);
 }
 
+/// Waits until a question is not open any more.
+async fn taken_back(daemon: &Daemon, id: i64) -> String {
+    let begun = std::time::Instant::now();
+    loop {
+        let stage = daemon.find(ApprovalId(id)).await.unwrap().stage;
+        if !["pending", "approved"].contains(&stage.as_str()) {
+            return stage;
+        }
+        assert!(begun.elapsed() < LONG, "it stays {stage}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn stops_in_log(daemon: &Daemon) -> usize {
+    daemon.safety.journal().tail(200).await.unwrap().iter().filter(|entry| entry.kind == "stopped").count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_past_the_daemon_is_written_down_and_takes_back_what_is_open() {
+    let bed = Bed::new(10).await.unwrap();
+    let daemon = bed.start().await.unwrap();
+    bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = true);
+    let outside = KillSwitch::at(bed.dir.path());
+    // While it runs: the owner of changes sees it.
+    let red = daemon.ask("guest_stop", &args()).await.unwrap();
+    outside.stop("root").unwrap();
+    assert_eq!((taken_back(&daemon, red.id).await.as_str(), stops_in_log(&daemon).await), ("denied", 1));
+    daemon.safety.resume("jarvisctl").await.unwrap();
+    let error = daemon.approve(&red, Some("amber falcon")).await.unwrap_err().to_string();
+    assert!(error.contains("not open"), "not even after the resumption: {error}");
+    // At once resumed: whoever resumes takes back first.
+    let red = daemon.ask("guest_stop", &args()).await.unwrap();
+    outside.stop("root").unwrap();
+    daemon.safety.resume("jarvisctl").await.unwrap();
+    assert_eq!(
+        (daemon.find(ApprovalId(red.id)).await.unwrap().stage.as_str(), stops_in_log(&daemon).await),
+        ("denied", 2)
+    );
+    // While no daemon runs: the next one finds it, and the one after that writes nothing again.
+    let red = daemon.ask("guest_stop", &args()).await.unwrap();
+    drop(daemon);
+    outside.stop("root").unwrap();
+    for _ in 0..2 {
+        let daemon = bed.start().await.unwrap();
+        assert_eq!(taken_back(&daemon, red.id).await, "denied");
+        assert_eq!(stops_in_log(&daemon).await, 3);
+    }
+    assert_eq!(bed.deeds(), 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tampered_log_is_found_and_a_forgotten_content_is_not() {
     let bed = Bed::new(5).await.unwrap();
@@ -176,6 +226,36 @@ async fn a_tampered_log_is_found_and_a_forgotten_content_is_not() {
     edit("delete from audit_contents where seq = 5");
     edit("delete from audit where seq = 5");
     assert!(journal.verify().await.unwrap().is_err(), "cut at its end");
+    // It goes on after the cut, and that does not cover it up, whatever is begun anew.
+    for _ in 0..2 {
+        daemon.ask("guest_reboot", r#"{"vmid":101}"#).await.unwrap();
+    }
+    assert!(journal.verify().await.unwrap().is_err(), "cut, and longer than before");
+    drop((daemon, journal));
+    let daemon = bed.start().await.unwrap();
+    daemon.ask("guest_reboot", r#"{"vmid":101}"#).await.unwrap();
+    assert!(daemon.safety.journal().verify().await.unwrap().is_err(), "after a restart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_note_was_taken_away_is_broken_until_its_owner_accepts_it() {
+    let bed = Bed::new(11).await.unwrap();
+    let daemon = bed.start().await.unwrap();
+    assert_eq!(daemon.safety.journal().verify().await.unwrap(), Ok(0), "nothing is missing of nothing");
+    daemon.ask("guest_reboot", r#"{"vmid":101}"#).await.unwrap();
+    drop(daemon);
+    std::fs::remove_file(bed.dir.path().join("audit.head")).unwrap();
+    let daemon = bed.start().await.unwrap();
+    daemon.ask("guest_reboot", r#"{"vmid":101}"#).await.unwrap();
+    let broken = daemon.safety.journal().verify().await.unwrap().unwrap_err().to_string();
+    assert!(broken.contains("note of the newest entry is gone"), "{broken}");
+    drop(daemon);
+    std::fs::write(bed.dir.path().join(ACCEPT), "").unwrap();
+    let daemon = bed.start().await.unwrap();
+    assert_eq!(daemon.safety.journal().verify().await.unwrap(), Ok(3));
+    let last = daemon.safety.journal().tail(1).await.unwrap().remove(0);
+    assert_eq!(last.kind, "accepted", "and the log says so");
+    assert!(!bed.dir.path().join(ACCEPT).exists(), "once");
 }
 
 #[tokio::test(flavor = "multi_thread")]

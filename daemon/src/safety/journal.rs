@@ -15,10 +15,13 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use super::SafetyError;
+use crate::event::{Bus, EventKind};
 use crate::store::{AuditShown, Store};
 
 /// Longest text of a call's arguments that is written down, in characters.
 const ARGS_CHARS_MAX: usize = 2000;
+/// Where this file lies at the start, the head is noted anew, whatever it was; it is taken away, and an entry says so.
+pub const ACCEPT: &str = "audit.accept";
 /// Mode of the files: the daemon's user alone.
 const MODE: u32 = 0o600;
 
@@ -36,9 +39,27 @@ pub struct Head {
 pub struct Journal {
     state_dir: PathBuf,
     store: Store,
+    key: SealKey,
+    bus: Bus,
     new: bool,
+    accepted: bool,
     /// Whoever notes the head has the file to himself.
-    noting: Arc<Mutex<()>>,
+    noted: Arc<Mutex<Noted>>,
+}
+
+/// What is known of the head that was noted last.
+#[derive(Debug)]
+enum Noted {
+    /// It is in the log; `None` before the first entry.
+    Sound(Option<Head>),
+    /// It is not, or is gone: it is left as it is, so that nothing the daemon writes covers that up.
+    Unsound,
+}
+
+impl Default for Noted {
+    fn default() -> Self {
+        Self::Sound(None)
+    }
 }
 
 impl Journal {
@@ -46,14 +67,38 @@ impl Journal {
     ///
     /// # Errors
     /// Where the store fails.
-    pub async fn open(state_dir: &Path, store: Store) -> Result<Self, SafetyError> {
-        let new = store.audit_head().await?.is_none() && !head_file(state_dir).exists();
-        Ok(Self { state_dir: state_dir.to_owned(), store, new, noting: Arc::default() })
+    pub async fn open(state_dir: &Path, store: Store, key: SealKey, bus: Bus) -> Result<Self, SafetyError> {
+        let newest = store.audit_head().await?;
+        let new = newest.is_none() && !head_file(state_dir).exists();
+        let accepted = fs::remove_file(state_dir.join(ACCEPT)).is_ok();
+        let journal = Self { state_dir: state_dir.to_owned(), store, key, bus, new, accepted, noted: Arc::default() };
+        if !accepted {
+            let trouble = match (journal.head(), newest) {
+                (Ok(None), None) => None,
+                (Ok(None), Some(_)) => Some("the note of the log's newest entry is gone".to_owned()),
+                (Ok(Some(head)), _) if journal.store.audit_hash(head.seq).await? == Some(head.hash) => {
+                    *journal.noted.lock().await = Noted::Sound(Some(head));
+                    None
+                }
+                (Ok(Some(head)), _) => Some(format!("entry {} is not the one that was noted, or is gone", head.seq)),
+                (Err(error), _) => Some(error.to_string()),
+            };
+            if let Some(trouble) = trouble {
+                *journal.noted.lock().await = Noted::Unsound;
+                journal.tell(&trouble);
+            }
+        }
+        Ok(journal)
     }
 
     /// Whether nothing was ever written, here or elsewhere.
     pub fn is_new(&self) -> bool {
         self.new
+    }
+
+    /// Whether the owner asked for the head to be noted anew, whatever it was.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.accepted
     }
 
     pub(super) fn state_dir(&self) -> &Path {
@@ -62,13 +107,42 @@ impl Journal {
 
     /// Notes the newest entry outside the database.
     pub(super) async fn note(&self) -> Result<(), SafetyError> {
-        let _alone = self.noting.lock().await;
+        let mut noted = self.noted.lock().await;
+        let Noted::Sound(before) = &*noted else { return Ok(()) };
         let Some((seq, hash)) = self.store.audit_head().await? else { return Ok(()) };
+        if let Some(before) = before
+            && self.store.audit_hash(before.seq).await? != Some(before.hash)
+        {
+            self.tell(&format!("entry {} was changed or taken out since it was written", before.seq));
+            *noted = Noted::Unsound;
+            return Ok(());
+        }
+        let head = Head { seq, hash };
         let path = head_file(&self.state_dir);
-        let text = serde_json::to_vec(&Head { seq, hash }).unwrap_or_default();
+        let text = serde_json::to_vec(&head).unwrap_or_default();
         let beside = path.with_extension("new");
-        let written = write_new(&beside, &text).and_then(|()| fs::rename(&beside, &path));
-        written.map_err(|source| SafetyError::File { doing: "cannot write", path, source })
+        let written = write_new(&beside, &text)
+            .and_then(|()| fs::rename(&beside, &path))
+            .and_then(|()| fs::File::open(&self.state_dir)?.sync_all());
+        written.map_err(|source| SafetyError::File { doing: "cannot write", path, source })?;
+        *noted = Noted::Sound(Some(head));
+        Ok(())
+    }
+
+    fn tell(&self, trouble: &str) {
+        let reason = format!("the audit log does not hold: {trouble}; `jarvisctl audit verify` says what to do");
+        tracing::error!("{reason}");
+        self.bus.tell(EventKind::Degraded { part: "audit log".into(), reason, fallback: None });
+    }
+
+    fn head(&self) -> Result<Option<Head>, SafetyError> {
+        let path = head_file(&self.state_dir);
+        let read = match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => Err(error),
+        };
+        read.map(Some).map_err(|source| SafetyError::File { doing: "cannot read", path, source })
     }
 
     /// Checks every entry, and that none is missing at the end.
@@ -76,19 +150,10 @@ impl Journal {
     /// # Errors
     /// Where the store or the noted head cannot be read.
     pub async fn verify(&self) -> Result<Result<u64, Broken>, SafetyError> {
-        let path = head_file(&self.state_dir);
-        let head = match fs::read(&path) {
-            Ok(bytes) => match serde_json::from_slice::<Head>(&bytes) {
-                Ok(head) => Some((head.seq, head.hash)),
-                Err(error) => {
-                    let source = io::Error::new(io::ErrorKind::InvalidData, error);
-                    return Err(SafetyError::File { doing: "cannot read", path, source });
-                }
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(source) => return Err(SafetyError::File { doing: "cannot read", path, source }),
-        };
-        Ok(self.store.verify_audit(head).await?)
+        // Nothing is noted between the look at the head and the look at the log.
+        let _alone = self.noted.lock().await;
+        let head = self.head()?.map(|head| (head.seq, head.hash));
+        Ok(self.store.verify_audit(self.key.clone(), head).await?)
     }
 
     /// The newest entries, newest last.
@@ -106,7 +171,8 @@ fn head_file(state_dir: &Path) -> PathBuf {
 
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)?;
-    file.write_all(bytes)
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// The key in `state_dir`, drawn at the first start. A damaged one is drawn anew: what was asked before is void then.

@@ -8,7 +8,10 @@
 //! Length: one method per thing that may be asked of safety, each with its errors.
 
 mod config;
+mod door;
 mod journal;
+mod lost;
+mod power;
 mod run;
 mod switch;
 mod view;
@@ -24,16 +27,17 @@ use jarvis_core::ids::{ApprovalId, TurnId, WallMillis};
 use jarvis_core::tools::{Call, Effect};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast, mpsc};
 
 use crate::cluster::ClusterClient;
 use crate::event::{Bus, EventKind, UnixMillis};
 use crate::store::{ApprovalRow, Store, StoreError};
 
-pub use config::{LeaveConfig, RaiseConfig, SafetyConfig};
-pub use journal::{Head, Journal};
-pub use run::{RECONCILE_EVERY, Runs, RunsConfig};
-pub use switch::{Door, KillSwitch, SwitchState, stop_from_outside};
+pub use config::{LeaveConfig, RaiseConfig, SafetyConfig, UNTRIED_EAR};
+pub use door::{Door, stop_from_outside};
+pub use journal::{ACCEPT, Head, Journal};
+pub use run::{MemoryWork, RECONCILE_EVERY, Runs, RunsConfig};
+pub use switch::{KillSwitch, Seen, SwitchState};
 pub use view::{Approval, Settled};
 
 /// Changes that may wait to be begun; one more is told to try again.
@@ -128,6 +132,10 @@ pub(crate) struct Inner {
     random: SystemRandom,
     orders: mpsc::Sender<run::Order>,
     settled: broadcast::Sender<ApprovalId>,
+    /// Wakes the owner of changes when the switch was set past him.
+    poked: Notify,
+    /// The stop that was written down last, by whoever has this to himself.
+    written_down: AsyncMutex<Option<SwitchState>>,
     /// Challenges that were given out lately.
     challenges: Mutex<Vec<String>>,
 }
@@ -145,10 +153,15 @@ impl Safety {
         bus: Bus,
     ) -> Result<(Self, Runs), SafetyError> {
         let random = SystemRandom::new();
-        let journal = Journal::open(state_dir, store.clone()).await?;
+        let key = journal::seal_key(state_dir, &random)?;
+        let journal = Journal::open(state_dir, store.clone(), key.clone(), bus.clone()).await?;
         let fail = |source| SafetyError::File { doing: "cannot make", path: state_dir.join("power"), source };
         let switch = KillSwitch::open(state_dir, journal.is_new()).map_err(fail)?;
-        let key = journal::seal_key(state_dir, &random)?;
+        if config.untried_ear_approves {
+            tracing::warn!("{UNTRIED_EAR}");
+            // It stands as long as the daemon runs: on the page, in the status, before everybody who looks.
+            bus.tell(EventKind::Degraded { part: "untried ear".into(), reason: UNTRIED_EAR.into(), fallback: None });
+        }
         let (orders, inbox) = mpsc::channel(ORDERS_MAX);
         let (settled, _) = broadcast::channel(SETTLED_MAX);
         let pending = store.approvals(&["pending"], HIDDEN_MAX as u32).await?;
@@ -164,8 +177,13 @@ impl Safety {
             random,
             orders,
             settled,
+            poked: Notify::new(),
+            written_down: AsyncMutex::default(),
             challenges,
         });
+        if inner.journal.is_accepted() {
+            inner.write("accepted", None, json!({"what": "the log's head was noted anew, as its owner asked"})).await?;
+        }
         let runs = Runs::new(inner.clone(), inbox);
         Ok((Self(inner), runs))
     }
@@ -297,16 +315,7 @@ impl Safety {
     /// # Errors
     /// Where the store fails.
     pub async fn refuse(&self, id: ApprovalId, by: &str) -> Result<bool, SafetyError> {
-        let inner = &self.0;
-        let denied = inner.entry("denied", Some(id), json!({"by": by}))?;
-        let cancelled = inner.entry("cancelled", Some(id), json!({"by": by}))?;
-        let done = inner.store.step_approval(id, &["pending"], Stage::Denied, denied).await?
-            || inner.store.step_approval(id, &["approved"], Stage::Cancelled, cancelled).await?;
-        if done {
-            inner.journal.note().await?;
-            inner.settle_told(id);
-        }
-        Ok(done)
+        self.0.refuse(id, by).await
     }
 
     /// Questions that are open, and changes under way, newest first.
@@ -410,36 +419,6 @@ impl Safety {
         Ok(None)
     }
 
-    /// Sets the kill switch, and takes back what was approved and has not begun.
-    ///
-    /// # Errors
-    /// Where the switch cannot be set; the remedy is to stop the daemon.
-    pub async fn stop(&self, by: &str) -> Result<(), SafetyError> {
-        let inner = &self.0;
-        let path = inner.journal.state_dir().join("power");
-        inner.switch.stop(by).map_err(|source| SafetyError::File { doing: "cannot stop by", path, source })?;
-        inner.bus.tell(EventKind::Power { state: inner.switch.state() });
-        inner.write("stopped", None, json!({"by": by})).await?;
-        for row in inner.store.approvals(&["pending", "approved"], 50).await? {
-            self.refuse(row.row.id, by).await?;
-        }
-        Ok(())
-    }
-
-    /// Lets changes run again.
-    ///
-    /// # Errors
-    /// Where the switch or the log cannot be written; it stays stopped then.
-    pub async fn resume(&self, by: &str) -> Result<(), SafetyError> {
-        let inner = &self.0;
-        // Written down first: a resumption that is in no log must not be.
-        inner.write("resumed", None, json!({"by": by})).await?;
-        let path = inner.journal.state_dir().join("power");
-        inner.switch.resume().map_err(|source| SafetyError::File { doing: "cannot write", path, source })?;
-        inner.bus.tell(EventKind::Power { state: inner.switch.state() });
-        Ok(())
-    }
-
     /// The call that takes back the newest change of a room, with that change; `None` where there is none.
     ///
     /// # Errors
@@ -461,6 +440,18 @@ impl Safety {
 }
 
 impl Inner {
+    async fn refuse(&self, id: ApprovalId, by: &str) -> Result<bool, SafetyError> {
+        let denied = self.entry("denied", Some(id), json!({"by": by}))?;
+        let cancelled = self.entry("cancelled", Some(id), json!({"by": by}))?;
+        let done = self.store.step_approval(id, &["pending"], Stage::Denied, denied).await?
+            || self.store.step_approval(id, &["approved"], Stage::Cancelled, cancelled).await?;
+        if done {
+            self.journal.note().await?;
+            self.settle_told(id);
+        }
+        Ok(done)
+    }
+
     fn draw(&self) -> Result<u64, SafetyError> {
         let mut bytes = [0; 8];
         self.random.fill(&mut bytes).map_err(|_| SafetyError::NoRandom)?;
@@ -486,7 +477,7 @@ impl Inner {
     ) -> Result<crate::store::AuditEntry, SafetyError> {
         let mut salt = [0; 16];
         self.random.fill(&mut salt).map_err(|_| SafetyError::NoRandom)?;
-        Ok(crate::store::AuditEntry { at: now(), kind, approval, salt, content })
+        Ok(crate::store::AuditEntry { at: now(), kind, approval, salt, content, key: self.key.clone() })
     }
 
     async fn write(

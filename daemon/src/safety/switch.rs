@@ -3,13 +3,15 @@
 //! It is a path of its own: the state is read anew before each effect, a thread with a socket of its own sets it while everything
 //! else may hang, and `jarvisctl stop` writes the file itself where no daemon answers. It survives a reboot, and a damaged, missing or
 //! unreadable file stops.
+//!
+//! Whoever writes holds a lock between processes, and a stop looks at what it wrote. A resumption names the stop that it ends, so that
+//! one which was begun before another stop ends nothing.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use jarvis_core::gate::Power;
 use serde::{Deserialize, Serialize};
@@ -22,12 +24,17 @@ const ON: &[u8] = b"on\n";
 const FILE_BYTES_MAX: u64 = 1024;
 /// Longest "who" and "why" that are kept, in characters.
 const WORDS_MAX: usize = 200;
-/// Longest line the door reads.
-const LINE_BYTES_MAX: usize = 512;
-/// A client of the door that says nothing for so long is left.
-const DOOR_PATIENCE: Duration = Duration::from_millis(500);
-/// Mode of the door's socket: the daemon's user and group.
-const DOOR_MODE: u32 = 0o660;
+/// Nobody holds the lock for longer than a write takes. A stop goes on without it then.
+const LOCK_PATIENCE: Duration = Duration::from_millis(40);
+/// How often the lock is tried again.
+const LOCK_EVERY: Duration = Duration::from_millis(1);
+/// A stop that finds something else than what it wrote writes again, so often.
+const STOPS_MAX: usize = 4;
+/// What the files end with that are about to become the switch's.
+const BESIDE: &str = "power.new.";
+
+/// Counts the writes of this process, so that no two of them share a file.
+static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// What the switch says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +60,14 @@ pub enum SwitchState {
 struct Note {
     by: String,
     at_ms: i64,
+    /// Tells this stop from every other.
+    #[serde(default)]
+    stop: String,
 }
+
+/// What the file held when it was looked at: what a resumption ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen(Option<Vec<u8>>);
 
 /// The switch. Cheap to clone; every look reads the file.
 #[derive(Debug, Clone)]
@@ -68,6 +82,7 @@ impl KillSwitch {
     /// Where the file cannot be made at the first start.
     pub fn open(state_dir: &Path, first: bool) -> io::Result<Self> {
         let switch = Self::at(state_dir);
+        switch.sweep(state_dir);
         if first && !switch.file.exists() {
             switch.write(ON)?;
         }
@@ -90,16 +105,15 @@ impl KillSwitch {
     /// What the file says now.
     pub fn state(&self) -> SwitchState {
         let damaged = |why: String| SwitchState::Damaged { why };
-        let mut bytes = Vec::new();
-        let read = File::open(&self.file).and_then(|file| file.take(FILE_BYTES_MAX).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            return damaged(format!("{}: {error}", self.file.display()));
-        }
+        let bytes = match self.read() {
+            Ok(bytes) => bytes,
+            Err(error) => return damaged(format!("{}: {error}", self.file.display())),
+        };
         if bytes == ON {
             return SwitchState::On;
         }
         match serde_json::from_slice::<Note>(&bytes) {
-            Ok(Note { by, at_ms }) => SwitchState::Stopped { by, at_ms },
+            Ok(Note { by, at_ms, .. }) => SwitchState::Stopped { by, at_ms },
             Err(_) => damaged(format!("{} holds neither `on` nor who stopped it", self.file.display())),
         }
     }
@@ -110,31 +124,97 @@ impl KillSwitch {
     /// Where neither works: nothing can be promised then.
     pub fn stop(&self, by: &str) -> io::Result<()> {
         let by = by.chars().filter(|c| !c.is_control()).take(WORDS_MAX).collect();
-        let note = serde_json::to_vec(&Note { by, at_ms: UnixMillis::now().0 }).unwrap_or_default();
-        self.write(&note).or_else(|written| match fs::remove_file(&self.file) {
+        let note = Note { by, at_ms: UnixMillis::now().0, stop: unique() };
+        let note = serde_json::to_vec(&note).unwrap_or_default();
+        // Whoever holds the lock and hangs must not keep it from stopping.
+        let _alone = self.lock().ok();
+        let mut written = Ok(());
+        for _ in 0..STOPS_MAX {
+            written = self.write(&note);
+            // Another's stop is one as well.
+            if written.is_ok() && self.power() == Power::Stopped {
+                return Ok(());
+            }
+        }
+        match fs::remove_file(&self.file) {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(_) => Err(written),
-        })
+            Err(error) => written.and(Err(error)),
+        }
     }
 
-    /// Lets changes run again.
+    /// What a resumption that begins now would end.
+    pub fn look(&self) -> Seen {
+        Seen(self.read().ok())
+    }
+
+    /// Lets changes run again, where nobody stopped them since `seen`.
     ///
     /// # Errors
-    /// Where the file cannot be written; it stays stopped then.
-    pub fn resume(&self) -> io::Result<()> {
+    /// Where somebody did, or the file cannot be written; it stays stopped then.
+    pub fn resume(&self, seen: &Seen) -> io::Result<()> {
+        let _alone = self.lock()?;
+        if self.look() != *seen {
+            return Err(io::Error::other("it was stopped again meanwhile; look at it, and resume once more"));
+        }
         self.write(ON)
+    }
+
+    fn read(&self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(&self.file)?.take(FILE_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// The whole file or nothing of it, on the disk before it returns.
     fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.file.with_extension("new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.file)?;
         let dir = self.file.parent().unwrap_or(Path::new("/"));
+        let beside = dir.join(format!("{BESIDE}{}", unique()));
+        let moved = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&beside)?;
+            file.write_all(bytes)?;
+            file.sync_all()?;
+            fs::rename(&beside, &self.file)
+        };
+        if let Err(error) = moved() {
+            // It may not be there at all; the next start clears away what is.
+            fs::remove_file(&beside).ok();
+            return Err(error);
+        }
         File::open(dir)?.sync_all()
+    }
+
+    /// The lock between all that write: threads and processes.
+    fn lock(&self) -> io::Result<File> {
+        let path = self.file.with_extension("lock");
+        // Whoever made it, daemon or root, the other may read it, and that is enough to lock it.
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                OpenOptions::new().write(true).create(true).truncate(false).open(&path)?
+            }
+            opened => opened?,
+        };
+        let begun = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_EVERY),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, "somebody else is setting the switch"));
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// What a process that was killed while it wrote has left.
+    fn sweep(&self, state_dir: &Path) {
+        let left = fs::read_dir(state_dir).into_iter().flatten().flatten();
+        for entry in left.filter(|entry| entry.file_name().to_string_lossy().starts_with(BESIDE)) {
+            if let Err(error) = fs::remove_file(entry.path()) {
+                tracing::debug!("{}: {error}", entry.path().display());
+            }
+        }
     }
 
     /// Where [`Door`] listens.
@@ -143,87 +223,10 @@ impl KillSwitch {
     }
 }
 
-/// A thread that does nothing but stop, so that it works while everything else hangs.
-#[derive(Debug)]
-pub struct Door {
-    path: PathBuf,
-}
-
-impl Door {
-    /// Listens at [`KillSwitch::door`]; `told` hears of each stop, after it holds. `group` may use it beside the daemon's user.
-    ///
-    /// # Errors
-    /// Where the socket cannot be made.
-    pub fn open(
-        state_dir: &Path,
-        switch: KillSwitch,
-        group: Option<u32>,
-        told: impl Fn(&str) + Send + 'static,
-    ) -> io::Result<Self> {
-        let path = KillSwitch::door(state_dir);
-        match fs::remove_file(&path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let listener = UnixListener::bind(&path)?;
-        if group.is_some() {
-            std::os::unix::fs::chown(&path, None, group)?;
-        }
-        fs::set_permissions(&path, fs::Permissions::from_mode(DOOR_MODE))?;
-        std::thread::Builder::new().name("stop".into()).spawn(move || {
-            for stream in listener.incoming() {
-                match stream.and_then(|stream| serve(stream, &switch)) {
-                    Ok(by) => told(&by),
-                    Err(error) => tracing::warn!("the stop door: {error}"),
-                }
-            }
-        })?;
-        Ok(Self { path })
-    }
-}
-
-impl Drop for Door {
-    fn drop(&mut self) {
-        // The thread ends with the process; what is left of the socket would only look alive.
-        if let Err(error) = fs::remove_file(&self.path) {
-            tracing::debug!("{}: {error}", self.path.display());
-        }
-    }
-}
-
-/// One client: whatever it says, even nothing, stops. Its first line is who it is.
-fn serve(mut stream: UnixStream, switch: &KillSwitch) -> io::Result<String> {
-    // Stopped first, read afterwards: a client that hangs must not delay it.
-    switch.stop("jarvisctl")?;
-    stream.set_read_timeout(Some(DOOR_PATIENCE))?;
-    stream.set_write_timeout(Some(DOOR_PATIENCE))?;
-    let mut line = [0; LINE_BYTES_MAX];
-    let read = stream.read(&mut line).unwrap_or(0);
-    let text = String::from_utf8_lossy(line.get(..read).unwrap_or_default()).trim().to_owned();
-    let by = if text.is_empty() { "jarvisctl".to_owned() } else { text };
-    switch.stop(&by)?;
-    stream.write_all(b"stopped\n")?;
-    Ok(by)
-}
-
-/// Stops through the door, else by writing the file; says which way it went.
-///
-/// # Errors
-/// Where neither works.
-pub fn stop_from_outside(state_dir: &Path, by: &str) -> io::Result<&'static str> {
-    let through_door = || -> io::Result<()> {
-        let mut stream = UnixStream::connect(KillSwitch::door(state_dir))?;
-        stream.set_read_timeout(Some(DOOR_PATIENCE * 4))?;
-        stream.write_all(format!("{by}\n").as_bytes())?;
-        let mut answer = [0; 8];
-        stream.read_exact(&mut answer)?;
-        Ok(())
-    };
-    match through_door() {
-        Ok(()) => Ok("the daemon stopped"),
-        Err(_) => KillSwitch::at(state_dir).stop(by).map(|()| "no daemon answered; it will find itself stopped"),
-    }
+/// A name that no other write has, of this process or another.
+fn unique() -> String {
+    let nth = WRITES.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{nth}-{}", std::process::id(), UnixMillis::now().0)
 }
 
 #[cfg(test)]
@@ -259,23 +262,68 @@ mod tests {
         switch.stop("voice in study\n").unwrap();
         let again = KillSwitch::open(dir.path(), true).unwrap();
         assert!(matches!(again.state(), SwitchState::Stopped { by, .. } if by == "voice in study"));
-        again.resume().unwrap();
+        again.resume(&again.look()).unwrap();
         assert_eq!(switch.power(), Power::On);
     }
 
     #[test]
-    fn the_door_stops_whoever_comes_and_outside_works_without_it() {
+    fn a_stop_wins_over_a_resumption_that_was_begun_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        KillSwitch::open(dir.path(), true).unwrap();
+        for round in 0..200 {
+            // Handles of their own, as two processes have them.
+            let (resumer, stopper) = (KillSwitch::at(dir.path()), KillSwitch::at(dir.path()));
+            stopper.stop("before").unwrap();
+            let seen = resumer.look();
+            let begin = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    begin.wait();
+                    // Refused or overtaken: either is right.
+                    resumer.resume(&seen).ok();
+                });
+                scope.spawn(|| {
+                    begin.wait();
+                    stopper.stop("after").unwrap();
+                });
+            });
+            assert!(
+                matches!(stopper.state(), SwitchState::Stopped { by, .. } if by == "after"),
+                "round {round}: {:?}",
+                stopper.state()
+            );
+        }
+        let left = fs::read_dir(dir.path()).unwrap().flatten().map(|entry| entry.file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with(BESIDE)).collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+
+    #[test]
+    fn many_who_stop_at_once_all_stop_and_a_late_resumption_ends_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let switch = KillSwitch::open(dir.path(), true).unwrap();
-        let (tell, told) = std::sync::mpsc::channel();
-        let door = Door::open(dir.path(), switch.clone(), None, move |by| tell.send(by.to_owned()).unwrap()).unwrap();
-        assert_eq!(stop_from_outside(dir.path(), "jarvisctl by root").unwrap(), "the daemon stopped");
-        assert_eq!(told.recv().unwrap(), "jarvisctl by root");
-        assert!(matches!(switch.state(), SwitchState::Stopped { by, .. } if by == "jarvisctl by root"));
-        drop(door);
-        switch.resume().unwrap();
-        fs::remove_file(KillSwitch::door(dir.path())).unwrap_or(());
-        assert!(stop_from_outside(dir.path(), "root").unwrap().starts_with("no daemon"));
+        let seen = switch.look();
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let switch = KillSwitch::at(dir.path());
+                scope.spawn(move || (0..20).for_each(|_| switch.stop(&format!("stopper {n}")).unwrap()));
+            }
+        });
+        assert!(matches!(switch.state(), SwitchState::Stopped { .. }), "{:?}", switch.state());
+        let late = switch.resume(&seen).unwrap_err().to_string();
+        assert!(late.contains("stopped again"), "{late}");
         assert_eq!(switch.power(), Power::Stopped);
+    }
+
+    #[test]
+    fn whoever_holds_the_lock_and_hangs_keeps_nobody_from_stopping() {
+        let dir = tempfile::tempdir().unwrap();
+        let switch = KillSwitch::open(dir.path(), true).unwrap();
+        let held = switch.lock().unwrap();
+        KillSwitch::at(dir.path()).stop("anyhow").unwrap();
+        assert_eq!(switch.power(), Power::Stopped);
+        let refused = KillSwitch::at(dir.path()).resume(&switch.look()).unwrap_err();
+        assert_eq!((refused.kind(), switch.power()), (io::ErrorKind::TimedOut, Power::Stopped));
+        drop(held);
     }
 }

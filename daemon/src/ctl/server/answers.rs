@@ -16,7 +16,7 @@ use crate::ctl::protocol::{McpQuestion, ModelQuestion, Request, Trouble};
 use crate::event::TurnRecord;
 use crate::mcp::TokenError;
 use crate::past::PastTurn;
-use crate::safety::SafetyError;
+use crate::safety::{ACCEPT, SafetyError};
 use crate::status::House;
 use crate::{doctor, hub};
 
@@ -89,7 +89,11 @@ pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Tro
             Ok(entries) => Ok(json!({"entries": entries})),
             Err(broken) => Err(Trouble::new(
                 format!("the audit log does not hold: {broken}"),
-                "keep the database as it is, and look at who could write to it; a backup shows what was there",
+                format!(
+                    "keep the database as it is, and look at who could write to it; a backup shows what was there. Once you know: \
+                     `touch {}` and restart jarvisd, and the newest entry is noted anew",
+                    house.config.daemon.state_dir.join(ACCEPT).display()
+                ),
             )),
         },
     }
