@@ -8,6 +8,7 @@ use super::Finding;
 use crate::config::{Config, Secrets};
 use crate::ear::EarModel;
 use crate::environment::Environment;
+use crate::safety::UNTRIED_EAR;
 use crate::store::{ROOM_MIN_BYTES, kept_aside_beside, room_left};
 
 /// Less room than this on the state's disk is told.
@@ -22,9 +23,16 @@ pub fn files(config: &Config, environment: &Environment) -> Vec<Finding> {
     found.extend(secrets(config, environment));
     found.extend(nodes(config));
     found.extend(model(config));
+    found.extend(untried_ear(config));
     found.push(worker("ear", config.ear.worker.as_deref(), "jarvis-ear"));
     found.push(worker("speech", config.speech.worker.as_deref(), "jarvis-voice"));
     found
+}
+
+/// Said loudly by a running daemon; here it keeps nobody from starting one.
+fn untried_ear(config: &Config) -> Option<Finding> {
+    let (what, remedy) = UNTRIED_EAR.rsplit_once(". ")?;
+    config.safety.untried_ear_approves.then(|| Finding::note("safety", what, remedy))
 }
 
 fn state(folder: &Path) -> Finding {

@@ -26,3 +26,16 @@ fn a_token_that_may_not_change_is_worth_a_note_and_one_that_may_not_look_is_a_pr
     assert_eq!(token(&Ok(Vec::new()))[0].level, Level::Good);
     assert_eq!(token(&Err("no node answers".to_owned()))[0].level, Level::Note);
 }
+
+#[test]
+fn a_yes_that_nobody_may_have_said_is_told_with_its_remedy() {
+    let mut config = crate::config::Config::default();
+    let told = |config: &crate::config::Config| {
+        let found = files(config, &crate::environment::Environment::default());
+        found.into_iter().find(|f| f.part == "safety")
+    };
+    assert_eq!(told(&config), None);
+    config.safety.untried_ear_approves = true;
+    let found = told(&config).expect("it is told");
+    assert!(found.what.contains("untried_ear_approves") && found.remedy.contains("[safety]"), "{found:?}");
+}

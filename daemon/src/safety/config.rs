@@ -61,6 +61,10 @@ pub struct LeaveConfig {
     pub per_hour: u32,
 }
 
+/// What is said wherever a "yes" that nobody may have said approves: what it means, and how to end it.
+pub const UNTRIED_EAR: &str = "untried_ear_approves = true: a \"yes\" heard by a speech model that was never tried on people starts YELLOW \
+    changes, whoever or whatever it heard; for demonstrations alone. Take it out of [safety] in jarvisd.toml and restart jarvisd";
+
 impl SafetyConfig {
     /// What types cannot hold: `(keys, what is wrong, remedy)`.
     pub fn mistakes(&self) -> Vec<(&'static [&'static str], String, &'static str)> {

@@ -299,7 +299,7 @@ function drawNotices() {
   const { ear, degraded, kept_aside: kept } = state.status;
   const items = [];
   if (ear.state === "ready" && !ear.tried_on_people) {
-    items.push({ key: "demo", title: "Demo ear.", text: `The model ${ear.model} was not tried on people\u2019s voices: it may hear requests that nobody made. It opens reads only.` });
+    items.push({ key: "demo", title: "Demo ear.", text: `The model ${ear.model} was not tried on people\u2019s voices: it may hear requests that nobody made.${degraded.some((p) => p.part === "untried ear") ? "" : " It opens reads only."}` });
   }
   for (const part of degraded) {
     const instead = part.fallback ? `; meanwhile ${part.fallback}` : "";
