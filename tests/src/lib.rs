@@ -23,3 +23,4 @@ pub mod secrets;
 pub mod sound;
 pub mod speech_server;
 pub mod sshd;
+pub mod stopping;

@@ -148,6 +148,35 @@ async fn an_owners_own_names_are_heard_once_the_model_has_learnt_them() {
     assert!(words.contains("paperless"), "what it knew it still knows");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_may_only_look_changes_neither_the_cluster_nor_the_memory() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let cluster = Simulator::start(5).await.unwrap();
+    let mut config = config(dir.path(), 5);
+    config.minds = "[safety.rooms]\nstudy = \"reads\"\n".to_owned();
+    let mut rooms = Rooms::start(config, cluster).await.unwrap();
+    rooms.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
+    // Nobody speaks: what is asked is typed, and counts as asked there.
+    let silence = vec![0; 120 * sound::RATE_HZ as usize];
+    rooms.speak(&[("study", silence.clone()), ("kitchen", silence)]).unwrap();
+    let ask = |rooms: &Rooms, room: &str, words: &str| {
+        let told: serde_json::Value =
+            serde_json::from_str(&rooms.ctl(&["ask", "--room", room, words, "--json"]).unwrap()).unwrap();
+        told["reply"].as_str().unwrap_or_default().to_owned()
+    };
+    rooms.ctl(&["ask", "remember that the router is at 192.168.1.1"]).unwrap();
+    for words in ["turn on one one two", "remember that the nas is noisy", "forget what i told you about the router"] {
+        let told = ask(&rooms, "study", words);
+        assert!(told.contains("may not do that from the study"), "{words}: {told}");
+    }
+    let read = ask(&rooms, "study", "what do you know about the router");
+    assert!(read.contains("192.168.1.1"), "it may look: {read}");
+    let elsewhere = ask(&rooms, "kitchen", "turn on one one two");
+    assert!(elsewhere.contains("112") && !elsewhere.contains("may not"), "{elsewhere}");
+    assert_eq!(rooms.cluster.state().works.history, []);
+}
+
 /// The daemon's view of the names is some seconds old at most.
 fn until_learnt(rooms: &Rooms, model: &std::path::Path, word: &str) -> String {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);

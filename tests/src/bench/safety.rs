@@ -1,25 +1,22 @@
-//! `s1.*`, `s2.mutations.accepted`, `s3.stop_ms.max`: the tier matrix, changed approvals, and the kill switch while changes are proposed.
-
-use std::time::Instant;
+//! `s1.*`, `s2.mutations.accepted`, `s3.stop_ms.max`: the tier matrix, changed approvals, and the kill switch of a daemon that is changing its cluster.
 
 use anyhow::{Context, Result, bail, ensure};
 use jarvis_core::approval::{Approver, Bound, Channel, Row as Approval, SealKey, Stage};
 use jarvis_core::gate::{Decision, Gate, Power, matrix, situations};
 use jarvis_core::ids::{ApprovalId, TurnId, WallMillis};
 use jarvis_core::tools::parse;
-use jarvisd::safety::{Door, KillSwitch, stop_from_outside};
 use serde_json::Value;
 
 use super::{Bench, Goal, Row};
-use crate::crash;
+use crate::{crash, stopping};
 
 const KEY: SealKey = SealKey([7; 32]);
 const NOW: WallMillis = WallMillis(1_760_000_000_000);
 /// Times the daemon is killed at a moment drawn from the seed.
 const KILLS: usize = 1000;
-/// Times the switch is set while somebody keeps proposing.
-const STOPS: usize = 100;
-/// Most time until the next proposal is refused, in milliseconds.
+/// Times a busy daemon is stopped.
+const STOPS: usize = 24;
+/// Most time until no request for a change arrives any more, in milliseconds.
 const STOP_GOAL_MS: f64 = 100.0;
 
 /// `s1`: the gate today against the reviewed file.
@@ -139,40 +136,12 @@ fn variants(value: &Value) -> Vec<Value> {
     }
 }
 
-/// `s3`: from the call that stops until the next proposal of a busy proposer is refused, through the door that a hanging daemon still has.
-pub fn stop(bench: &Bench) -> Result<Vec<Row>> {
-    let dir = bench.dir.join("switch");
-    std::fs::create_dir_all(&dir)?;
-    let switch = KillSwitch::open(&dir, true)?;
-    switch.resume()?;
-    let _door = Door::open(&dir, switch.clone(), None, |_| {})?;
-    let mut worst = 0.0_f64;
-    for _ in 0..STOPS {
-        let (tell, told) = std::sync::mpsc::sync_channel(1);
-        let watching = switch.clone();
-        let proposer = std::thread::spawn(move || -> Result<Instant> {
-            let owned = situations::named("standing leave", situations::PLAIN).context("the situation")?;
-            let mut ran = 0_u64;
-            loop {
-                let call = parse("guest_start", r#"{"vmid":104}"#)?;
-                let power = watching.power();
-                match Gate::new().decide(call, &owned.origin, &owned.asker, &owned.situation(), power) {
-                    Decision::Run(_) => ran += 1,
-                    _ => return Ok(Instant::now()),
-                }
-                if ran == 1 {
-                    tell.send(())?;
-                }
-            }
-        });
-        told.recv().context("nothing ran before the stop")?;
-        let asked = Instant::now();
-        stop_from_outside(&dir, "bench")?;
-        let refused = proposer.join().map_err(|_| anyhow::anyhow!("the proposer broke"))??;
-        worst = worst.max(refused.saturating_duration_since(asked).as_secs_f64() * 1000.0);
-        switch.resume()?;
-    }
-    Ok(vec![Row::new("s3.stop_ms.max", worst, "ms", Goal::AtMost(STOP_GOAL_MS), STOPS)])
+/// `s3`: from the call that stops a busy daemon until the last request for a change arrived at its cluster.
+pub fn stop(_bench: &Bench) -> Result<Vec<Row>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let found = runtime.block_on(stopping::rounds(&stopping::mixed(STOPS)))?;
+    eprintln!("s3: {} requests for changes before {} stops", found.before, found.rounds);
+    Ok(vec![Row::new("s3.stop_ms.max", found.worst_ms, "ms", Goal::AtMost(STOP_GOAL_MS), found.rounds)])
 }
 
 #[cfg(test)]

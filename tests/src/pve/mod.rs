@@ -366,6 +366,11 @@ impl Simulator {
         Ok(())
     }
 
+    /// Whether a node answers as it should.
+    pub fn is_well(&self, node: &str) -> bool {
+        self.shared.index(node).is_some_and(|n| self.shared.fault(n) == Fault::None)
+    }
+
     /// Gives a node a fault, or takes it away.
     pub fn misbehave(&self, node: &str, fault: Fault) -> Result<()> {
         let n = self.shared.index(node).with_context(|| format!("no node {node}"))?;

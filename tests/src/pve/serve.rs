@@ -189,7 +189,12 @@ impl Question<'_> {
 
     async fn change(self, shared: &Shared, change: &changes::Change) -> Result<Response<Body>, Cut> {
         let vmid = self.slots[1].parse().unwrap_or_default();
-        let plan = shared.state().works.next_plan(vmid);
+        let arrived = shared.now_ms();
+        let plan = {
+            let works = &mut shared.state().works;
+            works.asked(arrived);
+            works.next_plan(vmid)
+        };
         let mishap = match plan.mishap {
             Some(Mishap::Refused(status, reason)) => return Ok(complaint(status, &reason)),
             Some(Mishap::RequestLost) => return Err(Cut),

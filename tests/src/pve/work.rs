@@ -124,6 +124,7 @@ pub struct Works {
     plans: BTreeMap<u32, Vec<Plan>>,
     logs: BTreeMap<String, Vec<String>>,
     begun: Vec<(i64, String)>,
+    asked: Vec<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -167,6 +168,16 @@ impl Works {
     pub(super) fn next_plan(&mut self, vmid: u32) -> Plan {
         let plans = self.plans.entry(vmid).or_default();
         if plans.is_empty() { Plan::default() } else { plans.remove(0) }
+    }
+
+    /// A request for a change arrived, whatever becomes of it.
+    pub(super) fn asked(&mut self, now: i64) {
+        self.asked.push(now);
+    }
+
+    /// When requests for changes arrived, from `at` on (milliseconds since 1970).
+    pub fn asked_since(&self, at: i64) -> impl Iterator<Item = i64> {
+        self.asked.iter().copied().filter(move |asked| *asked >= at)
     }
 
     /// The tasks that were begun before `at` (milliseconds since 1970).

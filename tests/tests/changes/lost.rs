@@ -26,7 +26,9 @@ async fn a_lost_answer_is_found_and_followed_whatever_the_clocks_say() {
         assert!(matches!(outcome, Outcome::Unknown { upid: None, .. }) && told.is_none(), "{outcome:?}");
         // As another process would, after a restart.
         let client = patient(&config(&simulator));
-        let Found::Task { upid, .. } = client.find_task(&change, sent, sent, &[]).await else { panic!("{clock_ahead_s}") };
+        let Found::Task { upid, .. } = client.find_task(&change, sent, sent, &[]).await else {
+            panic!("{clock_ahead_s}")
+        };
         let outcome = client.follow(&change, upid.clone(), sent).await;
         assert!(matches!(&outcome, Outcome::Done { upid: done, .. } if *done == upid), "{outcome:?}");
         let again = client.find_task(&change, sent, sent, &[]).await;
@@ -49,7 +51,11 @@ async fn a_request_that_never_arrived_is_known_not_to_have_begun() {
     let (outcome, _) = run(&client, cleared).await;
     assert!(matches!(outcome, Outcome::Unknown { upid: None, .. }), "{outcome:?}");
     let known: Vec<Upid> = earlier.into_iter().collect();
-    assert_eq!(client.find_task(&change, sent, sent, &known).await, Found::None, "the earlier task is another change's");
+    assert_eq!(
+        client.find_task(&change, sent, sent, &known).await,
+        Found::None,
+        "the earlier task is another change's"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
