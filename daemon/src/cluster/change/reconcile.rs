@@ -119,8 +119,8 @@ fn kinds(change: &Change) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::remedy::tests::start;
     use super::super::ChangeLimits;
+    use super::super::remedy::tests::start;
     use super::*;
 
     #[test]
@@ -130,7 +130,11 @@ mod tests {
         let later = |at: WallMillis, by: Duration| at.plus(i64::try_from(by.as_millis()).unwrap());
         // A look before a restart that took its minute, then an answer that was waited for to the end.
         let lost = later(asked, limits.answer * 2);
-        assert_eq!(left(lost, lost, limits.settle), limits.settle, "nothing of it was used up by waiting for the answer");
+        assert_eq!(
+            left(lost, lost, limits.settle),
+            limits.settle,
+            "nothing of it was used up by waiting for the answer"
+        );
         let soon = Duration::from_secs(1);
         assert_eq!(left(lost, later(lost, limits.settle - soon), limits.settle), soon);
         assert_eq!(left(lost, later(lost, limits.settle + soon), limits.settle), Duration::ZERO);
