@@ -65,8 +65,8 @@ pub struct Runs {
     orders: mpsc::Receiver<Order>,
     running: JoinSet<ApprovalId>,
     announce: HashSet<ApprovalId>,
-    /// Changes that are looked for now.
-    sought: HashSet<ApprovalId>,
+    /// Changes that have a task now.
+    busy: HashSet<ApprovalId>,
     /// Changes of which it is known already, to whoever is to know, that nobody knows how they ended.
     told_unknown: HashSet<ApprovalId>,
 }
@@ -78,7 +78,7 @@ impl Runs {
             orders,
             running: JoinSet::new(),
             announce: HashSet::new(),
-            sought: HashSet::new(),
+            busy: HashSet::new(),
             told_unknown: HashSet::new(),
         }
     }
@@ -98,11 +98,14 @@ impl Runs {
                     None => return,
                 },
                 Some(over) = self.running.join_next() => match over {
-                    Ok(id) => self.over(id, &config).await,
+                    Ok(id) => {
+                        self.busy.remove(&id);
+                        self.over(id, &config).await;
+                    }
                     Err(error) => {
                         tracing::error!("a change's task broke: {error}");
                         // Which one it was is not told; each of them may be looked for again.
-                        self.sought.clear();
+                        self.busy.clear();
                     }
                 },
                 () = self.inner.poked.notified() => self.look_at_switch().await,
@@ -122,6 +125,7 @@ impl Runs {
                 if announce {
                     self.announce.insert(id);
                 }
+                self.busy.insert(id);
                 let (inner, memory) = (self.inner.clone(), config.memory.clone());
                 self.running.spawn(async move {
                     begin(&inner, &memory, id).await;
@@ -129,6 +133,7 @@ impl Runs {
                 });
             }
             Order::Run(id, cleared) => {
+                self.busy.insert(id);
                 let inner = self.inner.clone();
                 self.running.spawn(async move {
                     carry_out(&inner, id, *cleared).await;
@@ -165,7 +170,7 @@ impl Runs {
         };
         let oldest = now().plus(-RECONCILE_MS);
         for row in rows.into_iter().filter(|row| row.started.is_some_and(|at| at > oldest)) {
-            if self.sought.contains(&row.row.id) {
+            if self.busy.contains(&row.row.id) {
                 continue;
             }
             // That it is unknown was said when it became so; what it turns out to be is news.
@@ -177,7 +182,7 @@ impl Runs {
 
     fn reconcile(&mut self, row: ApprovalRow) {
         let (inner, id) = (self.inner.clone(), row.row.id);
-        self.sought.insert(id);
+        self.busy.insert(id);
         self.running.spawn(async move {
             lost::reconcile(&inner, row).await;
             id
@@ -210,7 +215,6 @@ impl Runs {
 
     /// Tells whoever waits; announces it where nobody does.
     async fn over(&mut self, id: ApprovalId, config: &RunsConfig) {
-        self.sought.remove(&id);
         self.inner.settle_told(id);
         let row = match self.inner.store.approval(id).await {
             Ok(Some(row)) => row,
