@@ -140,6 +140,16 @@ impl Hearing {
     }
 }
 
+/// How the microphone was closed, in the turn's own terms.
+pub(super) fn mic_end(reason: EndReason) -> MicEnd {
+    match reason {
+        EndReason::Mic(LinkMicEnd::Closed | LinkMicEnd::Released) => MicEnd::InOrder,
+        EndReason::Mic(LinkMicEnd::TooLong) | EndReason::Cut(Cut::TooLong) => MicEnd::TooLong,
+        EndReason::Mic(LinkMicEnd::MicLost) => MicEnd::MicLost,
+        EndReason::Cut(Cut::LinkLost | Cut::SatelliteRestarted | Cut::Broken | Cut::Revoked) => MicEnd::Cut,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use jarvis_link::message::DaemonMicros;
@@ -173,15 +183,5 @@ mod tests {
             .collect();
         assert_eq!(kept, [Some(0), Some(1), Some(2), None]);
         assert_eq!(messages.len(), 1, "what came after is still where it was");
-    }
-}
-
-/// How the microphone was closed, in the turn's own terms.
-pub(super) fn mic_end(reason: EndReason) -> MicEnd {
-    match reason {
-        EndReason::Mic(LinkMicEnd::Closed | LinkMicEnd::Released) => MicEnd::InOrder,
-        EndReason::Mic(LinkMicEnd::TooLong) | EndReason::Cut(Cut::TooLong) => MicEnd::TooLong,
-        EndReason::Mic(LinkMicEnd::MicLost) => MicEnd::MicLost,
-        EndReason::Cut(Cut::LinkLost | Cut::SatelliteRestarted | Cut::Broken | Cut::Revoked) => MicEnd::Cut,
     }
 }
