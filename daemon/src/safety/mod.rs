@@ -309,15 +309,6 @@ impl Safety {
         Ok(done)
     }
 
-    /// Questions that are open, and changes under way, newest first.
-    ///
-    /// # Errors
-    /// Where the store fails.
-    pub async fn open_questions(&self) -> Result<Vec<Approval>, SafetyError> {
-        let rows = self.0.store.approvals(&["pending", "approved", "started"], 50).await?;
-        Ok(rows.into_iter().map(Approval::from).collect())
-    }
-
     /// The newest of all rows, newest first.
     ///
     /// # Errors
