@@ -17,7 +17,7 @@ plugins_known() { apt-cache search --names-only "$plugins" | awk '{ print $1 }' 
 
 # Installing a package must not start its service: the tests run an sshd of their own on loopback, and whether this machine's port 22
 # is open is its owner's to say. Debian asks policy-rc.d; one that is there already has the say.
-policy=/usr/sbin/policy-rc.d
+policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
 quietly_installing() {
   local mine= status=0
   if [ ! -e "$policy" ]; then
@@ -52,13 +52,17 @@ if [ "${#missing[@]}" -gt 0 ] || [ -n "$wanted_plugins" ]; then
     missing+=("$name")
   fi
   say "installing with apt: ${missing[*]}"
-  no_sshd=
+  no_sshd= owners_policy=
   installed openssh-server || no_sshd=yes
+  [ ! -e "$policy" ] || owners_policy=yes
   quietly_installing "${missing[@]}" || { say "apt could not install them; what it said is above"; exit 1; }
   if [ -n "$no_sshd" ]; then
+    say "openssh-server is there for the simulated nodes, each on a port of 127.0.0.1; its own service is not wanted"
+    [ -z "$owners_policy" ] || say "whether it was started was for the $policy that is there to say: look at port 22"
     # Nor at the next start of the machine.
-    if command -v systemctl >/dev/null; then root systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || say "systemctl could not disable ssh.service: look whether you want it"; fi
-    say "openssh-server is there for the simulated nodes, each on a port of 127.0.0.1; its own service was not started and is not enabled"
+    if command -v systemctl >/dev/null; then
+      root systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || say "systemctl could not disable ssh.service: see to it yourself"
+    fi
   fi
 else
   say "every apt package is there"
