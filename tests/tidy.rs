@@ -1,5 +1,7 @@
 //! The rules of the house, each with a failing test: file sizes, names, arrows between crates, forbidden calls, docs that match
 //! the code. A rule that no test holds does not hold.
+//!
+//! Length: one short rule after another, read for the one that failed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -290,17 +292,41 @@ fn docs_match_the_code() {
                 offences.push(format!("{doc}: there is no `make {target}`"));
             }
         }
-        // Paths in backticks that begin with one of our folders exist.
-        for piece in text.split('`').skip(1).step_by(2) {
-            let path = piece.trim_end_matches('/').split([' ', ':']).next().unwrap_or_default();
-            let ours = ["daemon/", "satellite/", "tests/", "systemd/", "nix/", "docs/", "images/", "firmware-config/"];
-            let is_path = ours.iter().any(|o| path.starts_with(o)) && !path.contains(['*', '{', '<', '$']);
-            if is_path && !root().join(path).exists() {
-                offences.push(format!("{doc}: `{path}` does not exist"));
+        for path in named_paths(&text) {
+            if !root().join(path).exists() {
+                offences.push(format!("{doc}: {path} does not exist"));
             }
         }
     }
     none("documents", offences);
+}
+
+/// "N kinds of request" is as many as the grammar has.
+#[test]
+fn kinds_are_counted() {
+    let grammar = jarvis_core::intent::Grammar::embedded().unwrap();
+    let kinds: BTreeSet<&str> = grammar.examples().iter().map(|example| example.kind.as_str()).collect();
+    let text = std::fs::read_to_string(root().join("CHANGELOG.md")).unwrap();
+    let (before, _) = text.split_once(" kinds of request").expect("CHANGELOG.md tells how many kinds there are");
+    assert_eq!(before.rsplit(' ').next(), Some(kinds.len().to_string().as_str()), "kinds of request in CHANGELOG.md");
+}
+
+/// Every word of a document that begins with one of our folders, wherever it stands: in a sentence, a drawing, or a block of commands.
+fn named_paths(text: &str) -> impl Iterator<Item = &str> {
+    let ours = ["daemon/", "satellite/", "tests/", "fuzz/", "systemd/", "nix/", "docs/", "images/", "firmware-config/"];
+    // A pattern names several files, and "name.rs::test" one.
+    let words = text.split(|c: char| c.is_whitespace() || "`'\"()[]|,;=".contains(c));
+    words
+        .filter(|word| !word.contains(['*', '{', '<', '$']))
+        .map(|word| word.split(':').next().unwrap_or_default().trim_end_matches(['/', '.']))
+        .filter(move |path| ours.iter().any(|folder| path.starts_with(folder)))
+}
+
+#[test]
+fn paths_are_seen_wherever_they_stand() {
+    let text = "See docs/a.md. ```\n echo satellite/src/echo.rs (`tests/b.rs::c`)\n make X=fuzz/d\n``` daemon/*.rs, https://e/docs/f";
+    let found: Vec<&str> = named_paths(text).collect();
+    assert_eq!(found, ["docs/a.md", "satellite/src/echo.rs", "tests/b.rs", "fuzz/d"]);
 }
 
 /// `path.rs::name` in tests/README.md is a test there.

@@ -37,6 +37,27 @@ const UNITS: [&str; 20] = [
     "nineteen",
 ];
 const TENS: [&str; 10] = ["", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
+/// What answers count: "no" before one of these says that there is none of it. "No, ..." and "no quorum" say no number.
+const COUNTED: [&str; 16] = [
+    "backup",
+    "backups",
+    "containers",
+    "cores",
+    "failures",
+    "guest",
+    "guests",
+    "job",
+    "jobs",
+    "nodes",
+    "rooms",
+    "snapshot",
+    "snapshots",
+    "storages",
+    "task",
+    "tasks",
+];
+/// What may stand between the two.
+const QUALIFIED: [&str; 5] = ["backup", "failed", "replication", "running", "stopped"];
 
 /// The second recogniser.
 pub struct Judge {
@@ -107,6 +128,9 @@ pub fn every_word(model: &Path) -> Result<Vec<String>> {
 pub fn holds(heard: &str, figure: &str) -> bool {
     let heard = plain(heard);
     let heard: Vec<&str> = heard.split_whitespace().collect();
+    if figure.parse() == Ok(0_u64) && none_counted(&heard) {
+        return true;
+    }
     forms(figure).iter().any(|form| {
         let form: Vec<&str> = form.split_whitespace().collect();
         heard.windows(form.len()).enumerate().any(|(at, window)| {
@@ -114,6 +138,15 @@ pub fn holds(heard: &str, figure: &str) -> bool {
             let after = heard.get(at + form.len()).copied();
             window == form && !goes_on(before, form[0]) && !goes_on(form.last().copied(), after.unwrap_or_default())
         })
+    })
+}
+
+/// Whether there is said to be none of something that answers count.
+fn none_counted(heard: &[&str]) -> bool {
+    let counted = |word: Option<&&str>| word.is_some_and(|word| COUNTED.contains(word));
+    heard.iter().enumerate().filter(|(_, word)| **word == "no").any(|(at, _)| {
+        let next = heard.get(at + 1);
+        counted(next) || (next.is_some_and(|word| QUALIFIED.contains(word)) && counted(heard.get(at + 2)))
     })
 }
 
@@ -132,7 +165,8 @@ fn goes_on(before: Option<&str>, word: &str) -> bool {
     }
 }
 
-/// Ways to say a figure: a number ("61", "61.4", "104"), a name ("pve2", "web-server"), or words.
+/// Ways to say a figure: a number ("61", "61.4", "104"), a name ("pve2", "web-server"), or words. An article is no "one": answers say the
+/// figure, and nearly all of them hold an article somewhere.
 pub fn forms(figure: &str) -> Vec<String> {
     let mut forms = Vec::new();
     if let Some((whole, part)) = figure.split_once('.')
@@ -144,11 +178,8 @@ pub fn forms(figure: &str) -> Vec<String> {
         forms.push(number(value).replace(" and ", " "));
         forms.push(digits(figure));
         forms.push(digits(figure).replace("zero", "oh"));
-        if value == 1 {
-            forms.extend(["a".into(), "an".into()]);
-        }
         if value == 0 {
-            forms.extend(["no".into(), "none".into()]);
+            forms.push("none".into());
         }
     } else {
         forms.push(spoken_name(figure));
@@ -227,6 +258,15 @@ mod tests {
             ("twenty one degrees", "20", false),
             ("twenty one degrees", "21", true),
             ("no guests", "0", true),
+            ("there are no replication jobs", "0", true),
+            ("no running guests on pve two", "0", true),
+            ("none is running", "0", true),
+            ("no with three of four nodes present there is no quorum", "0", false),
+            ("i have no access to the sensors", "0", false),
+            ("wiki has one snapshot taken a day ago", "1", true),
+            ("wiki has two snapshots taken a day ago", "1", false),
+            ("three tasks failed within a day", "1", false),
+            ("an hour ago", "1", false),
         ];
         for (heard, figure, wanted) in cases {
             assert_eq!(holds(heard, figure), wanted, "{figure} in {heard:?}");

@@ -2,10 +2,12 @@
 
 pub mod aimock;
 pub mod bench;
+pub mod browser;
 pub mod crash;
 pub mod demo;
 pub mod desk;
 pub mod fleet;
+pub mod frozen;
 pub mod house;
 pub mod injections;
 pub mod judge;
@@ -28,3 +30,4 @@ pub mod sound;
 pub mod speech_server;
 pub mod sshd;
 pub mod stopping;
+pub mod told;

@@ -45,6 +45,8 @@ pub struct Room {
     heard: Arc<Mutex<Recording>>,
     server: Process,
     socket: PathBuf,
+    /// ALSA's configuration, where satellites are to take that way to the same devices.
+    asoundrc: Option<PathBuf>,
 }
 
 /// What was said and what was heard, sample by sample.
@@ -96,7 +98,21 @@ impl Room {
         };
         let recording = Arc::clone(&heard);
         let mixer = std::thread::Builder::new().name("air".into()).spawn(move || air.run(out, input, &recording))?;
-        Ok(Self { mixer: Some(mixer), clients: vec![recorder, speaker], said, heard, server, socket })
+        Ok(Self { mixer: Some(mixer), clients: vec![recorder, speaker], said, heard, server, socket, asoundrc: None })
+    }
+
+    /// From now on satellites are told to use ALSA's devices `mic` and `speaker`, which alsa-plugins lead to the room.
+    pub fn through_alsa(&mut self) -> Result<()> {
+        let file = self.socket.with_file_name("asoundrc");
+        let device = |name: &str| {
+            format!(
+                "pcm.{name} {{\n  type pulse\n  server \"{}\"\n  device \"{name}\"\n  hint {{\n    show on\n    description \"{name}\"\n  }}\n}}\n",
+                self.pulse_server()
+            )
+        };
+        std::fs::write(&file, device("mic") + &device("speaker"))?;
+        self.asoundrc = Some(file);
+        Ok(())
     }
 
     /// `PULSE_SERVER` for programs in this room; the default sink is the loudspeaker, the default source the microphone.
@@ -150,11 +166,18 @@ impl Room {
 
 impl Place for Room {
     fn satellite_toml(&self) -> String {
-        "[audio]\nbackend = \"pulse\"\nmicrophone = \"mic\"\nloudspeaker = \"speaker\"\n".to_owned()
+        let backend = if self.asoundrc.is_some() { "alsa" } else { "pulse" };
+        format!("[audio]\nbackend = \"{backend}\"\nmicrophone = \"mic\"\nloudspeaker = \"speaker\"\n")
     }
 
     fn environment(&self) -> Vec<(&'static str, String)> {
-        vec![("PULSE_SERVER", self.pulse_server())]
+        match &self.asoundrc {
+            // Nothing that asks for PulseAudio by its own protocol finds it.
+            Some(file) => {
+                vec![("ALSA_CONFIG_PATH", file.display().to_string()), ("PULSE_SERVER", "unix:/nowhere".to_owned())]
+            }
+            None => vec![("PULSE_SERVER", self.pulse_server())],
+        }
     }
 
     fn check(&mut self) -> Result<()> {

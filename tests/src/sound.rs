@@ -127,15 +127,6 @@ pub fn scaled(samples: &[i16], peak: i16) -> Vec<i16> {
     samples.iter().map(|&s| clip(f64::from(s) * f64::from(peak) / f64::from(loudest))).collect()
 }
 
-/// `samples` with white noise at `snr_db` below the speech's own level.
-pub fn with_noise(samples: &[i16], snr_db: f64, seed: u64) -> Vec<i16> {
-    let mut random = Random::new(seed);
-    let voiced: Vec<f64> = samples.iter().filter(|s| s.saturating_abs() > AUDIBLE).map(|&s| f64::from(s)).collect();
-    let power = voiced.iter().map(|s| s * s).sum::<f64>() / voiced.len().max(1) as f64;
-    let level = power.sqrt() * 10f64.powf(-snr_db / 20.0);
-    samples.iter().map(|&s| clip(f64::from(s) + random.normal() * level)).collect()
-}
-
 /// White noise of a given RMS level in sample units.
 pub fn noise(length: usize, level: f64, seed: u64) -> Vec<i16> {
     let mut random = Random::new(seed);
@@ -184,13 +175,9 @@ mod tests {
     }
 
     #[test]
-    fn noise_has_its_ratio() {
-        let tone: Vec<i16> = (0..16_000).map(|n| ((f64::from(n) * 0.3).sin() * 9000.0) as i16).collect();
-        let noisy = with_noise(&tone, 15.0, 7);
-        let power = |x: &mut dyn Iterator<Item = f64>| x.map(|v| v * v).sum::<f64>();
-        let signal = power(&mut tone.iter().map(|&s| f64::from(s)));
-        let rest = power(&mut tone.iter().zip(&noisy).map(|(&a, &b)| f64::from(b) - f64::from(a)));
-        let snr = 10.0 * (signal / rest).log10();
-        assert!((snr - 15.0).abs() < 0.5, "{snr} dB");
+    fn noise_has_its_level() {
+        let squares = noise(16_000, 300.0, 7).iter().map(|&s| f64::from(s) * f64::from(s)).sum::<f64>();
+        let level = (squares / 16_000.0).sqrt();
+        assert!((level - 300.0).abs() < 10.0, "{level}");
     }
 }

@@ -2,13 +2,17 @@
 //! judges by ear, here as text.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+use std::path::Path;
+
 use jarvis_core::answer::{self, Asker};
 use jarvis_core::gate::Gate;
 use jarvis_core::ids::UnixSeconds;
 use jarvis_core::intent::{Grammar, Understood};
 use jarvis_core::names::Names;
 use jarvis_core::speakable::speakable;
+use jarvis_tests::frozen::{self, Frozen};
 use jarvis_tests::pve::Simulator;
+use jarvis_tests::pve::expected::wanted;
 use jarvisd::cluster::{ClusterClient, ClusterConfig, Limits};
 use serde::Deserialize;
 
@@ -50,17 +54,16 @@ async fn judged(simulator: &Simulator) -> Vec<String> {
     let now = UnixSeconds(state.born + 30);
     let rooms = ["study".to_owned()];
     let (mut wrong, mut asked, mut otherwise) = (Vec::new(), 0, 0);
-    for line in include_str!("../frozen/requests.tsv").lines() {
-        let columns: Vec<&str> = line.split('\t').collect();
-        let [text, kind, slots] = columns[..] else { continue };
-        let slots: Vec<_> = slots.split(' ').filter_map(|slot| slot.split_once('=')).collect();
-        let right = jarvis_tests::pve::expected::expected(&state, now.0, kind, &slots);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for Frozen { text, intent: asked_for } in frozen::requests(root).unwrap() {
+        let right = wanted(&state, now.0, &asked_for);
         if right.is_empty() {
             continue;
         }
         asked += 1;
-        let intent = match grammar.understand(text, &names) {
-            Understood::Intent { intent, .. } if intent.kind == kind => intent,
+        let kind = &asked_for.kind;
+        let intent = match grammar.understand(&text, &names) {
+            Understood::Intent { intent, .. } if intent.kind == *kind => intent,
             // How many are understood is measured by itself (m1); what is not can't be answered.
             _ => {
                 otherwise += 1;

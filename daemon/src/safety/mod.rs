@@ -355,16 +355,7 @@ impl Safety {
         self.0.refuse(id, by).await
     }
 
-    /// Questions that are open, and changes under way, newest first.
-    ///
-    /// # Errors
-    /// Where the store fails.
-    pub async fn open_questions(&self) -> Result<Vec<Approval>, SafetyError> {
-        let rows = self.0.store.approvals(&["pending", "approved", "started"], 50).await?;
-        Ok(rows.into_iter().map(Approval::from).collect())
-    }
-
-    /// The same for the owner who is signed in at the page: with the words that are shown nowhere else.
+    /// The newest of all rows for the owner who is signed in at the page: with the words that are shown nowhere else.
     ///
     /// # Errors
     /// Where the store fails.

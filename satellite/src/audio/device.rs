@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{
-    BufferSize, Data, ErrorKind, FromSample, HostId, SampleFormat, SizedSample, StreamConfig,
+    BufferSize, Data, ErrorKind, FromSample, HostId, SampleFormat, SizedSample, StreamConfig, SupportedBufferSize,
     SupportedStreamConfigRange,
 };
 use jarvis_link::message::SatMicros;
@@ -132,7 +132,7 @@ impl Host {
                 Which::Microphone => PERIODS_PER_S,
                 Which::Loudspeaker => SERVED_PERIODS_PER_S,
             };
-            (config(rate, 1, periods), SampleFormat::I16)
+            (config(rate, 1, periods, &SupportedBufferSize::Unknown), SampleFormat::I16)
         } else {
             let offered = match which {
                 Which::Microphone => device.supported_input_configs().map(Vec::from_iter),
@@ -155,8 +155,15 @@ impl Host {
     }
 }
 
-fn config(sample_rate: u32, channels: u16, periods_per_s: u32) -> StreamConfig {
-    StreamConfig { channels, sample_rate, buffer_size: BufferSize::Fixed((sample_rate / periods_per_s).max(1)) }
+/// A stream of so many callbacks a second, or as near to it as the device's buffers allow.
+fn config(sample_rate: u32, channels: u16, periods_per_s: u32, buffers: &SupportedBufferSize) -> StreamConfig {
+    let frames = (sample_rate / periods_per_s).max(1);
+    let frames = match *buffers {
+        // Drivers are known that tell a smallest size above their largest.
+        SupportedBufferSize::Range { min, max } => frames.clamp(min, max.max(min)).max(1),
+        SupportedBufferSize::Unknown => frames,
+    };
+    StreamConfig { channels, sample_rate, buffer_size: BufferSize::Fixed(frames) }
 }
 
 fn what(which: Which) -> &'static str {
@@ -194,7 +201,8 @@ fn choose(offered: &[SupportedStreamConfigRange], rate_hz: u32) -> Option<(Strea
                 }
                 let rank = (nth, range.channels(), liked);
                 if best.as_ref().is_none_or(|(now, ..)| rank < *now) {
-                    best = Some((rank, config(rate, range.channels(), PERIODS_PER_S), format));
+                    let config = config(rate, range.channels(), PERIODS_PER_S, range.buffer_size());
+                    best = Some((rank, config, format));
                 }
             }
         }
@@ -361,26 +369,4 @@ fn tell(which: Which, faults: SyncSender<Fault>) -> impl FnMut(cpal::Error) + Se
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cpal::SupportedBufferSize;
-
-    fn range(channels: u16, rates: (u32, u32), format: SampleFormat) -> SupportedStreamConfigRange {
-        SupportedStreamConfigRange::new(channels, rates.0, rates.1, SupportedBufferSize::Unknown, format)
-    }
-
-    #[test]
-    fn the_best_offer_is_chosen() {
-        let usb = [
-            range(2, (44_100, 48_000), SampleFormat::I16),
-            range(1, (48_000, 48_000), SampleFormat::I32),
-            range(1, (44_100, 44_100), SampleFormat::I16),
-        ];
-        let (config, format) = choose(&usb, 0).unwrap();
-        assert_eq!((config.sample_rate, config.channels, format), (48_000, 1, SampleFormat::I32));
-        let (config, format) = choose(&usb, 44_100).unwrap();
-        assert_eq!((config.sample_rate, config.channels, format), (44_100, 1, SampleFormat::I16));
-        assert!(choose(&usb, 16_000).is_none(), "a configured rate is taken at its word");
-        assert!(offers(&usb).contains("44100-48000 Hz"));
-    }
-}
+mod tests;

@@ -4,56 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
-use jarvis_core::ids::{NodeName, StorageName, Vmid};
-use jarvis_core::intent::{Grammar, Slots, Understood};
+use jarvis_core::intent::{Grammar, Understood};
 use jarvis_core::names::Names;
 
 use super::{Bench, Goal, Row, percentile};
+use crate::frozen;
 
 /// Times each request is understood; the median of them is its time.
 const ROUNDS: usize = 5;
 
-/// A line of `tests/frozen/requests.tsv`.
-pub struct Frozen {
-    /// As a recogniser writes it.
-    pub text: String,
-    /// Its one right kind.
-    pub kind: String,
-    /// Its slots.
-    pub slots: Slots,
-}
-
-/// The frozen requests.
-pub fn frozen(root: &std::path::Path) -> Result<Vec<Frozen>> {
-    let path = root.join("tests/frozen/requests.tsv");
-    let text = std::fs::read_to_string(&path).with_context(|| format!("read {}", path.display()))?;
-    text.lines()
-        .enumerate()
-        .map(|(n, line)| parse(line).with_context(|| format!("{}:{}", path.display(), n + 1)))
-        .collect()
-}
-
-fn parse(line: &str) -> Result<Frozen> {
-    let mut fields = line.split('\t');
-    let (text, kind, slots) = (fields.next(), fields.next(), fields.next());
-    let (Some(text), Some(kind), Some(given)) = (text, kind, slots) else { anyhow::bail!("three fields wanted") };
-    let mut slots = Slots::default();
-    for pair in given.split_whitespace().filter(|p| *p != "-") {
-        let (name, value) = pair.split_once('=').context("name=value")?;
-        match name {
-            "node" => slots.node = Some(NodeName::from(value)),
-            "guest" => slots.guest = Some(Vmid(value.parse()?)),
-            "storage" => slots.storage = Some(StorageName::from(value)),
-            "percent" => slots.percent = Some(value.parse()?),
-            other => anyhow::bail!("no slot is named {other}"),
-        }
-    }
-    Ok(Frozen { text: text.to_owned(), kind: kind.to_owned(), slots })
-}
-
 /// Understands every frozen request against the simulated cluster's names; prints every miss.
 pub fn run(bench: &Bench) -> Result<Vec<Row>> {
-    let requests = frozen(&bench.root)?;
+    let requests = frozen::requests(&bench.root)?;
     let grammar = Grammar::embedded().map_err(|e| anyhow::anyhow!("{e}"))?;
     let names = Names::from_cluster(&crate::fleet::cluster());
     let examples = examples()?;
@@ -75,10 +37,8 @@ pub fn run(bench: &Bench) -> Result<Vec<Row>> {
         }
         times.push(percentile(&mut rounds, 0.5)?);
         match understood {
-            Some(Understood::Intent { intent, .. }) if intent.kind == request.kind && intent.slots == request.slots => {
-                right += 1
-            }
-            other => eprintln!("missed: {:?} wants {} {:?}, got {other:?}", request.text, request.kind, request.slots),
+            Some(Understood::Intent { intent, .. }) if intent == request.intent => right += 1,
+            other => eprintln!("missed: {:?} wants {:?}, got {other:?}", request.text, request.intent),
         }
     }
     let n = requests.len();

@@ -116,47 +116,48 @@ impl Row {
 
 /// A group of figures.
 struct Group {
-    /// Beginning of its ids.
-    part: &'static str,
+    /// Beginnings of its ids.
+    parts: &'static [&'static str],
     run: fn(&Bench) -> Result<Vec<Row>>,
 }
 
 /// Every group: one line each.
 const BENCHES: &[Group] = &[
-    Group { part: "v4", run: ear::run },
-    Group { part: "m1", run: intents::run },
-    Group { part: "m3", run: window::run },
-    Group { part: "s6", run: secrets::run },
-    Group { part: "store", run: store::run },
-    Group { part: "m4", run: route::spend },
-    Group { part: "m5", run: route::caps },
-    Group { part: "m7", run: route::prompt },
-    Group { part: "m8", run: memory::run },
-    Group { part: "s1", run: safety::tiers },
-    Group { part: "s2", run: safety::approvals },
-    Group { part: "s3", run: safety::stop },
-    Group { part: "m6", run: minds::resume },
-    Group { part: "v18", run: latency::run },
-    Group { part: "v14", run: offline::run },
-    Group { part: "v18.llm", run: minds::first_audio },
-    Group { part: "v18.silence", run: minds::silence },
-    Group { part: "a7", run: idle::run },
-    Group { part: "build", run: build::run },
+    Group { parts: &["v4"], run: ear::run },
+    Group { parts: &["m1"], run: intents::run },
+    Group { parts: &["m3"], run: window::run },
+    Group { parts: &["s6"], run: secrets::run },
+    Group { parts: &["store"], run: store::run },
+    Group { parts: &["m4"], run: route::spend },
+    Group { parts: &["m5"], run: route::caps },
+    Group { parts: &["m7"], run: route::prompt },
+    Group { parts: &["m8"], run: memory::run },
+    Group { parts: &["s1"], run: safety::tiers },
+    Group { parts: &["s2"], run: safety::approvals },
+    Group { parts: &["s3"], run: safety::stop },
+    Group { parts: &["m6"], run: minds::resume },
+    Group { parts: &["v18", "demo"], run: latency::run },
+    Group { parts: &["v14"], run: offline::run },
+    Group { parts: &["v18.llm"], run: minds::first_audio },
+    Group { parts: &["v18.silence"], run: minds::silence },
+    Group { parts: &["a7"], run: idle::run },
+    Group { parts: &["build"], run: build::run },
 ];
 
 /// Runs the groups whose ids begin with `only` (all, if `None`), prints the table and writes `target/bench/bench.json`.
 pub fn run(bench: &Bench, only: Option<&str>) -> Result<()> {
     std::fs::create_dir_all(&bench.dir)?;
-    let chosen: Vec<&Group> =
-        BENCHES.iter().filter(|g| only.is_none_or(|o| o.starts_with(g.part) || g.part.starts_with(o))).collect();
+    let wanted = |part: &&str| only.is_none_or(|only| only.starts_with(part) || part.starts_with(only));
+    let chosen: Vec<&Group> = BENCHES.iter().filter(|group| group.parts.iter().any(wanted)).collect();
     ensure!(!chosen.is_empty(), "no figure begins with {:?}; there are {}", only.unwrap_or_default(), parts());
     let mut rows = Vec::new();
     let mut failures = Vec::new();
     for group in chosen {
-        eprintln!("bench: {} (seed {})", group.part, bench.seed);
+        let parts = group.parts.join(", ");
+        eprintln!("bench: {parts} (seed {})", bench.seed);
         match (group.run)(bench) {
             Ok(more) => rows.extend(more),
-            Err(error) => failures.push(format!("{}: {error:#}", group.part)),
+            Err(error) => failures.push(format!("{parts}: {error:#}")),
         }
     }
     if let Some(only) = only {
@@ -173,7 +174,7 @@ pub fn run(bench: &Bench, only: Option<&str>) -> Result<()> {
 }
 
 fn parts() -> String {
-    BENCHES.iter().map(|g| g.part).collect::<Vec<_>>().join(", ")
+    BENCHES.iter().flat_map(|g| g.parts).copied().collect::<Vec<_>>().join(", ")
 }
 
 /// A part that ran replaces its rows of an earlier run; the others stay.

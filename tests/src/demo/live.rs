@@ -11,10 +11,11 @@ use jarvis_satellite::cli::{Cli, Command};
 use jarvis_satellite::environment::Environment;
 use jarvis_satellite::wake;
 use jarvisd::ear::EarModel;
-use jarvisd::event::{EventKind, TurnRecord};
+use jarvisd::event::EventKind;
 use jarvisd::model_fetch::{self, VOSK_SMALL_EN_US};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::entry::{self, Entry};
 use super::tell::Teller;
 use crate::house::{House, HouseConfig, model};
 use crate::place::Devices;
@@ -31,7 +32,7 @@ const PRESSES_MAX: usize = 4;
 const PROGRESS_BYTES: u64 = 4 << 20;
 
 /// What `make demo MIC=1` was asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Live {
     /// Workspace.
     pub root: PathBuf,
@@ -147,7 +148,7 @@ fn converse(house: &mut House<Devices>, file: &Path) -> Result<usize> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let presses = presses()?;
-    let mut turns: Vec<TurnRecord> = Vec::new();
+    let mut turns = Vec::new();
     let mut teller = Teller::new();
     let mut keyboard = true;
     while interrupt.recv().now_or_never().is_none() && terminate.recv().now_or_never().is_none() {
@@ -170,8 +171,8 @@ fn converse(house: &mut House<Devices>, file: &Path) -> Result<usize> {
         teller.tell(&event);
         if let EventKind::TurnDone(turn) = event.kind {
             house.room.release();
-            turns.push(*turn);
-            std::fs::write(file, serde_json::to_string_pretty(&turns)?)?;
+            turns.push(Entry::unrecorded(*turn));
+            entry::write(file, &turns)?;
             println!();
         }
     }

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use jarvisd::event::{RouteKind, TurnRecord};
 use serde_json::{Value, json};
 
-use super::request::VOICE;
+use super::entry::{self, Entry};
+use super::request::{Request, VOICE};
 use super::tell::Teller;
 use crate::aimock::Aimock;
 use crate::crash::{self, GUEST};
@@ -16,7 +17,6 @@ use crate::desk::{self, Kind};
 use crate::house::{Asked, House, HouseConfig};
 use crate::llama::{Llama, LlamaConfig};
 use crate::process::wait_for;
-use crate::sound;
 
 /// A request that no pattern of the grammar fits, and that the embedded ear hears rightly.
 pub const STRANGE: &str = "hey jarvis, kindly wake vm one one two";
@@ -50,7 +50,7 @@ impl std::str::FromStr for Mind {
 }
 
 /// What `make demo MIND=` was asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Minded {
     /// Whose server.
     pub mind: Mind,
@@ -132,25 +132,26 @@ pub async fn run(demo: &Minded) -> Result<bool> {
     crash::calm(&house.cluster);
     set(&house, false);
     println!("The satellite listens. The page: {}", house.page());
-    yellow(&mut house)?;
+    let mut turns = Turns { file: demo.dir.join("turns.json"), entries: Vec::new() };
+    yellow(&mut house, &mut turns)?;
     let _server = server.turn_grave(demo)?;
-    red(&mut house, &demo.dir)?;
+    red(&mut house, &mut turns, &demo.dir)?;
     println!("\nThe audit log:");
     print!("{}", text(&house, &["audit", "-n", "12"])?);
     print!("{}", text(&house, &["audit", "verify"])?);
     house.room.save(&demo.dir.join("room.wav"))?;
-    println!("{}", demo.dir.join("room.wav").display());
+    println!("{}\n{}", turns.file.display(), demo.dir.join("room.wav").display());
     Ok(true)
 }
 
 /// A change that the room's own yes allows.
-fn yellow(house: &mut House) -> Result<()> {
-    let asked = say(house, STRANGE)?;
+fn yellow(house: &mut House, turns: &mut Turns) -> Result<()> {
+    let asked = turns.say(house, STRANGE)?;
     let question = minded(&asked)?.reply.clone().unwrap_or_default();
     ensure!(question.contains("start") && question.contains(&GUEST.to_string()), "no question: {question}");
     ensure!(!running(house), "it ran before anybody said yes");
     // Without the wake word: the room was asked.
-    let answered = say(house, "yes")?;
+    let answered = turns.say(house, "yes")?;
     let turn = answered.turn.context("nobody heard the yes")?;
     wait_for("the guest to run", CHANGE_MAX, || Ok(running(house).then_some(())))?;
     println!("\n  VM {GUEST} runs, as the cluster says. Jarvis said: {}", turn.reply.unwrap_or_default());
@@ -158,8 +159,8 @@ fn yellow(house: &mut House) -> Result<()> {
 }
 
 /// A change that takes its two words at a second channel.
-fn red(house: &mut House, dir: &Path) -> Result<()> {
-    let asked = say(house, GRAVE)?;
+fn red(house: &mut House, turns: &mut Turns, dir: &Path) -> Result<()> {
+    let asked = turns.say(house, GRAVE)?;
     let question = spoken(dir, minded(&asked)?)?;
     let words: Vec<&str> = match question.split_once("the words ") {
         Some((_, rest)) => rest.split_whitespace().take(2).collect(),
@@ -177,12 +178,23 @@ fn red(house: &mut House, dir: &Path) -> Result<()> {
     house.wait_quiet()
 }
 
-/// Says something in the room, and tells what happens.
-fn say(house: &mut House, words: &str) -> Result<Asked> {
-    println!("\n── {VOICE}: \"{words}\"");
-    let samples = sound::scaled(&sound::espeak(VOICE, words)?, 9000);
-    let teller = std::cell::RefCell::new(Teller::new());
-    house.ask(&samples, |event| teller.borrow_mut().tell(event))
+/// The turns so far, written each time one is over.
+struct Turns {
+    file: PathBuf,
+    entries: Vec<Entry>,
+}
+
+impl Turns {
+    /// Says something in the room, and tells what happens.
+    fn say(&mut self, house: &mut House, words: &str) -> Result<Asked> {
+        let said = Request::Spoken { voice: VOICE.to_owned(), text: words.to_owned() };
+        println!("\n── {said}");
+        let mut teller = Teller::new();
+        let asked = house.ask(&said.sound()?, |event| teller.tell(event))?;
+        self.entries.push(Entry::said(said.to_string(), &asked));
+        entry::write(&self.file, &self.entries)?;
+        Ok(asked)
+    }
 }
 
 /// What a turn said aloud, from its rows: a terminal shows it without the words, which are for those who were in the room.

@@ -24,7 +24,12 @@ pub enum Request {
         text: String,
     },
     /// A recording.
-    Recorded(PathBuf),
+    Recorded {
+        /// A WAV file.
+        path: PathBuf,
+        /// What is said in it, with the wake word, where that is known.
+        text: Option<String>,
+    },
 }
 
 impl Request {
@@ -32,34 +37,42 @@ impl Request {
     pub fn sound(&self) -> Result<Vec<i16>> {
         let samples = match self {
             Self::Spoken { voice, text } => sound::espeak(voice, text)?,
-            Self::Recorded(path) => sound::trim(&sound::read_wav(path)?),
+            Self::Recorded { path, .. } => sound::trim(&sound::read_wav(path)?),
         };
         ensure!(!samples.is_empty(), "{self}: there is no sound in it");
         Ok(sound::scaled(&samples, 9000))
     }
 
-    /// What was asked, wake word and punctuation taken off; nobody knows what a recording says.
+    /// What was asked, wake word and punctuation taken off; `None` for a recording of which nobody told what it says.
     pub fn asked(&self) -> Option<String> {
-        let Self::Spoken { text, .. } = self else { return None };
-        let plain: String =
-            text.to_lowercase().chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
-        let words: Vec<&str> = plain.split_whitespace().collect();
-        let start = usize::from(words.first() == Some(&"hey"));
-        let start = start + usize::from(words.get(start) == Some(&"jarvis"));
-        Some(words[start..].join(" "))
+        match self {
+            Self::Spoken { text, .. } => Some(plain(text)),
+            Self::Recorded { text, .. } => text.as_deref().map(plain),
+        }
     }
+}
+
+/// A request as a recogniser writes it, the wake word taken off.
+pub(super) fn plain(text: &str) -> String {
+    let plain: String =
+        text.to_lowercase().chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    let start = usize::from(words.first() == Some(&"hey"));
+    let start = start + usize::from(words.get(start) == Some(&"jarvis"));
+    words[start..].join(" ")
 }
 
 impl std::fmt::Display for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Spoken { voice, text } => write!(f, "{voice}: \"{text}\""),
-            Self::Recorded(path) => write!(f, "{}", path.display()),
+            Self::Recorded { path, text: None } => write!(f, "{}", path.display()),
+            Self::Recorded { path, text: Some(text) } => write!(f, "{}: \"{text}\"", path.display()),
         }
     }
 }
 
-/// Reads a script: a line each, `voice|text` or `wav:path`; empty lines and lines beginning with `#` are left out.
+/// Reads a script: a line each, `voice|text`, `wav:path` or `wav:path|text`; empty lines and lines beginning with `#` are left out.
 pub fn script(path: &Path) -> Result<Vec<Request>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("read the script {}", path.display()))?;
     let folder = path.parent().unwrap_or(Path::new("."));
@@ -70,12 +83,20 @@ pub fn script(path: &Path) -> Result<Vec<Request>> {
             continue;
         }
         if let Some(file) = line.strip_prefix("wav:") {
-            let file = Path::new(file);
-            requests.push(Request::Recorded(if file.is_absolute() { file.to_owned() } else { folder.join(file) }));
+            let (file, text) = match file.split_once('|') {
+                Some((file, text)) => (file.trim(), Some(text.trim().to_owned())),
+                None => (file, None),
+            };
+            // An absolute path takes the folder's place.
+            requests.push(Request::Recorded { path: folder.join(file), text });
         } else if let Some((voice, text)) = line.split_once('|') {
             requests.push(Request::Spoken { voice: voice.trim().to_owned(), text: text.trim().to_owned() });
         } else {
-            bail!("{}:{}: neither 'voice|text' nor 'wav:path': {line:?}", path.display(), number + 1);
+            bail!(
+                "{}:{}: neither 'voice|text' nor 'wav:path' nor 'wav:path|text': {line:?}",
+                path.display(),
+                number + 1
+            );
         }
         ensure!(requests.len() <= LINES_MAX, "{}: more than {LINES_MAX} requests", path.display());
     }
@@ -93,19 +114,23 @@ mod tests {
         assert_eq!(spoken("hey jarvis, how hot is node two"), "how hot is node two");
         assert_eq!(spoken("Hey Jarvis! What's wrong?"), "what's wrong");
         assert_eq!(spoken("how hot is node two"), "how hot is node two");
+        let recorded = |text: Option<&str>| Request::Recorded { path: "a.wav".into(), text: text.map(str::to_owned) };
+        assert_eq!(recorded(Some("Hey Jarvis, stop.")).asked().as_deref(), Some("stop"));
+        assert_eq!(recorded(None).asked(), None, "nobody knows what a recording says");
     }
 
     #[test]
     fn scripts_are_read_line_by_line() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("s");
-        std::fs::write(&file, "# a comment\n\nen-us | hey jarvis, stop\nwav:a.wav\nwav:/b.wav\n").unwrap();
+        std::fs::write(&file, "# a comment\n\nen-us | hey jarvis, stop\nwav:a.wav\nwav:/b.wav | hey jarvis, stop\n")
+            .unwrap();
         assert_eq!(
             script(&file).unwrap(),
             vec![
                 Request::Spoken { voice: "en-us".into(), text: "hey jarvis, stop".into() },
-                Request::Recorded(dir.path().join("a.wav")),
-                Request::Recorded("/b.wav".into()),
+                Request::Recorded { path: dir.path().join("a.wav"), text: None },
+                Request::Recorded { path: "/b.wav".into(), text: Some("hey jarvis, stop".into()) },
             ]
         );
         std::fs::write(&file, "en-us hey\n").unwrap();

@@ -4,8 +4,7 @@ use std::time::Instant;
 
 use jarvisd::event::{Event, EventKind};
 
-use crate::house::Asked;
-use crate::pve::expected::Figure;
+use super::referee::Judged;
 
 /// Prints the events of one turn, with seconds since the request began.
 pub struct Teller {
@@ -59,21 +58,23 @@ impl Teller {
     }
 
     /// What was measured from outside, and the verdict.
-    pub fn close(&self, asked: &Asked, wanted: &[Figure], heard: &[String; 2], miss: Option<&str>) {
+    pub fn close(&self, judged: &Judged) {
+        let Judged { asked, text, wanted, heard, miss } = judged;
         if let Some(first) = asked.first_audio_ms {
             self.line(
                 "measured",
                 &format!("{:.0} ms from the last sample said to the first sample heard", first - asked.speech_end_ms),
             );
         }
+        self.line("asked", &format!("\"{text}\""));
         for heard in heard {
             self.line("heard", &format!("\"{heard}\""));
         }
-        let wanted = match wanted {
+        let wanted = match wanted.as_slice() {
             [] => "no figure to check".to_owned(),
             all => format!("wanted {}", all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")),
         };
-        self.line(if miss.is_none() { "right" } else { "WRONG" }, &miss.map_or(wanted, str::to_owned));
+        self.line(if miss.is_none() { "right" } else { "WRONG" }, &miss.clone().unwrap_or(wanted));
     }
 }
 

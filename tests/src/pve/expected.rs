@@ -9,6 +9,7 @@ mod history;
 mod said;
 
 use jarvis_core::cluster::GuestKind;
+use jarvis_core::intent::Intent;
 
 use super::state::{Guest, Node, State, Storage};
 use history::of_history;
@@ -34,7 +35,31 @@ const STOPPED: [&str; 4] = ["stopped", "not running", "down", "off"];
 const NOTHING: [&str; 4] = ["nothing", "no", "none", "every"];
 const FINE: [&str; 6] = ["fine", "well", "order", "healthy", "good", "complaint"];
 
-/// What an answer to `kind` must hold, all of it; empty where the kind has no figure (talk and control).
+/// Kinds whose answers hold nothing that could be computed: talk, what only acts, and what Jarvis says of himself.
+const WITHOUT_FIGURE: [&str; 14] = [
+    "control.cancel",
+    "control.louder",
+    "control.quieter",
+    "control.repeat",
+    "control.stand_down",
+    "control.stop",
+    "control.volume",
+    "self.heard",
+    "self.help",
+    "self.status",
+    "self.why",
+    "talk.bye",
+    "talk.hello",
+    "talk.thanks",
+];
+
+/// Whether an answer to `kind` is right without any figure. Of every other kind an empty list of figures says that nobody knows.
+pub fn without_figure(kind: &str) -> bool {
+    WITHOUT_FIGURE.contains(&kind)
+}
+
+/// What an answer to `kind` must hold, all of it; empty where the kind has no figure ([`without_figure`]), and where nobody knows it: an
+/// unknown kind, or a slot that is missing or names nothing.
 ///
 /// `slots` are as in tests/frozen/requests.tsv: `node=pve2`, `guest=104`, `storage=nas`.
 pub fn expected(state: &State, now: i64, kind: &str, slots: &[(&str, &str)]) -> Vec<Figure> {
@@ -59,6 +84,19 @@ pub fn expected(state: &State, now: i64, kind: &str, slots: &[(&str, &str)]) -> 
     all.sort();
     all.dedup();
     all
+}
+
+/// Likewise, of a request that was understood.
+pub fn wanted(state: &State, now: i64, intent: &Intent) -> Vec<Figure> {
+    let slots = &intent.slots;
+    let guest = slots.guest.map(|guest| guest.to_string());
+    let given = [
+        ("node", slots.node.as_ref().map(|node| node.as_str())),
+        ("guest", guest.as_deref()),
+        ("storage", slots.storage.as_ref().map(|storage| storage.as_str())),
+    ];
+    let given: Vec<(&str, &str)> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    expected(state, now, &intent.kind, &given)
 }
 
 /// The names of a short list, or how many a long one has.

@@ -23,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use jarvis_core::intent::Intent;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -310,6 +311,11 @@ impl Simulator {
     /// What a right answer to a request holds, all of it: see [`expected::expected`].
     pub fn expected(&self, kind: &str, slots: &[(&str, &str)]) -> Vec<Figure> {
         expected::expected(&self.shared.state(), now(), kind, slots)
+    }
+
+    /// Likewise, of a request that was understood.
+    pub fn wanted(&self, intent: &Intent) -> Vec<Figure> {
+        expected::wanted(&self.shared.state(), now(), intent)
     }
 
     /// The `[cluster]` section of jarvisd.toml for this cluster.

@@ -1,4 +1,58 @@
 //! Turning a stored approval back into authority: everything it was bound to is compared, and all is judged again on live state.
+//!
+//! A change, too, runs on a [`Cleared`] alone. It comes from [`Gate::decide`] where nobody need be asked, else from a [`Redemption`] whose
+//! row was consumed. None of the two is made elsewhere, used twice, or read from bytes:
+//!
+//! ```compile_fail,E0451
+//! use jarvis_core::{gate::{Cleared, Work}, tool::Tier};
+//! fn forge(work: Work) -> Cleared<Work> {
+//!     Cleared { args: work, tier: Tier::Green } // private fields
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! use jarvis_core::gate::{Gate, Work};
+//! fn as_if_it_were_a_read(work: Work) {
+//!     let _ = Gate::new().clear(work); // what was judged once is no read
+//! }
+//! ```
+//!
+//! ```compile_fail,E0451
+//! use jarvis_core::{gate::{Redemption, Work}, ids::ApprovalId};
+//! fn forge(id: ApprovalId, work: Work) -> Redemption {
+//!     Redemption { id, work } // private fields
+//! }
+//! ```
+//!
+//! ```compile_fail,E0382
+//! use jarvis_core::gate::Redemption;
+//! fn twice(redemption: Redemption) {
+//!     let _ = redemption.commit(|_| Ok::<(), ()>(()));
+//!     let _ = redemption.commit(|_| Ok::<(), ()>(())); // consumed by the first
+//! }
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use jarvis_core::gate::Redemption;
+//! fn copy(redemption: &Redemption) -> Redemption {
+//!     redemption.clone() // not Clone
+//! }
+//! ```
+//!
+//! ```compile_fail,E0277
+//! use jarvis_core::gate::{Cleared, Work};
+//! fn from_storage<T: serde::de::DeserializeOwned>() {}
+//! from_storage::<Cleared<Work>>(); // a row is judged anew, never read back as authority
+//! ```
+//!
+//! And the honest way, in which nothing runs where the row was gone already:
+//!
+//! ```
+//! use jarvis_core::gate::{Cleared, Redemption, Work};
+//! fn once(redemption: Redemption) -> Result<Cleared<Work>, &'static str> {
+//!     redemption.commit(|_| Err("somebody else consumed the row"))
+//! }
+//! ```
 
 use super::{Cleared, Gate, Origin, Power, Situation, Work};
 use crate::approval::{Row, Stage};

@@ -1,23 +1,17 @@
 //! Figures from known states.
 
+use std::path::Path;
+
 use super::said::time_of_day;
 use super::*;
+use crate::frozen::{self, Frozen};
 use crate::judge;
 
-/// Kinds that have no figure of the cluster.
-const WITHOUT: [&str; 4] = ["self.", "talk.", "control.", "time."];
+/// Kinds whose figure is not the cluster's to give: how long Jarvis has run, and who is connected to him.
+const ELSEWHERE: [&str; 2] = ["self.uptime", "self.rooms"];
 
-fn frozen() -> Vec<(String, Vec<(String, String)>)> {
-    let text = include_str!("../../../frozen/requests.tsv");
-    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    lines
-        .filter_map(|line| {
-            let mut columns = line.split('\t').skip(1);
-            let kind = columns.next()?.to_owned();
-            let slots = columns.next()?.split(' ').filter_map(|slot| slot.split_once('='));
-            Some((kind, slots.map(|(k, v)| (k.to_owned(), v.to_owned())).collect()))
-        })
-        .collect()
+fn frozen() -> Vec<Frozen> {
+    frozen::requests(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()).unwrap()
 }
 
 #[test]
@@ -26,12 +20,20 @@ fn every_frozen_request_about_the_cluster_has_a_figure_in_every_cluster() {
     assert!(requests.len() > 200);
     for seed in 0..40 {
         let state = State::at(seed, 1_795_430_000, 3600);
-        for (kind, slots) in &requests {
-            let slots: Vec<_> = slots.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-            let figures = expected(&state, state.born + 60, kind, &slots);
-            let free = WITHOUT.iter().any(|family| kind.starts_with(family));
-            assert!(free || !figures.is_empty(), "{kind} {slots:?} with seed {seed}");
+        for Frozen { intent, .. } in &requests {
+            let figures = wanted(&state, state.born + 60, intent);
+            let none = without_figure(&intent.kind) || ELSEWHERE.contains(&intent.kind.as_str());
+            assert_eq!(none, figures.is_empty(), "{intent:?} with seed {seed}: {figures:?}");
         }
+    }
+}
+
+#[test]
+fn kinds_without_a_figure_are_kinds_of_the_grammar() {
+    let grammar = jarvis_core::intent::Grammar::embedded().unwrap();
+    let kinds: Vec<&str> = grammar.examples().iter().map(|example| example.kind.as_str()).collect();
+    for kind in WITHOUT_FIGURE {
+        assert!(kinds.contains(&kind), "{kind}");
     }
 }
 
@@ -77,4 +79,20 @@ fn times_and_amounts_are_said_in_all_their_ways() {
     assert_eq!(time_of_day(17 * 3600 + 300), words(&five_past));
     let figure = amount(3 * (1_u64 << 40) / 2);
     assert!(figure.is_in(&["one point five"]) && !figure.is_in(&["two"]), "{figure}");
+}
+
+#[test]
+fn who_asks_for_what_is_not_there_gets_no_figure_and_is_no_talk() {
+    let state = State::at(7, 1_795_430_000, 0);
+    for (kind, slot) in [
+        ("node.temperature", None),
+        ("node.temperature", Some(("node", "pve9"))),
+        ("guest.memory", Some(("node", "pve2"))),
+        ("storage.free", None),
+        ("backup.last", Some(("guest", "nextcloud"))),
+        ("owners.own", None),
+    ] {
+        let figures = expected(&state, state.born, kind, slot.as_slice());
+        assert!(figures.is_empty() && !without_figure(kind), "{kind} {slot:?}: {figures:?}");
+    }
 }

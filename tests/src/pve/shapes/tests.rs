@@ -1,6 +1,7 @@
 //! Every difference is either a reviewed one or a failure.
 
 use super::*;
+use crate::told;
 
 /// Differences looked at and left so, with the reason.
 const REVIEWED: &[(DifferenceKind, &str, &[&str], &str)] = &[
@@ -92,14 +93,19 @@ const REVIEWED: &[(DifferenceKind, &str, &[&str], &str)] = &[
     ),
 ];
 
+/// Where every difference is listed, for whoever wants to know how far to trust the simulator.
+const LIST: &str = "api-differences.txt";
+
 #[test]
 fn the_simulator_answers_as_described_and_as_recorded() {
     let Some(data) = data_dir() else {
-        eprintln!("skipped: ../shared/data/proxmox is absent, so the simulator is not compared with the official API");
+        let what = "the simulator beside the official description of the API and recorded answers (../shared/data/proxmox is absent)";
+        told::not_run("api", what).unwrap();
         return;
     };
     let differences = differences(&data).unwrap();
     let mut unreviewed = Vec::new();
+    let mut list = String::new();
     for difference in &differences {
         let reviewed = REVIEWED.iter().find(|(kind, template, fields, _)| {
             let named = |field: &&str| match field.strip_suffix('*') {
@@ -108,22 +114,21 @@ fn the_simulator_answers_as_described_and_as_recorded() {
             };
             *kind == difference.kind && *template == difference.template && fields.iter().any(named)
         });
-        match reviewed {
-            Some((.., why)) => println!("{difference}: {why}"),
-            None if difference.kind == DifferenceKind::Undeclared => {
-                println!("{difference}: real clusters send it")
-            }
+        let why = match reviewed {
+            Some((.., why)) => *why,
+            None if difference.kind == DifferenceKind::Undeclared => "real clusters send it",
             None => {
-                println!("{difference}");
                 unreviewed.push(difference);
+                "NOT REVIEWED"
             }
-        }
+        };
+        list += &format!("{difference}: {why}\n");
     }
-    println!(
-        "{} methods, {} differences, {} of them unreviewed",
-        METHODS.len() + CHANGES.iter().flatten().count(),
-        differences.len(),
-        unreviewed.len()
-    );
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").join(LIST);
+    fs::write(&file, list).unwrap();
+    let methods = METHODS.len() + CHANGES.iter().flatten().count();
+    let counts = format!("{} differences, {} of them not reviewed", differences.len(), unreviewed.len());
+    told::tell("api", &format!("the simulator beside the official API: {methods} methods, {counts}: target/{LIST}"))
+        .unwrap();
     assert!(unreviewed.is_empty(), "{unreviewed:#?}");
 }
