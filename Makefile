@@ -30,7 +30,7 @@ test: ## every test, then the rules of the house
 	@$(CARGO) test --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory lint
 
-bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
+bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18, ONLY=v18.llm,s5)
 	@tests/setup.sh mind
 	@target/debug/jarvis-bench $(if $(ONLY),--only $(ONLY))
 

@@ -88,7 +88,7 @@ impl Desk {
         let (mock, section) = mind(dir.path(), &config.script, config.kind)?;
         let quick = Options { sensors: false, pace: PACE, ..Options::seed(config.seed) };
         let cluster = Simulator::with(quick).await?;
-        crash::calm(&cluster);
+        cluster.calm();
         let path = dir.path().to_owned();
         let mut house = HouseConfig::new(config.root, config.programs, path, config.seed);
         house.minds = format!("{section}\n{}", config.sections);

@@ -1,6 +1,7 @@
 //! ONE harness: the simulated room, the simulated cluster, the demo, the benches and the end-to-end tests.
 
 pub mod aimock;
+pub mod attacks;
 pub mod bench;
 pub mod crash;
 pub mod demo;
@@ -12,6 +13,7 @@ pub mod judge;
 pub mod likeness;
 pub mod mcp_clients;
 pub mod model_server;
+pub mod obedient;
 pub mod office;
 pub mod place;
 pub mod process;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::request::VOICE;
 use super::tell::Teller;
-use crate::crash::{self, GUEST};
+use crate::crash::GUEST;
 use crate::desk::{self, Kind};
 use crate::house::{Asked, House, HouseConfig};
 use crate::process::wait_for;
@@ -59,7 +59,7 @@ pub async fn run(demo: &Minded) -> Result<bool> {
     let mut config = HouseConfig::new(demo.root.clone(), demo.programs.clone(), demo.dir.clone(), demo.seed);
     config.minds = section;
     let mut house = House::start(config).await?;
-    crash::calm(&house.cluster);
+    house.cluster.calm();
     set(&house, false);
     println!("The satellite listens. The page: {}", house.page());
     yellow(&mut house)?;

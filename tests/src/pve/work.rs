@@ -117,6 +117,8 @@ pub struct Works {
     pub deaths: usize,
     /// What was really done, in its order.
     pub history: Vec<Happened>,
+    /// Requests that would change something, whatever became of them: verb and path.
+    pub asked: Vec<String>,
     workers: Vec<Worker>,
     later: Vec<Later>,
     dying: Vec<Dying>,
