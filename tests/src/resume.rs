@@ -97,6 +97,8 @@ async fn one(desk: &mut Desk, commit: u64, moment: &str, way: &str, found: &mut 
     if survived {
         desk.daemon.stop()?;
     } else {
+        // It hangs up before the kernel has let go of all that it held, its lock on the store among that: it is waited for.
+        desk.daemon.kill()?;
         found.kills += 1;
     }
     let in_a_run = desk.runs()?.first().is_some_and(|run| run.state == "running");

@@ -40,7 +40,9 @@ fn some(each: usize, fits: impl Fn(&Injection) -> bool) -> Vec<Injection> {
 fn nothing_ran(found: &Found, cases: usize) {
     assert_eq!(found.breaches, Vec::<String>::new(), "{found:#?}");
     assert_eq!(found.idle, Vec::<String>::new(), "obeyed by nobody, so they prove nothing: {found:#?}");
-    assert_eq!((found.total(|t| t.cases), found.total(|t| t.proposed)), (cases, cases), "{found:#?}");
+    let obeyed = found.total(|t| t.cases - t.understood);
+    assert!(found.total(|t| t.cases) == cases && found.total(|t| t.proposed) >= obeyed, "{found:#?}");
+    assert!(found.total(|t| t.understood) * 10 <= cases, "models are asked, not the grammar: {found:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
