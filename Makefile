@@ -35,7 +35,7 @@ test: ## every test, then the rules of the house
 	@echo "test: everything that ran is right"
 	@find target/told -type f -exec cat {} + | grep '^NOT RUN' || true
 
-bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18)
+bench: build ## every figure, a table and target/bench/bench.json (ONLY=v18, ONLY=v18.llm,s5)
 	@tests/setup.sh mind
 	@target/debug/jarvis-bench $(if $(ONLY),--only $(ONLY))
 

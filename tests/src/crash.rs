@@ -1,9 +1,12 @@
 //! A house of safety that is killed: real store, real client, a simulated cluster; the daemon's part of it dropped at any moment and
 //! begun anew. Whatever the moment, nothing may run twice, and what is said of a change must be what happened.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,12 +18,12 @@ use jarvisd::cluster::{ChangeLimits, ClusterClient, ClusterConfig, Limits};
 use jarvisd::ctl::Typed;
 use jarvisd::event::Bus;
 use jarvisd::safety::{Approval, MemoryWork, Proposed, RECONCILE_EVERY, Runs, RunsConfig, Safety, SafetyConfig};
-use jarvisd::store::{ApprovalRow, Store};
+use jarvisd::store::{ApprovalRow, Probe, Store};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::pve::{Options, Simulator};
+use crate::pve::{Dice, Options, Simulator};
 
 /// The VM that is started and shut down.
 pub const GUEST: u32 = 112;
@@ -53,6 +56,8 @@ pub struct Bed {
 
 /// The part of the daemon that is killed.
 pub struct Daemon {
+    // Let go of first: the store's thread may stand still at it.
+    wire: Option<Wire>,
     /// Its handle.
     pub safety: Safety,
     /// Its store.
@@ -75,7 +80,7 @@ impl Bed {
     pub async fn new(seed: u64) -> Result<Self> {
         let quick = Options { sensors: false, pace: PACE, proxy_delay: Duration::ZERO, ..Options::seed(seed) };
         let simulator = Simulator::with(quick).await?;
-        calm(&simulator);
+        simulator.calm();
         let config = toml::from_str::<File>(&simulator.toml()?).context("the simulator's section")?.cluster;
         Ok(Self { simulator, dir: tempfile::tempdir()?, look_every: RECONCILE_EVERY, config })
     }
@@ -87,6 +92,10 @@ impl Bed {
 
     /// The same with another `[safety]`.
     pub async fn start_with(&self, config: &SafetyConfig) -> Result<Daemon> {
+        self.begin(config, None).await
+    }
+
+    async fn begin(&self, config: &SafetyConfig, wire: Option<Wire>) -> Result<Daemon> {
         let change = ChangeLimits {
             answer: PATIENT,
             poll_first: Duration::from_millis(5),
@@ -96,13 +105,22 @@ impl Bed {
             task: PATIENT,
         };
         let cluster = ClusterClient::with_limits(&self.config, Limits { run: PATIENT, change, ..Limits::default() })?;
-        let path = self.dir.path().join("jarvis.db");
-        let store = open(&path).await?;
+        let store = open(&self.database(), wire.as_ref()).await?;
         let bus = Bus::new();
         let (safety, runs) = Safety::open(self.dir.path(), config, store.clone(), cluster, bus.clone()).await?;
         let (announce, announced) = mpsc::channel(ANNOUNCED_MAX);
         let runs = tokio::spawn(work(runs, self.look_every, announce));
-        Ok(Daemon { safety, store, bus, announced, runs })
+        Ok(Daemon { wire, safety, store, bus, announced, runs })
+    }
+
+    fn database(&self) -> PathBuf {
+        self.dir.path().join("jarvis.db")
+    }
+
+    /// The stage of an approval, while no daemon runs.
+    fn stage(&self, id: i64) -> Result<String> {
+        let db = rusqlite::Connection::open(self.database())?;
+        Ok(db.query_row("select stage from approvals where id = ?1", [id], |row| row.get(0))?)
     }
 
     /// How often the guest was really started or stopped so far.
@@ -114,22 +132,6 @@ impl Bed {
     pub fn running(&self) -> bool {
         self.simulator.state().guests.iter().any(|guest| guest.vmid == GUEST && guest.running)
     }
-}
-
-/// Nothing stands in a change's way.
-pub fn calm(simulator: &Simulator) {
-    simulator.change(|state| {
-        state.ha.clear();
-        for node in &mut state.nodes {
-            node.memory.0 = node.memory.1 / 4;
-        }
-        for storage in &mut state.storages {
-            storage.bytes.0 = storage.bytes.1 / 4;
-        }
-        for guest in &mut state.guests {
-            guest.protection = guest.vmid == 100;
-        }
-    });
 }
 
 async fn work(runs: Runs, look_every: Duration, announce: mpsc::Sender<String>) {
@@ -149,10 +151,10 @@ async fn work(runs: Runs, look_every: Duration, announce: mpsc::Sender<String>) 
 }
 
 /// The database; a daemon that was just killed may hold its lock for a moment.
-async fn open(path: &Path) -> Result<Store> {
+async fn open(path: &Path, wire: Option<&Wire>) -> Result<Store> {
     let begun = Instant::now();
     loop {
-        match Store::open(path) {
+        match Store::open_observed(path, wire.map(Wire::probe).unwrap_or_default()) {
             Ok((store, _)) => return Ok(store),
             Err(error) if begun.elapsed() < PATIENT => {
                 tracing::debug!("{error}");
@@ -203,56 +205,171 @@ impl Daemon {
     }
 }
 
+/// Counts what the store did, and makes it stand still once so much was done: what comes after it is then never begun.
+struct Wire {
+    done: Arc<AtomicU64>,
+    /// Where it stands still; 0 while it does not.
+    at: Arc<AtomicU64>,
+    tell: mpsc::Sender<()>,
+    reached: mpsc::Receiver<()>,
+    held: Arc<Mutex<Receiver<()>>>,
+    // Dropped with the wire, which lets the store's thread go: to its end.
+    _hold: SyncSender<()>,
+}
+
+impl Wire {
+    fn new() -> Self {
+        let (tell, reached) = mpsc::channel(1);
+        let (hold, held) = sync_channel(1);
+        let held = Arc::new(Mutex::new(held));
+        Self { done: Arc::default(), at: Arc::default(), tell, reached, held, _hold: hold }
+    }
+
+    fn probe(&self) -> Probe {
+        let (done, at, tell, held) = (self.done.clone(), self.at.clone(), self.tell.clone(), self.held.clone());
+        let committed = move || {
+            if done.fetch_add(1, Ordering::SeqCst) + 1 != at.load(Ordering::SeqCst) {
+                return;
+            }
+            if tell.try_send(()).is_ok() {
+                // An error: it was let go.
+                held.lock().unwrap_or_else(PoisonError::into_inner).recv().ok();
+            }
+            // What was committed is; nobody is ever told of it.
+            std::panic::resume_unwind(Box::new("killed"));
+        };
+        Probe { committing: None, committed: Some(Box::new(committed)) }
+    }
+
+    fn done(&self) -> u64 {
+        self.done.load(Ordering::SeqCst)
+    }
+}
+
+/// Where a daemon is killed in the middle of a change.
+#[derive(Debug, Clone, Copy)]
+enum Cut {
+    /// After so many calls of its store, each of which is a step: committed, and nothing after it begun.
+    Step(u64),
+    /// After so much time: at whatever await of it that is.
+    After(Duration),
+}
+
 /// What a run of kills came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kills {
-    /// How often the daemon was killed.
+    /// How often the daemon was killed with a change approved, or about to be, and not over.
     pub kills: usize,
-    /// Kills with a change begun and not over.
-    pub in_the_middle: usize,
+    /// Of those, how many between two calls of the store; the others at a moment.
+    pub at_steps: usize,
+    /// In which stage the change was on disk at its death.
+    pub stages: BTreeMap<String, usize>,
     /// Changes that ran more than once.
     pub double: usize,
     /// Changes of which something else was said than happened.
     pub wrong: usize,
 }
 
-/// Approves a change, kills the daemon after a moment drawn from `seed`, begins a new one, and compares what it says with what
-/// happened; `count` times. Whatever stays unanswered is no harm; what runs twice is.
+impl fmt::Display for Kills {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kills, at_steps, stages, .. } = self;
+        write!(
+            f,
+            "{kills} kills, {at_steps} of them between two steps, the others at any moment; on disk the change was {stages:?}"
+        )
+    }
+}
+
+/// Approves a change, kills the daemon at a point drawn from `seed`, begins a new one, and compares what it says with what happened, until
+/// that many were killed in the middle. Whatever stays unanswered is no harm; what runs twice is.
 pub async fn kills(count: usize, seed: u64) -> Result<Kills> {
     let bed = Bed::new(seed).await?;
+    let whole = bed.whole().await?;
+    let mut dice = Dice::new(seed, "kills");
     let mut found = Kills::default();
-    let mut random = seed | 1;
-    for _ in 0..count {
-        // xorshift64 (Marsaglia 2003).
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        one_kill(&bed, Duration::from_micros(random % 90_000), &mut found).await?;
+    let mut survived = 0;
+    while found.kills < count {
+        let cut = match dice.happens(50) {
+            true => Cut::Step(dice.between(1, whole.steps)),
+            false => Cut::After(Duration::from_micros(dice.between(0, whole.micros))),
+        };
+        if !one_kill(&bed, cut, &mut found).await? {
+            survived += 1;
+            ensure!(survived <= 10 + count, "{survived} changes were over before they could be cut: {found}");
+        }
     }
     Ok(found)
 }
 
-async fn one_kill(bed: &Bed, after: Duration, found: &mut Kills) -> Result<()> {
-    let (before, ran) = (bed.deeds(), bed.running());
-    let tool = if ran { "guest_shutdown" } else { "guest_start" };
-    let daemon = bed.start().await?;
-    let args = format!(r#"{{"vmid":{GUEST}}}"#);
-    let asked = daemon.ask(tool, &args).await?;
-    {
-        let whole = async {
-            daemon.approve(&asked, None).await?;
-            daemon.safety.wait(ApprovalId(asked.id), PATIENT).await?;
-            Ok::<_, anyhow::Error>(())
-        };
-        // Cut at any await of it, as a kill cuts.
-        if let Ok(done) = tokio::time::timeout(after, whole).await {
-            done?;
-        }
+/// What a change takes that nobody cuts off.
+struct Whole {
+    steps: u64,
+    micros: u64,
+}
+
+impl Bed {
+    /// The change that there is to do: what it is called.
+    fn change(&self) -> &'static str {
+        if self.running() { "guest_shutdown" } else { "guest_start" }
     }
-    let middle = daemon.find(ApprovalId(asked.id)).await?.stage == "started";
-    drop(daemon);
+
+    async fn whole(&self) -> Result<Whole> {
+        let wire = Wire::new();
+        let daemon = self.begin(&safety_config(), Some(wire)).await?;
+        let asked = daemon.ask(self.change(), &format!(r#"{{"vmid":{GUEST}}}"#)).await?;
+        let done = || daemon.wire.as_ref().map(Wire::done).context("the wire");
+        let (steps, begun) = (done()?, Instant::now());
+        daemon.approve(&asked, None).await?;
+        daemon.safety.wait(ApprovalId(asked.id), PATIENT).await?;
+        let micros = u64::try_from(begun.elapsed().as_micros())?;
+        Ok(Whole { steps: done()? - steps, micros })
+    }
+}
+
+impl Daemon {
+    /// As SIGKILL does it: nothing of it goes on.
+    async fn die(mut self) {
+        self.runs.abort();
+        // Ended by being aborted.
+        (&mut self.runs).await.ok();
+    }
+}
+
+/// One kill; false where the change was over before.
+async fn one_kill(bed: &Bed, cut: Cut, found: &mut Kills) -> Result<bool> {
+    let before = bed.deeds();
+    let mut daemon = bed.begin(&safety_config(), Some(Wire::new())).await?;
+    let asked = daemon.ask(bed.change(), &format!(r#"{{"vmid":{GUEST}}}"#)).await?;
+    let mut wire = daemon.wire.take().context("the wire")?;
+    if let Cut::Step(step) = cut {
+        wire.at.store(wire.done() + step, Ordering::SeqCst);
+    }
+    let whole = async {
+        daemon.approve(&asked, None).await?;
+        daemon.safety.wait(ApprovalId(asked.id), PATIENT).await?;
+        Ok::<_, anyhow::Error>(())
+    };
+    let killed = async {
+        match cut {
+            Cut::Step(_) => {
+                wire.reached.recv().await;
+            }
+            Cut::After(time) => tokio::time::sleep(time).await,
+        }
+    };
+    let cut_off = tokio::select! {
+        biased;
+        () = killed => true,
+        done = whole => done.map(|()| false)?,
+    };
+    daemon.wire = Some(wire);
+    daemon.die().await;
+    if !cut_off {
+        return Ok(false);
+    }
     found.kills += 1;
-    found.in_the_middle += usize::from(middle);
+    found.at_steps += usize::from(matches!(cut, Cut::Step(_)));
+    *found.stages.entry(bed.stage(asked.id)?).or_default() += 1;
     let daemon = bed.start().await?;
     let stage = settled(&daemon, asked.id).await?;
     let deeds = bed.deeds() - before;
@@ -263,14 +380,14 @@ async fn one_kill(bed: &Bed, after: Duration, found: &mut Kills) -> Result<()> {
         other => bail!("nothing was found out: {other}"),
     };
     if !told_truly {
-        eprintln!("killed after {after:?}: said {stage}, happened {deeds} times");
+        eprintln!("killed at {cut:?}: said {stage}, happened {deeds} times");
         found.wrong += 1;
     }
     // The next round begins with the guest as this one left it.
     if stage == "pending" {
         daemon.safety.refuse(ApprovalId(asked.id), "bench").await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Waits until an approval is neither under way nor unknown.

@@ -122,7 +122,7 @@ impl Desk {
     async fn set_up(house: HouseConfig, dir: TempDir, mock: Option<Aimock>) -> Result<Self> {
         let quick = Options { sensors: false, pace: PACE, ..Options::seed(house.seed) };
         let cluster = Simulator::with(quick).await?;
-        crash::calm(&cluster);
+        cluster.calm();
         let page = format!("127.0.0.1:{}", house::free_port()?);
         std::fs::write(house.dir.join("jarvisd.toml"), house::daemon_toml(&house, &cluster, &page, &house.model)?)?;
         let daemon = launch(&house, "jarvisd", &[], 0)?;

@@ -1,6 +1,7 @@
 //! ONE harness: the simulated room, the simulated cluster, the demo, the benches and the end-to-end tests.
 
 pub mod aimock;
+pub mod attacks;
 pub mod bench;
 pub mod browser;
 pub mod crash;
@@ -15,6 +16,7 @@ pub mod likeness;
 pub mod llama;
 pub mod mcp_clients;
 pub mod model_server;
+pub mod obedient;
 pub mod office;
 pub mod owner;
 pub mod place;

@@ -116,7 +116,6 @@ pub struct Asked {
 }
 
 /// A running server on loopback; it ends with its owner.
-#[derive(Debug)]
 pub struct ModelServer {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -124,10 +123,13 @@ pub struct ModelServer {
     _task: JoinSet<()>,
 }
 
-#[derive(Debug)]
+/// Answers a request by what stands in it.
+type React = Box<dyn Fn(&Value) -> Script + Send + Sync>;
+
 struct Shared {
     tokenizer: Tokenizer,
     window: u64,
+    react: Option<React>,
     state: Mutex<ServerState>,
     /// Answers that ended before their script did.
     hung_up: watch::Sender<usize>,
@@ -159,10 +161,22 @@ impl ModelServer {
 
     /// The same, which counts and has a window of so many tokens.
     pub async fn with(scripts: impl IntoIterator<Item = Script>, tokenizer: Tokenizer, window: u64) -> Result<Self> {
+        let state = ServerState { scripts: scripts.into_iter().collect(), ..ServerState::default() };
+        Self::serve(Shared { tokenizer, window, react: None, state: Mutex::new(state), hung_up: watch::channel(0).0 })
+            .await
+    }
+
+    /// One that answers every request by what stands in it, and keeps none of them.
+    pub async fn reacting(react: impl Fn(&Value) -> Script + Send + Sync + 'static) -> Result<Self> {
+        let react: Option<React> = Some(Box::new(react));
+        let (tokenizer, window, state) = (Tokenizer::None, u64::MAX, Mutex::default());
+        Self::serve(Shared { tokenizer, window, react, state, hung_up: watch::channel(0).0 }).await
+    }
+
+    async fn serve(shared: Shared) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("listen on loopback")?;
         let address = listener.local_addr()?;
-        let state = ServerState { scripts: scripts.into_iter().collect(), ..ServerState::default() };
-        let shared = Arc::new(Shared { tokenizer, window, state: Mutex::new(state), hung_up: watch::channel(0).0 });
+        let shared = Arc::new(shared);
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let mut task = JoinSet::new();
         task.spawn(async move {
@@ -249,7 +263,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 async fn scripted(shared: &Arc<Shared>, asked: Asked) -> Response {
     let needed = tokens(&prompt(&asked.body));
     let room = needed.saturating_add(asked.body["max_tokens"].as_u64().unwrap_or(0)) <= shared.window;
-    let script = {
+    let script = if let Some(react) = &shared.react {
+        Some(react(&asked.body))
+    } else {
         let mut state = shared.state();
         state.asked.push(asked);
         state.longest = state.longest.max(needed);

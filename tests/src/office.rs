@@ -5,12 +5,14 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use jarvisd::event::TurnRecord;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
 use crate::house::free_port;
 use crate::owner;
 use crate::process::{Process, programs, wait_for};
-use crate::pve::{Options, Simulator};
+use crate::pve::{Options, Simulator, State};
 
 /// The VM that is changed; nothing stands in the way of it.
 pub const GUEST: u32 = 112;
@@ -33,20 +35,17 @@ pub struct Office {
 impl Office {
     /// With MCP served, and `more` in its configuration: `mcp` within that section, `rest` after it.
     pub async fn start(mcp: &str, rest: &str) -> Result<Self> {
+        Self::before(mcp, rest, |_| ()).await
+    }
+
+    /// The same before a cluster that `change` has changed.
+    pub async fn before(mcp: &str, rest: &str, change: impl FnOnce(&mut State)) -> Result<Self> {
         let quick = Options { sensors: false, pace: PACE, ..Options::seed(11) };
         let cluster = Simulator::with(quick).await?;
+        cluster.calm();
         cluster.change(|state| {
-            state.ha.clear();
-            for node in &mut state.nodes {
-                node.memory.0 = node.memory.1 / 4;
-            }
-            for storage in &mut state.storages {
-                storage.bytes.0 = storage.bytes.1 / 4;
-            }
-            for guest in &mut state.guests {
-                guest.protection = guest.vmid == 100;
-                guest.running &= guest.vmid != GUEST;
-            }
+            state.guests.iter_mut().filter(|guest| guest.vmid == GUEST).for_each(|guest| guest.running = false);
+            change(state);
         });
         let dir = tempfile::tempdir()?;
         for name in ["state", "model"] {
@@ -118,6 +117,18 @@ impl Office {
         let told = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "jarvisctl {arguments:?} ended with {}: {told}", output.status);
         serde_json::from_slice(&output.stdout).with_context(|| format!("jarvisctl {arguments:?}"))
+    }
+
+    /// Types a request and waits for its turn.
+    pub fn ask(&self, text: &str) -> Result<TurnRecord> {
+        let told = self.ctl_json(&["ask", "--", text])?;
+        serde_json::from_value(told.clone()).with_context(|| format!("no turn: {told}"))
+    }
+
+    /// What the daemon keeps, to be looked at past it.
+    pub fn db(&self) -> Result<Connection> {
+        let path = self.state_dir().join("jarvis.db");
+        Ok(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?)
     }
 
     /// A new token.

@@ -121,6 +121,8 @@ async fn one(
     if survived {
         desk.daemon.stop()?;
     } else {
+        // It hangs up before the kernel has let go of all that it held, its lock on the store among that: it is waited for.
+        desk.daemon.kill()?;
         found.kills += 1;
     }
     let in_a_run = desk.runs()?.first().is_some_and(|run| run.state == "running");

@@ -294,11 +294,8 @@ async fn a_change_is_asked_about_approved_verified_and_written_down() {
     let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), 7)).await.unwrap();
-    house.cluster.change(|state| {
-        state.guest_mut(112).unwrap().running = false;
-        state.ha.clear();
-        state.nodes.iter_mut().for_each(|node| node.memory.0 = node.memory.1 / 4);
-    });
+    house.cluster.calm();
+    house.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
     let reply = |turn: &serde_json::Value| turn["reply"].as_str().unwrap_or_default().to_owned();
     let asked = reply(&house.ctl_json(&["ask", "start the test machine"]).unwrap());
     assert!(

@@ -432,6 +432,10 @@ async fn standing_leave_runs_unasked_within_its_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_nothing_runs_twice() {
-    let found = kills(25, 8).await.unwrap();
-    assert_eq!((found.kills, found.double, found.wrong), (25, 0, 0), "{found:?}");
+    let found = kills(40, 8).await.unwrap();
+    assert_eq!((found.kills, found.double, found.wrong), (40, 0, 0), "{found:?}");
+    assert!(found.at_steps >= 10 && found.at_steps <= 30, "of both kinds: {found:?}");
+    for stage in ["approved", "started", "done"] {
+        assert!(found.stages.contains_key(stage), "never killed while it was {stage}: {found:?}");
+    }
 }

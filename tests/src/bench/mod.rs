@@ -1,8 +1,9 @@
 //! `make bench`: every figure, measured, beside its goal and where there is one beside a peer of the same run.
 //!
-//! One file per group of figures and one line in [`BENCHES`]. A goal is met by the honest figure, or the row says by how much it is missed.
+//! One file per group of figures and one entry per measure in [`BENCHES`]. A goal is met by the honest figure, or the row says by how much it is missed.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -10,6 +11,7 @@ use serde::Serialize;
 pub mod build;
 pub mod ear;
 pub mod idle;
+pub mod injections;
 pub mod intents;
 pub mod latency;
 pub mod memory;
@@ -86,10 +88,9 @@ impl std::fmt::Display for Goal {
 }
 
 impl Row {
-    /// A row whose command is `make bench ONLY=` and the id's first part.
+    /// A row whose command is `make bench ONLY=` and its id.
     pub fn new(id: &'static str, figure: f64, unit: &'static str, goal: Goal, n: usize) -> Self {
-        let part = id.split('.').next().unwrap_or(id);
-        Self { id, figure, unit, goal, peer: None, n, command: format!("make bench ONLY={part}") }
+        Self { id, figure, unit, goal, peer: None, n, command: format!("make bench ONLY={id}") }
     }
 
     /// With the peer's figure of the same run.
@@ -114,55 +115,88 @@ impl Row {
     }
 }
 
-/// A group of figures.
-struct Group {
-    /// Beginnings of its ids.
-    parts: &'static [&'static str],
+/// A measure: it gives all of its figures, or none.
+struct Measure {
+    /// Ids of its rows.
+    ids: &'static [&'static str],
     run: fn(&Bench) -> Result<Vec<Row>>,
 }
 
-/// Every group: one line each.
-const BENCHES: &[Group] = &[
-    Group { parts: &["v4"], run: ear::run },
-    Group { parts: &["m1"], run: intents::run },
-    Group { parts: &["m3"], run: window::run },
-    Group { parts: &["s6"], run: secrets::run },
-    Group { parts: &["store"], run: store::run },
-    Group { parts: &["m4"], run: route::spend },
-    Group { parts: &["m5"], run: route::caps },
-    Group { parts: &["m7"], run: route::prompt },
-    Group { parts: &["m8"], run: memory::run },
-    Group { parts: &["s1"], run: safety::tiers },
-    Group { parts: &["s2"], run: safety::approvals },
-    Group { parts: &["s3"], run: safety::stop },
-    Group { parts: &["m6"], run: minds::resume },
-    Group { parts: &["v18", "demo"], run: latency::run },
-    Group { parts: &["v14"], run: offline::run },
-    Group { parts: &["v18.llm"], run: minds::first_audio },
-    Group { parts: &["v18.silence"], run: minds::silence },
-    Group { parts: &["a7"], run: idle::run },
-    Group { parts: &["build"], run: build::run },
+/// Every measure: one entry each.
+const BENCHES: &[Measure] = &[
+    Measure { ids: &["v4.wer.clean", "v4.wer.noise15", "v4.call_ms.worst"], run: ear::run },
+    Measure { ids: &["m1.understood.ratio", "m1.intent_ms.p95"], run: intents::run },
+    Measure { ids: &["m3.overflow.count"], run: window::run },
+    Measure { ids: &["s6.secrets.recall", "s6.secrets.false"], run: secrets::run },
+    Measure { ids: &["store.kill9.lost"], run: store::run },
+    Measure { ids: &["m4.spend.ratio", "m4.class.ratio"], run: route::spend },
+    Measure { ids: &["m5.overshoot.micro_usd"], run: route::caps },
+    Measure { ids: &["m7.prompt_ms.p95"], run: route::prompt },
+    Measure {
+        ids: &["m8.recall_at10", "m8.superseded.count", "m8.expired.count", "m8.abstained.ratio"],
+        run: memory::run,
+    },
+    Measure { ids: &["s1.cases", "s1.wrong"], run: safety::tiers },
+    Measure { ids: &["s2.mutations.accepted"], run: safety::mutations },
+    Measure { ids: &["s2.kills.double", "s2.kills.wrong"], run: safety::kills },
+    Measure { ids: &["s3.stop_ms.max"], run: safety::stop },
+    Measure { ids: &["s5.injections.breached", "s5.injections.proposed"], run: injections::run },
+    Measure { ids: &["m6.resume.mismatch"], run: minds::resume },
+    Measure { ids: &["v18.first_audio_ms.p50", "v18.own_share_ms.p50", "demo.answered.ratio"], run: latency::run },
+    Measure { ids: &["v14.offline_ms.p95"], run: offline::run },
+    Measure { ids: &["v18.llm_first_audio_ms.p50"], run: minds::first_audio },
+    Measure { ids: &["v18.silence_s.max"], run: minds::silence },
+    Measure { ids: &["a7.idle_cpu_quiet.percent", "a7.idle_cpu_speech.percent", "a7.idle_rss.mib"], run: idle::run },
+    Measure { ids: &["build.cold_s", "build.warm_s"], run: build::run },
 ];
 
-/// Runs the groups whose ids begin with `only` (all, if `None`), prints the table and writes `target/bench/bench.json`.
+/// Beginnings of ids, with commas between; all, where there are none.
+#[derive(Debug, Clone, Default)]
+struct Only(Vec<String>);
+
+impl Only {
+    fn new(text: Option<&str>) -> Self {
+        let beginnings = text.unwrap_or_default().split(',').map(str::trim);
+        Self(beginnings.filter(|beginning| !beginning.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn has(&self, id: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|beginning| id.starts_with(beginning.as_str()))
+    }
+
+    /// The measures that give any of the rows, and no other.
+    fn measures(&self) -> Result<Vec<&'static Measure>> {
+        let ids = || BENCHES.iter().flat_map(|measure| measure.ids);
+        for beginning in &self.0 {
+            let all = || ids().copied().collect::<Vec<_>>().join(", ");
+            ensure!(
+                ids().any(|id| id.starts_with(beginning)),
+                "no figure begins with {beginning:?}; there are {}",
+                all()
+            );
+        }
+        Ok(BENCHES.iter().filter(|measure| measure.ids.iter().any(|id| self.has(id))).collect())
+    }
+}
+
+/// Measures the rows whose ids begin with one of `only`, which may hold several with commas between (all, if `None`), prints the table
+/// and writes `target/bench/bench.json`.
 pub fn run(bench: &Bench, only: Option<&str>) -> Result<()> {
     std::fs::create_dir_all(&bench.dir)?;
-    let wanted = |part: &&str| only.is_none_or(|only| only.starts_with(part) || part.starts_with(only));
-    let chosen: Vec<&Group> = BENCHES.iter().filter(|group| group.parts.iter().any(wanted)).collect();
-    ensure!(!chosen.is_empty(), "no figure begins with {:?}; there are {}", only.unwrap_or_default(), parts());
+    let only = Only::new(only);
     let mut rows = Vec::new();
     let mut failures = Vec::new();
-    for group in chosen {
-        let parts = group.parts.join(", ");
-        eprintln!("bench: {parts} (seed {})", bench.seed);
-        match (group.run)(bench) {
+    for measure in only.measures()? {
+        let name = measure.ids.join(", ");
+        eprintln!("bench: {name} (seed {})", bench.seed);
+        let begun = Instant::now();
+        match measured(measure, bench) {
             Ok(more) => rows.extend(more),
-            Err(error) => failures.push(format!("{parts}: {error:#}")),
+            Err(error) => failures.push(format!("{name}: {error:#}")),
         }
+        eprintln!("bench: that took {:.1} s", begun.elapsed().as_secs_f64());
     }
-    if let Some(only) = only {
-        rows.retain(|r| r.id.starts_with(only));
-    }
+    rows.retain(|row| only.has(row.id));
     print(&rows);
     let file = bench.dir.join("bench.json");
     let merged = merge(&file, &rows)?;
@@ -173,8 +207,12 @@ pub fn run(bench: &Bench, only: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-fn parts() -> String {
-    BENCHES.iter().flat_map(|g| g.parts).copied().collect::<Vec<_>>().join(", ")
+/// The rows of a measure, which must be those that it names: else they could not be asked for.
+fn measured(measure: &Measure, bench: &Bench) -> Result<Vec<Row>> {
+    let rows = (measure.run)(bench)?;
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    ensure!(ids == measure.ids, "it gave the rows {}", ids.join(", "));
+    Ok(rows)
 }
 
 /// A part that ran replaces its rows of an earlier run; the others stay.
@@ -234,6 +272,35 @@ mod tests {
         assert_eq!(row(0.5, Goal::AbovePeer).beside(0.75).missed_by(), Some(0.25));
         assert!(row(0.9, Goal::AbovePeer).missed_by().is_some());
         assert!(row(f64::NAN, Goal::AtMost(1.0)).missed_by().is_some());
+    }
+
+    #[test]
+    fn what_is_asked_for_is_measured_and_nothing_else() {
+        let chosen = |only: &str| {
+            let measures = Only::new(Some(only)).measures().unwrap();
+            measures.iter().flat_map(|measure| measure.ids).copied().collect::<Vec<_>>()
+        };
+        assert_eq!(chosen("v18.llm"), ["v18.llm_first_audio_ms.p50"]);
+        assert_eq!(chosen("v18.own_share_ms.p50"), ["v18.first_audio_ms.p50", "v18.own_share_ms.p50"]);
+        assert_eq!(chosen("v18").len(), 4);
+        assert_eq!(chosen("s2.mutations, m5"), ["m5.overshoot.micro_usd", "s2.mutations.accepted"]);
+        assert_eq!(chosen("s2.kills.double"), ["s2.kills.double", "s2.kills.wrong"]);
+        assert_eq!(Only::new(None).measures().unwrap().len(), BENCHES.len());
+        assert!(!Only::new(Some("v18.own")).has("v18.first_audio_ms.p50"), "a row nobody asked for is not shown");
+        for unknown in ["v19", "v18,nothing", "18"] {
+            let error = Only::new(Some(unknown)).measures().err().map(|error| error.to_string());
+            assert!(error.is_some_and(|error| error.contains("v18.silence_s.max")), "{unknown}: the ids are listed");
+        }
+    }
+
+    #[test]
+    fn every_id_is_given_by_one_measure() {
+        let mut ids: Vec<_> = BENCHES.iter().flat_map(|measure| measure.ids).collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all);
+        assert!(BENCHES.iter().all(|measure| !measure.ids.is_empty()));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jarvis_tests::bench::{self, Bench};
 /// Measures Jarvis and writes target/bench/bench.json.
 #[derive(Parser)]
 struct Arguments {
-    /// Beginning of the figures' ids, such as v18.
+    /// Beginnings of the figures' ids, such as v18 or v18.llm,s5.
     #[arg(long)]
     only: Option<String>,
     /// Seed of everything that is drawn.

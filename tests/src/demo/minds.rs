@@ -12,7 +12,7 @@ use super::entry::{self, Entry};
 use super::request::{Request, VOICE};
 use super::tell::Teller;
 use crate::aimock::Aimock;
-use crate::crash::{self, GUEST};
+use crate::crash::GUEST;
 use crate::desk::{self, Kind};
 use crate::house::{Asked, House, HouseConfig};
 use crate::llama::{Llama, LlamaConfig};
@@ -129,7 +129,7 @@ pub async fn run(demo: &Minded) -> Result<bool> {
     let mut config = HouseConfig::new(demo.root.clone(), demo.programs.clone(), demo.dir.clone(), demo.seed);
     config.minds = section;
     let mut house = House::start(config).await?;
-    crash::calm(&house.cluster);
+    house.cluster.calm();
     set(&house, false);
     println!("The satellite listens. The page: {}", house.page());
     let mut turns = Turns { file: demo.dir.join("turns.json"), entries: Vec::new() };

@@ -209,6 +209,9 @@ fn guest_resource(state: &State, guest: &Guest, now: i64) -> Value {
     if let Some(lock) = &guest.lock {
         entry["lock"] = json!(lock);
     }
+    if let Some(tags) = state.written.tags.get(&guest.vmid) {
+        entry["tags"] = json!(tags);
+    }
     entry
 }
 
@@ -363,7 +366,8 @@ fn replication(state: &State, request: &Request<'_>) -> Reply {
             "duration": 4.2, "fail_count": job.failures,
         });
         if job.failures > 0 {
-            entry["error"] = json!("command 'zfs send' failed: exit code 1");
+            let usual = "command 'zfs send' failed: exit code 1";
+            entry["error"] = json!(state.written.replication_errors.get(&job.vmid).map_or(usual, String::as_str));
         }
         entry
     };
@@ -388,10 +392,14 @@ fn content(state: &State, request: &Request<'_>) -> Reply {
             _ => "vm",
         };
         let taken = jiff::Timestamp::from_second(backup.taken).unwrap_or_default();
-        json!({
+        let mut entry = json!({
             "volid": format!("vault:backup/{kind}/{}/{taken}", backup.vmid), "content": "backup",
             "format": format!("pbs-{kind}"), "vmid": backup.vmid, "ctime": backup.taken, "size": backup.size, "protected": 0,
-        })
+        });
+        if let Some(notes) = state.written.backup_notes.get(&(backup.vmid, backup.taken)) {
+            entry["notes"] = json!(notes);
+        }
+        entry
     };
     Ok(state.backups.iter().map(entry).collect())
 }
@@ -424,6 +432,16 @@ fn digest(guest: &Guest) -> String {
     Sha256::digest(configured).iter().take(20).map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// What stands in a configuration only where somebody put it.
+fn note(state: &State, guest: &Guest, config: &mut Value) {
+    if guest.protection {
+        config["protection"] = json!(1);
+    }
+    if let Some(notes) = state.written.notes.get(&guest.vmid) {
+        config["description"] = json!(notes);
+    }
+}
+
 fn vm_config(state: &State, request: &Request<'_>) -> Reply {
     let guest = seen_guest(state, request, GuestKind::Vm)?;
     let vmid = guest.vmid;
@@ -436,9 +454,7 @@ fn vm_config(state: &State, request: &Request<'_>) -> Reply {
     if let Some(name) = &guest.name {
         config["name"] = json!(name);
     }
-    if guest.protection {
-        config["protection"] = json!(1);
-    }
+    note(state, guest, &mut config);
     Ok(config)
 }
 
@@ -450,9 +466,7 @@ fn ct_config(state: &State, request: &Request<'_>) -> Reply {
         "ostype": "debian", "rootfs": format!("tank:subvol-{}-disk-0,size={}G", guest.vmid, guest.disk.1 >> 30), "swap": 512,
         "unprivileged": 1,
     });
-    if guest.protection {
-        config["protection"] = json!(1);
-    }
+    note(state, guest, &mut config);
     Ok(config)
 }
 

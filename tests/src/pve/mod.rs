@@ -5,6 +5,7 @@
 //! [`expected`] computes from the same state, without Jarvis's code, what a right answer holds.
 
 pub mod answers;
+mod calm;
 pub mod changes;
 mod deeds;
 mod dice;
@@ -15,6 +16,7 @@ pub mod shapes;
 pub mod state;
 mod tasks;
 pub mod work;
+mod written;
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -32,6 +34,7 @@ pub use dice::Dice;
 pub use rights::Rights;
 pub use state::State;
 pub use work::{Deed, Fate, Mishap, Plan};
+pub use written::Written;
 
 use crate::sshd::{KeyPair, Sshd};
 use expected::Figure;

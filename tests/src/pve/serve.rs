@@ -123,6 +123,9 @@ async fn answered(request: HttpRequest<Incoming>, node: usize, shared: &Shared) 
         return Ok(bare(501, &format!("Unexpected content for method '{verb}'")));
     }
     let path = parts.uri.path().strip_prefix("/api2/json").unwrap_or_default();
+    if parts.method != HttpMethod::GET {
+        shared.state().works.asked.push(format!("{verb} {path}"));
+    }
     let fields = fields(parts.uri.query().unwrap_or_default(), &body);
     let call = match verb {
         "GET" => answers::method(path).map(|(method, slots)| (Call::Read(method), method.template, slots)),

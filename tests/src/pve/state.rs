@@ -12,6 +12,7 @@ use jarvis_core::cluster::GuestKind;
 
 use super::dice::Dice;
 use super::work::Works;
+use super::written::Written;
 use crate::fleet::{GUESTS, NODES};
 
 const GIB: u64 = 1 << 30;
@@ -56,6 +57,8 @@ pub struct State {
     pub replication: Vec<Replication>,
     /// What tasks are at work, and what is planned.
     pub works: Works,
+    /// What people wrote.
+    pub written: Written,
 }
 
 /// A node.
@@ -272,6 +275,7 @@ impl State {
             ha: Vec::new(),
             replication: Vec::new(),
             works: Works::default(),
+            written: Written::default(),
         };
         state.draw_jobs(&mut dice);
         state.draw_backups();

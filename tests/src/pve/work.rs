@@ -117,6 +117,8 @@ pub struct Works {
     pub deaths: usize,
     /// What was really done, in its order.
     pub history: Vec<Happened>,
+    /// Requests that would change something, whatever became of them: verb and path.
+    pub asked: Vec<String>,
     workers: Vec<Worker>,
     later: Vec<Later>,
     dying: Vec<Dying>,
@@ -124,7 +126,7 @@ pub struct Works {
     plans: BTreeMap<u32, Vec<Plan>>,
     logs: BTreeMap<String, Vec<String>>,
     begun: Vec<(i64, String)>,
-    asked: Vec<i64>,
+    arrivals: Vec<i64>,
 }
 
 #[derive(Debug, Clone)]
@@ -172,12 +174,12 @@ impl Works {
 
     /// A request for a change arrived, whatever becomes of it.
     pub(super) fn asked(&mut self, now: i64) {
-        self.asked.push(now);
+        self.arrivals.push(now);
     }
 
     /// When requests for changes arrived, from `at` on (milliseconds since 1970).
     pub fn asked_since(&self, at: i64) -> impl Iterator<Item = i64> {
-        self.asked.iter().copied().filter(move |asked| *asked >= at)
+        self.arrivals.iter().copied().filter(move |arrived| *arrived >= at)
     }
 
     /// The tasks that were begun before `at` (milliseconds since 1970).

@@ -86,19 +86,7 @@ pub async fn simulator(seed: u64) -> Simulator {
 
 pub async fn simulator_with(options: Options) -> Simulator {
     let simulator = Simulator::with(options).await.unwrap();
-    // A house in which nothing stands in a change's way.
-    simulator.change(|state| {
-        state.ha.clear();
-        for node in &mut state.nodes {
-            node.memory.0 = node.memory.1 / 4;
-        }
-        for storage in &mut state.storages {
-            storage.bytes.0 = storage.bytes.1 / 4;
-        }
-        for guest in &mut state.guests {
-            guest.protection = guest.vmid == 100;
-        }
-    });
+    simulator.calm();
     simulator
 }
 

@@ -13,10 +13,7 @@ use crate::house::*;
 async fn a_lost_answer_is_found_and_followed_whatever_the_clocks_say() {
     for (seed, clock_ahead_s) in [(61, 0), (62, 7200), (63, -7200)] {
         let simulator = Simulator::with(Options { clock_ahead_s, ..quick(seed) }).await.unwrap();
-        simulator.change(|state| {
-            state.ha.clear();
-            state.nodes.iter_mut().for_each(|node| node.memory.0 = node.memory.1 / 4);
-        });
+        simulator.calm();
         let client = patient(&config(&simulator));
         let vmid = vm(&simulator, false).vmid;
         let cleared = cleared(&client, "guest_start", &args(vmid)).await.unwrap();
