@@ -2,7 +2,7 @@
 //!
 //! Three lifetimes (hours, weeks, until superseded), exact to the millisecond. A fact is never overwritten: a newer one about the same
 //! attribute of the same subject *closes* it, so that "you told me .10 in May" can still be said. What was remembered is data: a model
-//! gets it quoted and with its source ([`prompt`]), and whatever it then proposes is tainted.
+//! gets it quoted and with its source ([`crate::context`]), and what came of untrusted text only where it asks, which taints it.
 //!
 //! Pure, like all of this crate: the present time, the live names and the redaction of secrets are arguments. The shell keeps the rows
 //! (`daemon/src/memory/`).
@@ -11,7 +11,6 @@ mod after;
 mod extract;
 mod lifetime;
 mod model;
-pub mod prompt;
 mod question;
 mod rank;
 mod secret;
