@@ -98,7 +98,7 @@ impl Drop for Thread {
 }
 
 fn work(held: Held, probe: Probe, mut inbox: mpsc::Receiver<Order>, ready: &SyncSender<Result<(), StoreError>>) {
-    let Held { mut connection, owner: _owner, .. } = held;
+    let Held { mut connection, owner, .. } = held;
     let Probe { committing, committed } = probe;
     let watched = watch(&mut connection, committing);
     let failed = watched.is_err();
@@ -117,6 +117,8 @@ fn work(held: Held, probe: Probe, mut inbox: mpsc::Receiver<Order>, ready: &Sync
     }
     let folded = fold(&mut connection);
     let closed = folded.and(connection.close().map_err(|(_, e)| e.into()));
+    // Whoever is told that it is closed may open it.
+    drop(owner);
     match closing {
         Some(answer) => {
             if answer.send(closed).is_err() {
