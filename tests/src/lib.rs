@@ -12,6 +12,7 @@ pub mod judge;
 pub mod likeness;
 pub mod mcp_clients;
 pub mod model_server;
+pub mod music;
 pub mod office;
 pub mod place;
 pub mod process;

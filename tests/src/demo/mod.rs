@@ -172,12 +172,12 @@ fn expected(house: &House, intent: &Intent) -> Vec<Figure> {
     house.cluster.expected(&intent.kind, &given)
 }
 
-/// What the second recogniser hears after the request's last sample: with every word equally likely, and as its language model has it.
+/// What the second recogniser hears after the request's last sample.
 fn hear(judge: &mut Judge, script: &Script, asked: &Asked) -> Result<[String; 2]> {
     let from = (asked.first_audio_ms.unwrap_or(asked.speech_end_ms) / 1000.0 * f64::from(RATE_HZ)) as usize;
     ensure!(from <= asked.recording.heard.len(), "the recording is shorter than its own marks");
     let answer = &asked.recording.heard[from..];
-    Ok([judge.hear(answer, &script.words)?, judge.hear(answer, &[])?])
+    judge.hear_both(answer, &script.words)
 }
 
 /// Why a turn is no success.
