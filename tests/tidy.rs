@@ -353,6 +353,33 @@ fn named_tests_exist() {
     none("tests/README.md names tests that do not exist", offences);
 }
 
+/// The link's two ends tune QUIC alike. The crate that both share knows nothing of QUIC, and a crate for these lines alone would have no
+/// reason of its own; so they stand twice, and must not grow apart.
+#[test]
+fn both_ends_of_the_link_are_tuned_alike() {
+    let [daemon, satellite] = ["daemon/src/hub/tune.rs", "satellite/src/net/tune.rs"].map(|file| {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        // How many streams the peer may open that go both ways is the one difference: the satellite alone opens such.
+        let same =
+            |line: &&str| !line.trim_start().starts_with("//") && !line.contains(".max_concurrent_bidi_streams(");
+        let begins = text.find("/// A congestion window").expect("the controller");
+        text[begins..].lines().filter(same).map(str::to_owned).collect::<Vec<_>>()
+    });
+    assert!(daemon.len() > 40 && daemon.iter().any(|line| line.contains("fn transport()")), "{daemon:?}");
+    assert_eq!(daemon, satellite, "daemon/src/hub/tune.rs and satellite/src/net/tune.rs");
+}
+
+/// A Pi starts in 1970, and what it does depends on no date.
+#[test]
+fn the_satellite_asks_for_no_date() {
+    let mut offences = Vec::new();
+    for (file, text) in rust().into_iter().filter(|(file, _)| file.starts_with("satellite/")) {
+        let asks = program(&text).filter(|(_, line)| line.contains("SystemTime") || line.contains("UNIX_EPOCH"));
+        offences.extend(asks.map(|(number, line)| format!("{file}:{number}: {}", line.trim())));
+    }
+    none("the satellite asks for the date", offences);
+}
+
 /// A child that the harness starts otherwise would outlive a harness that is killed.
 #[test]
 fn children_of_the_harness_die_with_it() {

@@ -135,6 +135,11 @@ impl<P: Place> House<P> {
         ctl(&self.config, arguments)
     }
 
+    /// `jarvisctl`, ready to be run by somebody else.
+    pub fn ctl_command(&self, arguments: &[&str]) -> Command {
+        ctl_command(&self.config, arguments)
+    }
+
     /// Runs `jarvisctl ... --json` and gives what it printed.
     pub fn ctl_json(&self, arguments: &[&str]) -> Result<serde_json::Value> {
         let output = self.ctl(&[arguments, &["--json"]].concat())?;
@@ -285,12 +290,13 @@ pub fn library(root: &Path) -> PathBuf {
 }
 
 pub(crate) fn ctl(config: &HouseConfig, arguments: &[&str]) -> Result<Output> {
-    Command::new(config.programs.join("jarvisctl"))
-        .arg("--config")
-        .arg(config.dir.join("jarvisd.toml"))
-        .args(arguments)
-        .output()
-        .context("start jarvisctl")
+    ctl_command(config, arguments).output().context("start jarvisctl")
+}
+
+fn ctl_command(config: &HouseConfig, arguments: &[&str]) -> Command {
+    let mut command = Command::new(config.programs.join("jarvisctl"));
+    command.arg("--config").arg(config.dir.join("jarvisd.toml")).args(arguments);
+    command
 }
 
 pub(crate) fn follow(config: &HouseConfig) -> Result<(Child, Receiver<Event>)> {

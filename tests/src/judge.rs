@@ -6,10 +6,11 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use jarvis_core::speakable::speakable;
 use jarvis_worker::frames;
 use jarvis_worker::{EarEvent, EarRequest};
 
-use crate::process;
+use crate::{house, process};
 
 /// Samples a frame to the worker holds.
 const CHUNK: usize = 1600;
@@ -88,7 +89,12 @@ impl Judge {
         self.hear_timed(samples, grammar).map(|(text, _)| text)
     }
 
-    /// Likewise, and the longest call into the library, in milliseconds.
+    /// What it hears with every word of `words` equally likely, and as its language model has it.
+    pub fn hear_both(&mut self, samples: &[i16], words: &[String]) -> Result<[String; 2]> {
+        Ok([self.hear(samples, words)?, self.hear(samples, &[])?])
+    }
+
+    /// Like [`Self::hear`], and the longest call into the library, in milliseconds.
     pub fn hear_timed(&mut self, samples: &[i16], grammar: &[String]) -> Result<(String, u32)> {
         self.session += 1;
         let begin = EarRequest::Begin { session: self.session, grammar: grammar.to_vec() };
@@ -122,6 +128,72 @@ pub fn every_word(model: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(&file).with_context(|| format!("read {}", file.display()))?;
     let words = text.lines().filter_map(|line| line.split_whitespace().next());
     Ok(words.filter(|word| !word.starts_with(['<', '#'])).map(str::to_owned).collect())
+}
+
+/// A written answer as a recogniser that misses nothing would hear it spoken: words, without capitals and punctuation.
+pub fn as_heard(written: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || c == '\'' { c.to_ascii_lowercase() } else { ' ' };
+    speakable(written).chars().map(plain).collect()
+}
+
+/// Words of numbers in `heard`, but for those that belong to `name`: an answer that nobody can give holds none.
+pub fn numbers_beside(heard: &str, name: &str) -> Vec<String> {
+    let (heard, name) = (plain(heard), plain(&spoken_name(name)));
+    let (words, name): (Vec<&str>, Vec<&str>) = (heard.split(' ').collect(), name.split(' ').collect());
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < words.len() {
+        if words[at..].starts_with(&name) {
+            at += name.len();
+            continue;
+        }
+        if is_number(words[at]) {
+            found.push(words[at].to_owned());
+        }
+        at += 1;
+    }
+    found
+}
+
+/// How much of `said` a recogniser that was not told it hears in `sound`, and what it hears: see [`share_heard`].
+pub fn heard_of(said: &str, sound: &[i16], programs: &Path, root: &Path) -> Result<(f64, [String; 2])> {
+    let model = house::model(root);
+    let mut judge = Judge::start(&programs.join("jarvis-ear"), &model, &house::library(root))?;
+    let words = every_word(&model)?;
+    let heard = judge.hear_both(sound, &words)?;
+    Ok((share_heard(said, &heard, &words), heard))
+}
+
+/// How much of `said` was heard in its order, 0.0 to 1.0, of the words that the model knows: the best of several hearings.
+pub fn share_heard(said: &str, heard: &[impl AsRef<str>], known: &[String]) -> f64 {
+    let said = as_heard(said);
+    let said: Vec<&str> = said.split_whitespace().filter(|word| known.iter().any(|known| known == word)).collect();
+    let shares = heard.iter().map(|heard| {
+        let heard: Vec<&str> = heard.as_ref().split_whitespace().collect();
+        in_order(&said, &heard) as f64 / said.len().max(1) as f64
+    });
+    shares.fold(0.0, f64::max)
+}
+
+/// Length of the longest sequence of words that is in both.
+fn in_order(one: &[&str], other: &[&str]) -> usize {
+    let mut row = vec![0; other.len() + 1];
+    for a in one {
+        let mut diagonal = 0;
+        for (n, b) in other.iter().enumerate() {
+            let above = row[n + 1];
+            row[n + 1] = if a == b { diagonal + 1 } else { above.max(row[n]) };
+            diagonal = above;
+        }
+    }
+    row[other.len()]
+}
+
+fn is_number(word: &str) -> bool {
+    word.contains(|c: char| c.is_ascii_digit())
+        || UNITS.contains(&word)
+        || TENS[2..].contains(&word)
+        || ["hundred", "thousand", "million"].contains(&word)
 }
 
 /// Whether `heard` holds `figure` in one of the ways a person would say it, and not as a part of a longer number.
@@ -271,5 +343,34 @@ mod tests {
         for (heard, figure, wanted) in cases {
             assert_eq!(holds(heard, figure), wanted, "{figure} in {heard:?}");
         }
+    }
+
+    #[test]
+    fn numbers_are_found_beside_a_name() {
+        let cases: [(&str, &[&str]); 5] = [
+            ("p v e three does not answer so its temperature is unknown", &[]),
+            ("pve three is at forty degrees", &["forty"]),
+            ("pve three three", &["three"]),
+            ("pve four does not answer", &["four"]),
+            ("pve three hundred", &["hundred"]),
+        ];
+        for (heard, wanted) in cases {
+            assert_eq!(numbers_beside(heard, "pve3"), wanted, "{heard:?}");
+        }
+        assert_eq!(
+            numbers_beside(&as_heard("pve3 does not answer; it was 41.5 °C."), "pve3"),
+            ["forty", "one", "five"]
+        );
+    }
+
+    #[test]
+    fn what_was_heard_of_a_sentence_is_told_in_its_order() {
+        let known = ["i", "am", "sorry", "the", "house"].map(str::to_owned);
+        let share = |heard: &str| share_heard("I am sorry; the house is away.", &[heard], &known);
+        assert_eq!(share("i am sorry the house"), 1.0);
+        assert_eq!(share("well i am so sorry about the house"), 1.0);
+        assert_eq!(share("house the sorry am i"), 0.2);
+        assert_eq!(share(""), 0.0);
+        assert_eq!(share_heard("Quite.", &["quite"], &known), 0.0, "nothing that is known was said");
     }
 }

@@ -16,6 +16,7 @@ pub mod likeness;
 pub mod llama;
 pub mod mcp_clients;
 pub mod model_server;
+pub mod music;
 pub mod obedient;
 pub mod office;
 pub mod owner;

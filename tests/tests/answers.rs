@@ -9,8 +9,8 @@ use jarvis_core::gate::Gate;
 use jarvis_core::ids::UnixSeconds;
 use jarvis_core::intent::{Grammar, Understood};
 use jarvis_core::names::Names;
-use jarvis_core::speakable::speakable;
 use jarvis_tests::frozen::{self, Frozen};
+use jarvis_tests::judge::as_heard;
 use jarvis_tests::pve::Simulator;
 use jarvis_tests::pve::expected::wanted;
 use jarvisd::cluster::{ClusterClient, ClusterConfig, Limits};
@@ -35,12 +35,6 @@ async fn every_answer_holds_what_the_cluster_says() {
         wrong.extend(judged(&simulator).await.into_iter().map(|miss| format!("seed {seed}: {miss}")));
     }
     assert!(wrong.is_empty(), "{} wrong answers:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-/// Words as a recogniser writes them.
-fn heard(said: &str) -> String {
-    let plain = |c: char| if c.is_alphanumeric() || c == '\'' { c.to_ascii_lowercase() } else { ' ' };
-    said.chars().map(plain).collect()
 }
 
 /// Requests answered otherwise than the state says.
@@ -86,7 +80,7 @@ async fn judged(simulator: &Simulator) -> Vec<String> {
             demo_ear: false,
         };
         let reply = answer::answer(&intent, &facts, &asker);
-        let said = heard(&speakable(&reply.speech));
+        let said = as_heard(&reply.speech);
         let lacking: Vec<_> = right.iter().filter(|figure| !figure.is_in(&[&said])).collect();
         if !lacking.is_empty() {
             wrong.push(format!("{text} ({kind}): {:?} said as {said:?} lacks {lacking:?}", reply.speech));

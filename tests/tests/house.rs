@@ -1,4 +1,6 @@
 //! The whole house, end to end: real sound, real processes, real faults.
+//!
+//! Length: one kind of house serves all of these tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::path::PathBuf;
@@ -7,13 +9,22 @@ use std::time::{Duration, Instant};
 use jarvis_tests::demo::request::Request;
 use jarvis_tests::demo::{self, Demo};
 use jarvis_tests::house::{House, HouseConfig};
-use jarvis_tests::process::{programs, wait_for};
-use jarvis_tests::pve::expected::Figure;
+use jarvis_tests::judge::{self, as_heard};
+use jarvis_tests::process::{Running, programs, wait_for};
+use jarvis_tests::pve::expected::{Figure, expected};
 use jarvis_tests::sound;
 use jarvisd::event::EventKind;
+use rustix::process::Signal;
 
 /// One house at a time: two would take the processor from each other and sound would break up.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Of the words of an answer that the second recogniser knows, it hears as many where that was said (0.7 to 1.0; a tenth where it was not).
+const HEARD_MIN: f64 = 0.5;
+/// A word of one of these is in what is said when Jarvis could not do what he was asked.
+const REGRETS: [&str; 6] = ["sorry", "apologise", "forgive", "regret", "afraid", "fear"];
+/// Longest time from a question to what can be said of it, in milliseconds.
+const ANSWER_MS_MAX: u64 = 2_000;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -27,31 +38,56 @@ fn spoken(voice: &str, text: &str) -> Vec<i16> {
     sound::scaled(&sound::espeak(voice, text).unwrap(), 9000)
 }
 
-fn holds(text: &str, figure: &Figure) -> bool {
-    figure.ways().iter().any(|way| text.contains(way))
+/// Whether the answer, spoken, holds the figure: "1" is not in "VM 103".
+fn holds(reply: &str, figure: &Figure) -> bool {
+    figure.is_in(&[as_heard(reply)])
 }
 
-/// Kills the daemon's ear workers, the spare ones too, with SIGKILL.
-fn kill_ear(house: &House) {
-    let daemon = house.daemon.pid();
-    let children = std::fs::read_to_string(format!("/proc/{daemon}/task/{daemon}/children")).unwrap();
-    let mut found = false;
-    for task in std::fs::read_dir(format!("/proc/{daemon}/task")).unwrap() {
-        let more = std::fs::read_to_string(task.unwrap().path().join("children")).unwrap_or_default();
-        for pid in children.split_whitespace().chain(more.split_whitespace()) {
-            let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            if name.trim() == "jarvis-ear" {
-                let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
-                match rustix::process::kill_process(pid, rustix::process::Signal::KILL) {
-                    // A child is listed with more than one thread.
-                    Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-                    Err(error) => panic!("{error}"),
-                }
-                found = true;
-            }
-        }
-    }
-    assert!(found, "jarvisd has an ear");
+fn reply(turn: &serde_json::Value) -> String {
+    turn["reply"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The loudspeaker said it, by a recogniser that was not told it.
+fn assert_heard(said: &str, heard: &[i16]) {
+    let (share, hearings) = judge::heard_of(said, heard, &programs().unwrap(), &root()).unwrap();
+    println!("{said:?} was heard as {hearings:?}: {share:.2} of it");
+    assert!(share >= HEARD_MIN, "{said:?} was heard as {hearings:?}");
+}
+
+fn assert_regret(said: &str) {
+    let words = as_heard(said);
+    assert!(REGRETS.iter().any(|regret| words.contains(regret)), "a word of regret: {said:?}");
+}
+
+/// What nobody can know of a node is said as unknown, by the node's name, without a figure, and soon.
+fn assert_unknown_in_time(house: &House, asked: &str, kind: &str, node: &str) {
+    let turn = house.ctl_json(&["ask", asked]).unwrap();
+    let heard = as_heard(&reply(&turn));
+    let mut state = house.cluster.state();
+    state.nodes.iter_mut().filter(|truth| truth.name == node).for_each(|truth| truth.alive = false);
+    let unknown = expected(&state, state.born, kind, &[("node", node)]);
+    assert!(!unknown.is_empty() && unknown.iter().all(|word| word.is_in(&[&heard])), "{heard:?} is one of {unknown:?}");
+    assert!(judge::holds(&heard, node), "it names the node: {heard:?}");
+    assert_eq!(judge::numbers_beside(&heard, node), [""; 0], "a figure was made up: {heard:?}");
+    // By the program's own clock, and with what a busy machine may add to it: the machine's other work decides nothing.
+    let took: Vec<u64> = turn["tools"].as_array().unwrap().iter().map(|tool| tool["ms"].as_u64().unwrap()).collect();
+    println!("{asked:?} took {took:?} ms: {heard:?}");
+    assert!(!took.is_empty() && took.iter().all(|ms| *ms <= ANSWER_MS_MAX), "{took:?} ms: {turn}");
+}
+
+/// Processes of the ear, the spare ones too.
+fn ears(house: &House) -> Vec<Running> {
+    let all = Running::beneath(house.daemon.pid()).into_iter().filter(|process| process.name == "jarvis-ear");
+    let ears: Vec<Running> = all.collect();
+    assert!(!ears.is_empty(), "jarvisd has an ear");
+    ears
+}
+
+/// Those of the ear that work: a spare one runs nothing that could hang.
+fn at_work(before: &[(Running, u64)]) -> Vec<Running> {
+    let used = |(ear, ticks): &(Running, u64)| ear.processor_ticks().unwrap_or_default().saturating_sub(*ticks);
+    let busiest = before.iter().max_by_key(|ear| used(ear)).filter(|ear| used(ear) > 0);
+    vec![busiest.expect("the ear hears").0.clone()]
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,13 +119,15 @@ async fn spoken_requests_are_answered_and_the_answers_are_heard() {
     assert!(demo.dir.join("room.wav").is_file());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_ear_killed_in_mid_utterance_costs_one_turn() {
+/// The ear is struck while somebody speaks: that turn says sorry, the next one works.
+async fn an_ear_is_struck(signal: Signal, seed: u64) {
     let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
-    let mut house = House::start(config(dir.path(), 5)).await.unwrap();
+    let mut house = House::start(config(dir.path(), seed)).await.unwrap();
     let request = spoken("en-gb", "hey jarvis, how much memory is the database using");
-    let mut killed = false;
+    let before: Vec<_> =
+        ears(&house).into_iter().filter_map(|ear| Some((ear.clone(), ear.processor_ticks()?))).collect();
+    let mut struck = false;
     let from = house.room.now().unwrap();
     house.room.say(&request).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -97,22 +135,38 @@ async fn an_ear_killed_in_mid_utterance_costs_one_turn() {
         assert!(Instant::now() < deadline, "the turn ends");
         let Some(event) = house.event(Duration::from_secs(1)).unwrap() else { continue };
         match event.kind {
-            EventKind::Wake { .. } if !killed => {
-                kill_ear(&house);
-                killed = true;
+            EventKind::Partial { .. } if !struck => {
+                let whom = if signal == Signal::KILL { ears(&house) } else { at_work(&before) };
+                whom.iter().for_each(|ear| ear.signal(signal).unwrap());
+                struck = true;
             }
             EventKind::TurnDone(record) => break record,
             _ => {}
         }
     };
+    assert!(struck, "it was heard before: {record:?}");
     assert!(record.error.is_some(), "the owner is told: {record:?}");
     house.wait_quiet().unwrap();
     let recording = house.room.recording(from).unwrap();
     let end = sound::last_audible(&recording.said).unwrap();
-    assert!(sound::first_audible(&recording.heard[end..]).is_some(), "it says sorry");
+    let sorry = record.reply.expect("it says sorry");
+    assert_regret(&sorry);
+    assert_heard(&sorry, &recording.heard[end..]);
     let next = house.ask(&request, |_| ()).unwrap().turn.expect("the next turn wakes");
     assert_eq!(next.error, None);
-    assert!(next.reply.is_some_and(|reply| reply.contains("database")), "and is answered");
+    let wanted = house.cluster.expected("guest.memory", &[("guest", "103")]);
+    let reply = next.reply.unwrap_or_default();
+    assert!(!wanted.is_empty() && wanted.iter().all(|figure| holds(&reply, figure)), "{reply:?} holds {wanted:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ear_killed_in_mid_utterance_costs_one_turn() {
+    an_ear_is_struck(Signal::KILL, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ear_hung_in_mid_utterance_costs_one_turn() {
+    an_ear_is_struck(Signal::STOP, 12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,20 +174,18 @@ async fn a_dead_node_is_unknown_and_a_killed_daemon_comes_back() {
     let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), 6)).await.unwrap();
-    let expected = house.cluster.expected("node.temperature", &[("node", "pve2")]);
-    let typed = house.ctl_json(&["ask", "how hot is node two"]).unwrap().to_string();
-    assert!(expected.iter().all(|figure| holds(&typed, figure)), "{typed} holds {expected:?}");
+    let right = house.cluster.expected("node.temperature", &[("node", "pve2")]);
+    let typed = reply(&house.ctl_json(&["ask", "how hot is node two"]).unwrap());
+    assert!(!right.is_empty() && right.iter().all(|figure| holds(&typed, figure)), "{typed} holds {right:?}");
 
-    // Another node than the one just asked: that answer may come from the cache for some seconds.
+    // Other nodes than the one just asked: its answer may come from the cache for some seconds.
     house.cluster.kill("pve3").await.unwrap();
-    let started = Instant::now();
-    let typed = house.ctl_json(&["ask", "how hot is node three"]).unwrap();
-    let took = started.elapsed();
-    let reply = typed["reply"].as_str().unwrap_or_default().to_owned();
-    assert!(reply.contains("pve3"), "it names the node: {typed}");
-    assert!(!reply.chars().any(|c| c.is_ascii_digit() && c != '3'), "no figure is made up: {reply}");
-    eprintln!("a dead node's answer took {} ms: {reply}", took.as_millis());
+    assert_unknown_in_time(&house, "how hot is node three", "node.temperature", "pve3");
     house.cluster.revive("pve3").await.unwrap();
+    // Nobody has noticed that this one died: those asked for it take 3 s to say 595.
+    house.cluster.silence("pve4").await.unwrap();
+    assert_unknown_in_time(&house, "which proxmox version does pve four have", "node.version", "pve4");
+    house.cluster.revive("pve4").await.unwrap();
 
     house.daemon.kill().unwrap();
     house.restart_daemon().unwrap();
@@ -157,17 +209,30 @@ async fn an_utterance_of_a_minute_ends_in_a_word_and_the_next_request_is_answere
         minute.extend(&more);
     }
     let from = house.room.now().unwrap();
-    let asked = house.ask(&minute, |event| println!("{event:?}")).unwrap();
-    let turn = asked.turn.expect("it woke, and the turn ended by itself");
-    assert!(turn.route.is_some(), "{turn:?}");
+    house.room.say(&minute).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let mut closed = None;
+    let turn = loop {
+        assert!(Instant::now() < deadline, "the turn ends by itself");
+        let Some(event) = house.event(Duration::from_secs(1)).unwrap() else { continue };
+        println!("{event:?}");
+        match event.kind {
+            // The microphone was closed before, with its sound: what is heard from here on is the voice.
+            EventKind::Sentence { .. } => closed = closed.or(Some(house.room.now().unwrap())),
+            EventKind::TurnDone(record) => break *record,
+            _ => {}
+        }
+    };
+    let said = turn.reply.clone().unwrap_or_default();
+    assert_regret(&said);
     wait_for("the person to fall silent", Duration::from_secs(90), || {
         house.check()?;
         Ok((house.room.now()? > from + minute.len() + 16_000).then_some(()))
     })
     .unwrap();
     house.wait_quiet().unwrap();
-    let heard = house.room.recording(from).unwrap().heard;
-    assert!(sound::first_audible(&heard[16_000..]).is_some(), "something was said of it");
+    let heard = house.room.recording(closed.expect("something was said of it")).unwrap().heard;
+    assert_heard(&said, &heard);
     let next = house.ask(&spoken("en-gb", "hey jarvis, how much memory is the database using"), |_| ()).unwrap();
     let next = next.turn.expect("the next request wakes");
     assert!(next.error.is_none() && next.reply.is_some_and(|reply| reply.contains("database")));
@@ -296,7 +361,6 @@ async fn a_change_is_asked_about_approved_verified_and_written_down() {
     let mut house = House::start(config(dir.path(), 7)).await.unwrap();
     house.cluster.calm();
     house.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
-    let reply = |turn: &serde_json::Value| turn["reply"].as_str().unwrap_or_default().to_owned();
     let asked = reply(&house.ctl_json(&["ask", "start the test machine"]).unwrap());
     assert!(
         asked.contains("start") && asked.contains("112") && asked.contains("pve"),

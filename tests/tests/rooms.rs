@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use jarvis_tests::house::HouseConfig;
+use jarvis_tests::judge::as_heard;
 use jarvis_tests::process::programs;
 use jarvis_tests::pve::Simulator;
 use jarvis_tests::rooms::Rooms;
@@ -77,7 +78,7 @@ async fn at_once(askers: &[Asker], seed: u64) {
         let wanted = rooms.cluster.expected(asker.kind, &[asker.slot]);
         let reply = turn.reply.clone().unwrap_or_default();
         assert!(
-            !wanted.is_empty() && wanted.iter().all(|figure| figure.ways().iter().any(|way| reply.contains(way))),
+            !wanted.is_empty() && wanted.iter().all(|figure| figure.is_in(&[as_heard(&reply)])),
             "{reply:?} holds {wanted:?}"
         );
         let heard = rooms.leave(asker.room).unwrap();
@@ -134,7 +135,7 @@ async fn an_owners_own_names_are_heard_once_the_model_has_learnt_them() {
         let wanted = rooms.cluster.expected("guest.memory", &[("guest", vmid)]);
         let reply = turn.reply.clone().unwrap_or_default();
         assert!(
-            !wanted.is_empty() && wanted.iter().all(|figure| figure.ways().iter().any(|way| reply.contains(way))),
+            !wanted.is_empty() && wanted.iter().all(|figure| figure.is_in(&[as_heard(&reply)])),
             "{reply:?} holds {wanted:?}"
         );
     }

@@ -15,6 +15,10 @@ const UNDERSTOOD_MIN: f64 = 0.95;
 /// And as many must be phrased as no example is.
 const NOVEL_MIN: f64 = 0.20;
 
+/// A part must be judged before the ear tells the next one, a fifth of a second later. Optimised it takes some milliseconds: the margin is for
+/// builds that are not, and for machines with other work.
+const PART_MS_MAX: f64 = 200.0;
+
 const GUESTS: [&str; 18] = [
     "jarvis",
     "web-server",
@@ -203,7 +207,9 @@ fn parts_of_frozen_requests_are_judged_in_time() {
     }
     took.sort_unstable();
     let ms = |index: usize| took[index].as_secs_f64() * 1e3;
-    println!("{} parts: p50 {:.2} ms, p95 {:.2} ms", took.len(), ms(took.len() / 2), ms(took.len() * 95 / 100));
+    let (p50, p95) = (ms(took.len() / 2), ms(took.len() * 95 / 100));
+    println!("{} parts: p50 {p50:.2} ms, p95 {p95:.2} ms", took.len());
+    assert!(p95 <= PART_MS_MAX, "p95 {p95:.2} ms");
 }
 
 #[test]

@@ -83,6 +83,8 @@ struct Shared {
     complete: AtomicU64,
     gain: AtomicU32,
     underruns: AtomicU32,
+    /// Reports that found no room.
+    unreported: AtomicU32,
     /// Sound effects up to this count of samples are to be thrown away.
     hush: AtomicU64,
     /// Pieces and effects queued so far.
@@ -192,6 +194,11 @@ impl Mouth {
     /// Times that the answer being played ran dry.
     pub fn underruns(&self) -> u16 {
         u16::try_from(self.shared.underruns.load(Ordering::Relaxed)).unwrap_or(u16::MAX)
+    }
+
+    /// Reports that were lost since this was last asked: the session did not take them for seconds.
+    pub fn unreported(&mut self) -> u32 {
+        self.shared.unreported.swap(0, Ordering::Relaxed)
     }
 
     /// The next report, if there is one.
@@ -389,7 +396,7 @@ impl Throat {
     fn report(&mut self, played: Played) {
         // A full queue means that the session has hung for seconds; it will miss marks, not sound.
         if self.reports.push(played).is_err() {
-            self.shared.underruns.fetch_add(1, Ordering::Relaxed);
+            self.shared.unreported.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! TLS 1.3, mutual, by pinned ed25519 raw public keys (RFC 7250): no names, no dates (a Pi starts in 1970), no tickets, no early data.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jarvis_link::key::{Fingerprint, PublicKey};
 use quinn::crypto::rustls::QuicClientConfig;
@@ -8,6 +9,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{AlwaysResolvesClientRawPublicKeys, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature_with_raw_key};
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, DigitallySignedStruct, Error, PeerIncompatible, SignatureScheme};
 
 use super::files::Identity;
@@ -28,10 +30,29 @@ struct Pinned {
     pin: Pin,
 }
 
+/// The clock that TLS is given: it stands at the start of 1970, where a Pi begins. Nothing here may depend on the date, so the machine's is not
+/// asked: what would refuse a Pi without a network is found out on every machine.
+#[derive(Debug)]
+struct Always1970;
+
+impl TimeProvider for Always1970 {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::ZERO))
+    }
+}
+
 /// The satellite's side of TLS and QUIC.
 pub(super) fn client_config(identity: &Identity, pin: Pin, alpn: &[u8]) -> Result<quinn::ClientConfig, Error> {
+    let quic = QuicClientConfig::try_from(tls_config(identity, pin, alpn)?)
+        .map_err(|_| Error::General(String::from("the provider has no suite for QUIC's first packets")))?;
+    let mut config = quinn::ClientConfig::new(Arc::new(quic));
+    config.transport_config(Arc::new(tune::transport()));
+    Ok(config)
+}
+
+fn tls_config(identity: &Identity, pin: Pin, alpn: &[u8]) -> Result<rustls::ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider.clone())
+    let mut config = rustls::ClientConfig::builder_with_details(provider.clone(), Arc::new(Always1970))
         .with_protocol_versions(&[&rustls::version::TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Pinned { provider, pin }))
@@ -39,10 +60,6 @@ pub(super) fn client_config(identity: &Identity, pin: Pin, alpn: &[u8]) -> Resul
     config.alpn_protocols = vec![alpn.to_vec()];
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
-    let quic = QuicClientConfig::try_from(config)
-        .map_err(|_| Error::General(String::from("the provider has no suite for QUIC's first packets")))?;
-    let mut config = quinn::ClientConfig::new(Arc::new(quic));
-    config.transport_config(Arc::new(tune::transport()));
     Ok(config)
 }
 
@@ -111,11 +128,18 @@ impl ServerCertVerifier for Pinned {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use jarvis_link::key::KEY_BYTES;
+    use jarvis_link::transport::ALPN_LINK;
 
     use super::*;
+
+    #[test]
+    fn tls_is_given_no_other_date_than_the_start_of_1970() {
+        let state = tempfile::tempdir().unwrap();
+        let identity = Identity::open(state.path()).unwrap();
+        let config = tls_config(&identity, Pin::Key(identity.public), ALPN_LINK).unwrap();
+        assert_eq!(config.time_provider.current_time().unwrap(), UnixTime::since_unix_epoch(Duration::ZERO));
+    }
 
     #[test]
     fn a_pinned_key_is_good_at_any_date_and_no_other_ever_is() {

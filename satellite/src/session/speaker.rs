@@ -184,6 +184,13 @@ impl Speaker {
         while let Some(played) = self.mouth.as_mut().and_then(Mouth::report) {
             self.take_in(played);
         }
+        let unreported = self.mouth.as_mut().map_or(0, Mouth::unreported);
+        if unreported > 0 {
+            tracing::warn!(
+                unreported,
+                "the loudspeaker's reports were not taken in time: the daemon misses marks, not sound"
+            );
+        }
         let (at, _) = self.due.front()?;
         if *at > now {
             return None;

@@ -156,3 +156,20 @@ fn a_silent_loudspeaker_may_rest_and_whatever_is_queued_rouses_it_once() {
     assert_eq!(rest.silent_ms(), 0);
     assert!(!rest.begin());
 }
+
+#[test]
+fn reports_that_nobody_takes_are_counted_by_themselves_and_are_no_underruns() {
+    let (mut mouth, mut throat, _reference) = pair();
+    let g = Generation(1);
+    let mut now = 0;
+    mouth.say(g, &[100; PIECE * 20]);
+    // Nobody takes a report, while more sentences end than places are kept for them.
+    let sentences = (0..300).filter(|index| mouth.sentence_ends(g, *index)).count();
+    mouth.ends(g);
+    hear(&mut throat, 30, &mut now);
+    assert_eq!(reports(&mut mouth).len(), REPORTS);
+    // Beside the sentences, a start and an end.
+    assert_eq!(mouth.unreported() as usize, sentences + 2 - REPORTS);
+    assert_eq!(mouth.unreported(), 0, "each is told once");
+    assert_eq!(mouth.underruns(), 0, "sound was there all the while");
+}

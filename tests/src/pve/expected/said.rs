@@ -29,11 +29,6 @@ impl Figure {
         self.0.is_empty()
     }
 
-    /// The ways to say it.
-    pub fn ways(&self) -> &[String] {
-        &self.0
-    }
-
     /// Whether one of several hearings of the same answer holds it.
     pub fn is_in(&self, heard: &[impl AsRef<str>]) -> bool {
         self.0.iter().any(|way| heard.iter().any(|heard| judge::holds(heard.as_ref(), way)))
