@@ -83,7 +83,7 @@ impl Referee {
         let from = (asked.first_audio_ms.unwrap_or(asked.speech_end_ms) / 1000.0 * f64::from(RATE_HZ)) as usize;
         ensure!(from <= asked.recording.heard.len(), "the recording is shorter than its own marks");
         let answer = &asked.recording.heard[from..];
-        Ok([self.judge.hear(answer, &self.words)?, self.judge.hear(answer, &[])?])
+        self.judge.hear_both(answer, &self.words)
     }
 }
 
