@@ -11,6 +11,7 @@ use jarvis_core::ids::ApprovalId;
 use jarvis_core::tools::parse;
 use jarvisd::cluster::{ChangeLimits, ClusterClient, ClusterConfig, Limits};
 use jarvisd::event::Bus;
+use jarvisd::mcp::{McpConfig, Servers};
 use jarvisd::safety::{Approval, Proposed, Runs, RunsConfig, Safety, SafetyConfig};
 use jarvisd::store::Store;
 use serde::Deserialize;
@@ -87,7 +88,8 @@ impl Bed {
         let cluster = ClusterClient::with_limits(&self.config, Limits { run: PATIENT, change, ..Limits::default() })?;
         let path = self.dir.path().join("jarvis.db");
         let store = open(&path).await?;
-        let (safety, runs) = Safety::open(self.dir.path(), config, store.clone(), cluster, Bus::new()).await?;
+        let servers = Servers::new(&McpConfig::default(), store.clone(), Bus::new());
+        let (safety, runs) = Safety::open(self.dir.path(), config, store.clone(), cluster, servers, Bus::new()).await?;
         Ok(Daemon { safety, store, runs: tokio::spawn(work(runs)) })
     }
 

@@ -11,6 +11,7 @@ pub mod injections;
 pub mod judge;
 pub mod likeness;
 pub mod mcp_clients;
+pub mod mcp_servers;
 pub mod model_server;
 pub mod office;
 pub mod place;

@@ -16,18 +16,18 @@ pub(crate) struct Prompt {
     pub(crate) memories: Vec<MemoryId>,
 }
 
-/// The prompt of one request.
+/// The prompt of one request. `servers` is what there is to say of the owner's other servers, in Jarvis's own words.
 pub(crate) async fn prompt(
     context: &Context,
     asked: &str,
     room: Option<&str>,
     reader: &Reader<'_>,
+    servers: &[String],
 ) -> Result<Prompt, StoreError> {
     let asked = redact(asked).text;
     let told = context.system(reader.question(&asked), room.unwrap_or_default()).await?;
-    let words = match mentioned(reader, &asked) {
-        Some(named) => format!("{asked}\n\n{named}"),
-        None => asked,
-    };
+    let named = mentioned(reader, &asked);
+    let beside: Vec<&str> = named.iter().chain(servers).map(String::as_str).collect();
+    let words = if beside.is_empty() { asked } else { format!("{asked}\n\n{}", beside.join("\n")) };
     Ok(Prompt { system: told.system, messages: vec![Message::user(words)], memories: told.memories })
 }

@@ -13,14 +13,14 @@ use jarvis_core::gate::Voice;
 use jarvis_core::ids::{Millis, TurnId};
 use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::error::{Fault, ProviderError};
-use jarvis_core::mind::message::{Ask, Delta, SystemPart, ThinkingWish};
+use jarvis_core::mind::message::{Ask, Delta, SystemPart, ThinkingWish, ToolSpec};
 use jarvis_core::tools::Call;
 use tokio::sync::{mpsc, watch};
 
 use super::Choice;
 use super::prompt::{Prompt, prompt};
 use super::record::stored;
-use super::tools::{Done, Hands, offered};
+use super::tools::{Done, Hands, SMALL_WINDOW, foreign, offered};
 use super::words::{Heard, last_words};
 use crate::event::{Route, ToolRun};
 use crate::mind::{Answering, Event, Place, Provider};
@@ -29,8 +29,6 @@ use crate::turn::{Asking, Parts, Recollection};
 
 /// An answer takes at most this share of a model's window.
 const ANSWER_SHARE: u64 = 4;
-/// A window up to this many tokens is small: it gets the tools that fit the request, not all.
-const SMALL_WINDOW: u64 = 8_192;
 
 /// What is told while a run goes on.
 pub(crate) enum Progress {
@@ -97,9 +95,10 @@ impl Run<'_> {
     pub(crate) async fn run(self, choice: Choice) -> Result<Finished, StoreError> {
         let hands =
             Hands { parts: self.parts, turn: self.turn, room: self.room, voice: self.voice, asking: self.asking };
-        let Prompt { system, messages, memories } = self.prompt().await?;
-        let start = Start { messages, when: when(&*choice.provider), tainted: false };
-        let (id, base, agent) = self.begin(&*choice.provider, &system, start).await?;
+        let foreign = foreign(self.parts, &choice.provider.abilities(), self.asked, self.room).await?;
+        let Prompt { system, messages, memories } = self.prompt(&foreign.lines).await?;
+        let start = Start { messages, when: when(&*choice.provider), tainted: false, described: false };
+        let (id, base, agent) = self.begin(&*choice.provider, &system, foreign.specs, start).await?;
         let mut going = Going {
             run: &self,
             hands: &hands,
@@ -130,15 +129,19 @@ impl Run<'_> {
         &self,
         provider: &dyn Provider,
         system: &[SystemPart],
+        foreign: Vec<ToolSpec>,
         start: Start,
     ) -> Result<(RunId, Ask, Agent), StoreError> {
         let abilities = provider.abilities();
         let rights = self.parts.safety.policy().rights(self.room);
+        // What other servers say of their tools is read by the model from its first step on.
+        let start = Start { described: start.described || !foreign.is_empty(), ..start };
         let mut tools = if abilities.tools { offered(rights) } else { Vec::new() };
         if abilities.window_tokens <= SMALL_WINDOW {
             let fit = context::choose(self.asked, context::SMALL_SET);
             tools.retain(|tool| fit.iter().any(|fit| fit.name() == tool.name));
         }
+        tools.extend(foreign);
         let base = Ask {
             system: system.to_vec(),
             tools,
@@ -151,11 +154,11 @@ impl Run<'_> {
         Ok((id, base, Agent::new(start, limits, now())))
     }
 
-    async fn prompt(&self) -> Result<Prompt, StoreError> {
+    async fn prompt(&self, servers: &[String]) -> Result<Prompt, StoreError> {
         let names = self.parts.names.now();
         let asker = self.asking.asker(&names);
         let memory = Recollection::new(self.parts, &names, &asker).await?;
-        prompt(&self.parts.context, self.asked, self.room, &memory.reader()).await
+        prompt(&self.parts.context, self.asked, self.room, &memory.reader(), servers).await
     }
 
     fn answer_tokens(&self, window: u64) -> u32 {
@@ -206,8 +209,11 @@ impl<'a> Going<'a> {
         self.run.tell(Progress::HandedOver(route)).await;
         let messages = self.agent.messages().to_vec();
         let when = if self.heard_out { When::AtOnce } else { when(&*provider) };
-        let start = Start { messages, when, tainted: self.agent.is_tainted() };
-        (self.id, self.base, self.agent) = self.run.begin(&*provider, &self.system, start).await?;
+        // Who was asked before may have repeated what other servers say.
+        let (tainted, described) = (self.agent.is_tainted(), self.agent.is_told_of_servers());
+        let start = Start { messages, when, tainted, described };
+        let foreign = foreign(self.run.parts, &provider.abilities(), self.run.asked, self.run.room).await?.specs;
+        (self.id, self.base, self.agent) = self.run.begin(&*provider, &self.system, foreign, start).await?;
         // Reads that were given up; a change goes on by itself and tells its end.
         self.jobs = FuturesUnordered::new();
         Ok(true)

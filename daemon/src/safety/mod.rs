@@ -8,8 +8,10 @@
 //! Length: one method per thing that may be asked of safety, each with its errors.
 
 mod config;
+mod ended;
 mod journal;
 mod run;
+mod servers;
 mod switch;
 mod view;
 
@@ -28,6 +30,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::cluster::ClusterClient;
 use crate::event::{Bus, EventKind, UnixMillis};
+use crate::mcp::Servers;
 use crate::store::{ApprovalRow, Store, StoreError};
 
 pub use config::{LeaveConfig, RaiseConfig, SafetyConfig};
@@ -120,6 +123,7 @@ pub struct Safety(Arc<Inner>);
 pub(crate) struct Inner {
     store: Store,
     cluster: ClusterClient,
+    servers: Servers,
     bus: Bus,
     switch: KillSwitch,
     key: SealKey,
@@ -142,6 +146,7 @@ impl Safety {
         config: &SafetyConfig,
         store: Store,
         cluster: ClusterClient,
+        servers: Servers,
         bus: Bus,
     ) -> Result<(Self, Runs), SafetyError> {
         let random = SystemRandom::new();
@@ -156,6 +161,7 @@ impl Safety {
         let inner = Arc::new(Inner {
             store,
             cluster,
+            servers,
             bus,
             switch,
             key,
@@ -201,9 +207,11 @@ impl Safety {
     ) -> Result<Proposed, SafetyError> {
         let inner = &self.0;
         let facts = inner.cluster.facts_for(&call).await;
+        let foreign = inner.servers.standing(&call).await?;
         let now = now();
         let on_leave_last_hour = inner.store.on_leave_since(now.plus(-HOUR_MS)).await?;
-        let situation = Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour };
+        let situation =
+            Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour, foreign: foreign.as_ref() };
         let power = inner.switch.power();
         let told = json!({
             "tool": call.name(), "args": journal::clean(&call.json()), "origin": origin, "room": asker.room, "turn": turn,

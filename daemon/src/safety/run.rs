@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jarvis_core::approval::{Bound, Stage};
-use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Situation, Work};
+use jarvis_core::gate::{Asker, Cleared, Gate, Identity, Origin, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, Upid};
 use jarvis_core::tools::{self, Effect, Inverse};
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::ended::Ended;
 use super::{Inner, SafetyError, journal, now};
 use crate::cluster::{Found, Outcome};
 use crate::ctl::{Typed, TypedSender};
@@ -134,7 +135,10 @@ impl Runs {
             Err(error) => return tracing::error!("unknown changes could not be read: {error}"),
         };
         let oldest = now().plus(-RECONCILE_MS);
-        for row in rows.into_iter().filter(|row| row.started.is_some_and(|at| at > oldest)) {
+        // What another server was asked can be looked for nowhere.
+        let elsewhere = |row: &ApprovalRow| matches!(row.row.bound.identity, Identity::Foreign { .. });
+        let looked_for = |row: &ApprovalRow| row.started.is_some_and(|at| at > oldest) && !elsewhere(row);
+        for row in rows.into_iter().filter(looked_for) {
             self.announce.insert(row.row.id);
             self.reconcile(row);
         }
@@ -200,12 +204,12 @@ async fn try_begin(inner: &Inner, id: ApprovalId) -> Result<(), SafetyError> {
         return Ok(());
     }
     let bound = &row.row.bound;
-    let facts = match tools::parse(&bound.tool, &bound.args) {
-        Ok(call) => inner.cluster.facts_for(&call).await,
+    let (facts, foreign) = match tools::parse(&bound.tool, &bound.args) {
+        Ok(call) => (inner.cluster.facts_for(&call).await, inner.servers.standing(&call).await?),
         // Redeeming says what is wrong with it.
-        Err(_) => jarvis_core::tool::Facts::default(),
+        Err(_) => (jarvis_core::tool::Facts::default(), None),
     };
-    let situation = Situation::new(&facts, &inner.policy);
+    let situation = Situation { foreign: foreign.as_ref(), ..Situation::new(&facts, &inner.policy) };
     let redeemed = Gate::new().redeem(&row.row, &inner.key, &situation, inner.switch.power(), now());
     let redemption = match redeemed {
         Ok(redemption) => redemption,
@@ -228,7 +232,7 @@ async fn try_begin(inner: &Inner, id: ApprovalId) -> Result<(), SafetyError> {
 fn changed(work: &Work) -> Option<tools::Change> {
     match &work.effect {
         Effect::Change(change) => Some(change.clone()),
-        Effect::Read(_) | Effect::Memory(_) | Effect::Note { .. } => None,
+        Effect::Read(_) | Effect::Memory(_) | Effect::Note { .. } | Effect::Foreign(_) => None,
     }
 }
 
@@ -262,12 +266,14 @@ pub(super) async fn on_leave(
 
 /// The effect itself. The switch is looked at once more, at the last moment.
 async fn carry_out(inner: &Inner, id: ApprovalId, cleared: Cleared<Work>) {
-    let outcome = if inner.switch.power() == jarvis_core::gate::Power::Stopped {
-        Outcome::Failed { upid: None, reason: "the kill switch was set before it was sent".into(), log: Vec::new() }
+    let ended = if inner.switch.power() == jarvis_core::gate::Power::Stopped {
+        Ended::failed("the kill switch was set before it was sent".into())
+    } else if matches!(cleared.args().effect, Effect::Foreign(_)) {
+        Box::pin(inner.servers.call(cleared)).await.into()
     } else {
-        inner.cluster.change(cleared, |upid| sent(inner, id, upid)).await
+        inner.cluster.change(cleared, |upid| sent(inner, id, upid)).await.into()
     };
-    settle(inner, id, outcome).await;
+    settle(inner, id, ended).await;
 }
 
 async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
@@ -282,15 +288,8 @@ async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
     }
 }
 
-async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
-    let (stage, words, log) = match outcome {
-        Outcome::Done { warnings, .. } => {
-            let words = warnings.map_or(String::new(), |n| format!("with {n} warnings"));
-            (Stage::Done, words, Vec::new())
-        }
-        Outcome::Failed { reason, log, .. } => (Stage::Failed, reason, log),
-        Outcome::Unknown { why, .. } => (Stage::Unknown, why, Vec::new()),
-    };
+async fn settle(inner: &Inner, id: ApprovalId, ended: impl Into<Ended>) {
+    let Ended { stage, words, log } = ended.into();
     let written = async {
         let told = json!({"stage": stage.name(), "outcome": words, "log": log});
         let entry = inner.entry("verified", Some(id), told)?;
@@ -306,9 +305,13 @@ async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
 /// Looks for what became of a change that was begun. It is never sent again.
 async fn reconcile(inner: &Inner, row: ApprovalRow) {
     let id = row.row.id;
+    if let Identity::Foreign { server, .. } = &row.row.bound.identity {
+        let words =
+            format!("the daemon stopped in the middle of it; only {server} knows, and it is not asked a second time");
+        return settle(inner, id, Ended { stage: Stage::Unknown, words, log: Vec::new() }).await;
+    }
     let (Some(change), Some(started)) = (row.change, row.started) else {
-        let reason = "it was never sent".to_owned();
-        return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
+        return settle(inner, id, Ended::failed("it was never sent".to_owned())).await;
     };
     if row.row.stage != Stage::Unknown {
         let why = "the daemon stopped in the middle of it; the node's task list is being searched".to_owned();
@@ -324,7 +327,7 @@ async fn reconcile(inner: &Inner, row: ApprovalRow) {
             }
             Found::None => {
                 let reason = "it was never sent: the node began no such task".to_owned();
-                return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
+                return settle(inner, id, Ended::failed(reason)).await;
             }
             Found::NodeUnknown { why } => {
                 tracing::warn!(%id, at = UnixMillis::now().0, "a change is still unknown: {why}");

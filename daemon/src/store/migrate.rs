@@ -8,13 +8,14 @@ use super::StoreError;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// Steps from each version to the next, in order; the first makes version 1. Append, never edit.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0001_turns.sql"),
     include_str!("migrations/0002_events.sql"),
     include_str!("migrations/0003_memory.sql"),
     include_str!("migrations/0004_safety.sql"),
     include_str!("migrations/0005_agent.sql"),
     include_str!("migrations/0006_costs.sql"),
+    include_str!("migrations/0007_server_tools.sql"),
 ];
 
 /// The version this program writes.
