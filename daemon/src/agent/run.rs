@@ -1,4 +1,6 @@
 //! One run: carries out what [`jarvis_core::agent::Agent`] decides, and speaks while the model still writes.
+//!
+//! Length: one method for each thing that a run carries out or is told.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -14,7 +16,7 @@ use jarvis_core::ids::{Millis, TurnId};
 use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::error::{Fault, ProviderError};
 use jarvis_core::mind::message::{Ask, Delta, SystemPart, ThinkingWish, ToolSpec};
-use jarvis_core::tools::Call;
+use jarvis_core::tools::{Call, Kind};
 use tokio::sync::{mpsc, watch};
 
 use super::Choice;
@@ -227,7 +229,12 @@ impl<'a> Going<'a> {
                 self.run.tell(Progress::Asks(agent::asks(&call))).await;
                 self.begin(at, call, false);
             }
-            Effect::Change { at, call, tainted } => self.begin(at, call, tainted),
+            Effect::Change { at, call, tainted } => {
+                if call.tool().kind() == Kind::Foreign {
+                    self.run.tell(Progress::Asks(agent::asks(&call))).await;
+                }
+                self.begin(at, call, tainted);
+            }
             // Its result does not count; it is dropped with the run, at the latest.
             Effect::Abandon { at } => tracing::debug!(turn = %self.run.turn, at, "a tool did not answer in time"),
             Effect::End(end) => return Ok(Some(end)),

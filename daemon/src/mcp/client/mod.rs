@@ -319,16 +319,18 @@ impl Servers {
         let Some(server) = self.named(&call.server) else {
             return Called::NotCalled(format!("there is no server {} any more", short(&call.server)));
         };
-        let (called, taken) = Box::pin(server.way.call(call)).await;
+        let approved = match self.approved(server).await {
+            Ok(approved) => approved,
+            Err(error) => return Called::NotCalled(format!("what was approved cannot be read: {error}")),
+        };
+        let wanted = |name: &str| approved.iter().any(|then| then.described.name == name);
+        let (called, taken) = Box::pin(server.way.call(call, wanted)).await;
         let listed = match (&called, taken) {
             (_, Some(taken)) => Ok(taken),
             (Called::NotCalled(why) | Called::Unknown(why), None) => Err(why.clone()),
             (Called::Answered { .. }, None) => return called,
         };
-        match self.approved(server).await {
-            Ok(approved) => self.saw(server, listed, &approved),
-            Err(error) => tracing::error!("what was approved of {} cannot be read: {error}", server.config.name),
-        }
+        self.saw(server, listed, &approved);
         called
     }
 }

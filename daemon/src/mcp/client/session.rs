@@ -102,11 +102,11 @@ impl Way {
     }
 
     /// Calls a tool, once, where the server still says of it what was approved. What it lists comes back beside, where it got so far.
-    pub(super) async fn call(&self, call: ForeignCall) -> (Called, Option<Taken>) {
+    pub(super) async fn call(&self, call: ForeignCall, wanted: impl Fn(&str) -> bool) -> (Called, Option<Taken>) {
         let checked = async {
             let session = self.open().await?;
             let listed = self.listed(&session).await?;
-            Ok::<_, String>((session, take(&self.server, listed, |name| name == call.tool)))
+            Ok::<_, String>((session, take(&self.server, listed, wanted)))
         };
         let (session, taken) = match timeout_at(Instant::now() + self.within, Box::pin(checked)).await {
             Ok(Ok(checked)) => checked,
