@@ -26,7 +26,7 @@ use crate::ear::{Ear, EarStatus};
 use crate::environment::Environment;
 use crate::event::{Bus, EventKind, UnixMillis};
 use crate::hub::Hub;
-use crate::mcp::{self, Mcp};
+use crate::mcp::{self, Mcp, Servers};
 use crate::memory::Memories;
 use crate::mind;
 use crate::page::Page;
@@ -92,10 +92,18 @@ pub async fn serve_observed(
     let (memory, keeper) = Memories::start(store.clone(), redaction::where_found);
     tasks.spawn(named("memory", keeper.run()));
     let cluster = open_cluster(&config, &bus);
-    let (safety, runs) =
-        Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone())
-            .await
-            .context("nothing may be changed without safety")?;
+    let servers = Servers::new(&config.mcp, store.clone(), bus.clone());
+    tasks.spawn(named("servers", servers.clone().watch()));
+    let (safety, runs) = Safety::open(
+        &config.daemon.state_dir,
+        &config.safety,
+        store.clone(),
+        cluster.clone(),
+        servers.clone(),
+        bus.clone(),
+    )
+    .await
+    .context("nothing may be changed without safety")?;
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
@@ -140,6 +148,7 @@ pub async fn serve_observed(
     let house = House {
         safety: safety.clone(),
         mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),
+        servers: servers.clone(),
         minds: minds.clone(),
         config: Arc::new(config),
         hub: hub.clone(),
@@ -164,6 +173,7 @@ pub async fn serve_observed(
         gleanings,
         context: mind::Context::new(cluster.clone(), memory.clone(), house.config.minds.personality),
         cluster,
+        servers,
         safety,
         minds,
         speech,

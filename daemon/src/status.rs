@@ -16,7 +16,7 @@ use crate::ctl::TypedSender;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::{Hub, SatelliteStatus};
-use crate::mcp::Mcp;
+use crate::mcp::{Mcp, Servers};
 use crate::memory::Memories;
 use crate::mind::{Minds, MindsStatus};
 use crate::safety::{Safety, SwitchState};
@@ -48,6 +48,8 @@ pub struct House {
     pub safety: Safety,
     /// Other programs.
     pub mcp: Mcp,
+    /// Other servers of the owner's.
+    pub servers: Servers,
     /// Models that can be asked, and the books of what they cost.
     pub minds: Minds,
     /// Takes typed turns.

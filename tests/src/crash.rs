@@ -17,6 +17,7 @@ use jarvis_core::tools::parse;
 use jarvisd::cluster::{ChangeLimits, ClusterClient, ClusterConfig, Limits};
 use jarvisd::ctl::Typed;
 use jarvisd::event::Bus;
+use jarvisd::mcp::{McpConfig, Servers};
 use jarvisd::safety::{Approval, MemoryWork, Proposed, RECONCILE_EVERY, Runs, RunsConfig, Safety, SafetyConfig};
 use jarvisd::store::{ApprovalRow, Probe, Store};
 use serde::Deserialize;
@@ -107,7 +108,9 @@ impl Bed {
         let cluster = ClusterClient::with_limits(&self.config, Limits { run: PATIENT, change, ..Limits::default() })?;
         let store = open(&self.database(), wire.as_ref()).await?;
         let bus = Bus::new();
-        let (safety, runs) = Safety::open(self.dir.path(), config, store.clone(), cluster, bus.clone()).await?;
+        let servers = Servers::new(&McpConfig::default(), store.clone(), bus.clone());
+        let (safety, runs) =
+            Safety::open(self.dir.path(), config, store.clone(), cluster, servers, bus.clone()).await?;
         let (announce, announced) = mpsc::channel(ANNOUNCED_MAX);
         let runs = tokio::spawn(work(runs, self.look_every, announce));
         Ok(Daemon { wire, safety, store, bus, announced, runs })

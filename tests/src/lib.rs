@@ -15,6 +15,7 @@ pub mod judge;
 pub mod likeness;
 pub mod llama;
 pub mod mcp_clients;
+pub mod mcp_servers;
 pub mod model_server;
 pub mod music;
 pub mod obedient;

@@ -40,9 +40,14 @@ pub fn inspect(target: &[&str], token: Option<&str>, options: &[&str], home: &Pa
     Ok(Ok(printed))
 }
 
+/// The Python that has the package.
+pub fn python_program() -> Result<PathBuf> {
+    there(folder().join("venv/bin/python"))
+}
+
 /// Runs the Python package's client with an order (`tests/tests/mcp/client.py` says what may be in it); gives what came of each step.
 pub fn python(order: &Value) -> Result<Value> {
-    let python = there(folder().join("venv/bin/python"))?;
+    let python = python_program()?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/client.py");
     let mut command = Command::new(python);
     command.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

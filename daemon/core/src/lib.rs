@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod context;
 pub mod costs;
 pub mod endpoint;
+pub mod foreign;
 pub mod gate;
 pub mod ids;
 pub mod intent;

@@ -4,21 +4,19 @@ use jarvis_core::agent::{Agent, Start, mentioned};
 use jarvis_core::context::{self, Earlier};
 use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::estimate;
-use jarvis_core::mind::message::{Ask, Message, SystemPart, ThinkingWish};
+use jarvis_core::mind::message::{Ask, Message, SystemPart, ThinkingWish, ToolSpec};
 use jarvis_core::redact::redact;
 use jarvis_core::route::named;
 
 use super::Choice;
 use super::run::{Run, now};
-use super::tools::offered;
+use super::tools::{SMALL_WINDOW, offered};
 use crate::mind::{Place, Provider};
 use crate::store::{EarlierRow, RunId, StoreError};
 use crate::turn::Recollection;
 
 /// An answer takes at most this share of a model's window.
 const ANSWER_SHARE: u64 = 4;
-/// A window up to this many tokens is small: it gets the tools that fit the request, not all.
-const SMALL_WINDOW: u64 = 8_192;
 
 /// Turns of a conversation that are looked at for what is private; fewer are told.
 const LOOKED_AT_MAX: u32 = 200;
@@ -36,7 +34,8 @@ pub(super) struct Prompt {
 impl Run<'_> {
     /// The prompt of the request, for who is asked first. What is told to a model in the house and may not leave it takes the cloud from
     /// those to whom the request may be handed over.
-    pub(super) async fn prompt(&self, choice: &mut Choice) -> Result<Prompt, StoreError> {
+    /// `servers` is what there is to say of the owner's other servers, in Jarvis's own words.
+    pub(super) async fn prompt(&self, choice: &mut Choice, servers: &[String]) -> Result<Prompt, StoreError> {
         let names = self.parts.names.now();
         let asker = self.asking.asker(&names);
         let memory = Recollection::new(self.parts, &names, &asker).await?;
@@ -56,10 +55,9 @@ impl Run<'_> {
         {
             tracing::info!(turn = self.turn.0, "what was said before is private, so no cloud may go on with this");
         }
-        let words = match mentioned(&reader, &asked) {
-            Some(named) => format!("{asked}\n\n{named}"),
-            None => asked,
-        };
+        let named = mentioned(&reader, &asked);
+        let beside: Vec<&str> = named.iter().chain(servers).map(String::as_str).collect();
+        let words = if beside.is_empty() { asked } else { format!("{asked}\n\n{}", beside.join("\n")) };
         Ok(Prompt {
             system: told.system,
             earlier: rows.into_iter().map(earlier).collect(),
@@ -68,8 +66,8 @@ impl Run<'_> {
         })
     }
 
-    /// What a provider is asked with, but for the conversation.
-    pub(super) fn base(&self, provider: &dyn Provider, system: &[SystemPart]) -> Ask {
+    /// What a provider is asked with, but for the conversation; `foreign` are tools of the owner's other servers.
+    pub(super) fn base(&self, provider: &dyn Provider, system: &[SystemPart], foreign: Vec<ToolSpec>) -> Ask {
         let abilities = provider.abilities();
         let rights = self.parts.safety.policy().rights(self.room);
         let mut tools = if abilities.tools { offered(rights) } else { Vec::new() };
@@ -77,6 +75,7 @@ impl Run<'_> {
             let fit = context::choose(self.asked, context::SMALL_SET);
             tools.retain(|tool| fit.iter().any(|fit| fit.name() == tool.name));
         }
+        tools.extend(foreign);
         let share = u32::try_from(abilities.window_tokens / ANSWER_SHARE).unwrap_or(u32::MAX);
         Ask {
             system: system.to_vec(),

@@ -1,4 +1,6 @@
 //! One run: carries out what [`jarvis_core::agent::Agent`] decides, and speaks while the model still writes.
+//!
+//! Length: one method for each thing that a run carries out or is told.
 
 use std::future::pending;
 use std::time::{Duration, Instant};
@@ -13,13 +15,13 @@ use jarvis_core::ids::{Millis, TurnId};
 use jarvis_core::memory::MemoryId;
 use jarvis_core::mind::error::{Fault, ProviderError};
 use jarvis_core::mind::message::{Ask, Delta, SystemPart};
-use jarvis_core::tools::{Call, MemoryRemember, Tool};
+use jarvis_core::tools::{Call, Kind, MemoryRemember, Tool};
 use tokio::sync::{mpsc, watch};
 
 use super::Choice;
 use super::prompt::{Prompt, conversation};
 use super::record::stored;
-use super::tools::{Done, Hands};
+use super::tools::{Done, Hands, foreign};
 use super::words::{Heard, last_words};
 use crate::event::{Route, ToolRun};
 use crate::mind::{Answering, Event, Place, Provider};
@@ -99,10 +101,13 @@ impl Run<'_> {
     pub(crate) async fn run(self, mut choice: Choice) -> Result<Finished, StoreError> {
         let hands =
             Hands { parts: self.parts, turn: self.turn, room: self.room, voice: self.voice, asking: self.asking };
-        let Prompt { system, earlier, request, memories } = self.prompt(&mut choice).await?;
-        let base = self.base(&*choice.provider, &system);
+        let offer = foreign(self.parts, &choice.provider.abilities(), self.asked, self.room).await?;
+        let Prompt { system, earlier, request, memories } = self.prompt(&mut choice, &offer.lines).await?;
+        // What other servers say of their tools is read by the model from its first step on.
+        let described = !offer.specs.is_empty();
+        let base = self.base(&*choice.provider, &system, offer.specs);
         let messages = conversation(&earlier, request, &base, choice.provider.abilities().window_tokens);
-        let start = Start { messages, when: when(&*choice.provider), tainted: false };
+        let start = Start { messages, when: when(&*choice.provider), tainted: false, described };
         let (id, agent) = self.begin(&*choice.provider, start).await?;
         let mut going = Going {
             run: &self,
@@ -173,8 +178,12 @@ impl<'a> Going<'a> {
         self.run.parts.store.route(self.run.turn, route.kind.as_str(), &route.reason).await?;
         self.run.tell(Progress::HandedOver(route)).await;
         let messages = agent::handed_over(self.agent.messages().to_vec(), &std::mem::take(&mut self.lately));
-        let start = Start { messages, when: when(&*provider), tainted: self.agent.is_tainted() };
-        self.base = self.run.base(&*provider, &self.system);
+        let offer = foreign(self.run.parts, &provider.abilities(), self.run.asked, self.run.room).await?.specs;
+        // Who was asked before may have repeated what other servers say.
+        let (tainted, described) =
+            (self.agent.is_tainted(), self.agent.is_told_of_servers() || !offer.is_empty());
+        let start = Start { messages, when: when(&*provider), tainted, described };
+        self.base = self.run.base(&*provider, &self.system, offer);
         (self.id, self.agent) = self.run.begin(&*provider, start).await?;
         if self.heard_out {
             self.agent.handle(Input::HeardOut, now());
@@ -192,7 +201,12 @@ impl<'a> Going<'a> {
                 self.run.tell(Progress::Asks(agent::asks(&call))).await;
                 self.begin(at, call, false);
             }
-            Effect::Change { at, call, tainted } => self.begin(at, call, tainted),
+            Effect::Change { at, call, tainted } => {
+                if call.tool().kind() == Kind::Foreign {
+                    self.run.tell(Progress::Asks(agent::asks(&call))).await;
+                }
+                self.begin(at, call, tainted);
+            }
             // Its result does not count; it is dropped with the run, at the latest.
             Effect::Abandon { at } => tracing::debug!(turn = %self.run.turn, at, "a tool did not answer in time"),
             Effect::End(end) => return Ok(Some(end)),
@@ -305,6 +319,8 @@ impl<'a> Going<'a> {
         let shown = !notes.is_empty();
         held.extend(last_words(&end, &told, Heard { any, shown }, choice.provider.name(), run.turn.0));
         let (mut listen, mut asks, mut page, mut tainted) = (false, None, notes, agent.is_tainted());
+        // Its words may repeat what other servers say of their tools.
+        tainted |= agent.is_told_of_servers();
         if let End::Refused { why: Some(why) } = &end {
             page.push(jarvis_core::redact::redact(why).text);
         }

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use jarvis_core::agent::Ran;
 use jarvis_core::approval::Stage;
+use jarvis_core::context::fence::fenced;
+use jarvis_core::foreign::{OFFERED_MAX, OFFERED_SMALL};
 use jarvis_core::gate::{Asker as GateAsker, Cleared, Gate, Origin, Refusal, Rights, Voice, Work};
 use jarvis_core::ids::{ApprovalId, TurnId};
 use jarvis_core::memory::{UnixMillis, from_model};
@@ -15,22 +17,44 @@ use serde_json::Value;
 
 use super::record::shown;
 use crate::event::ToolRun;
+use crate::mcp::{Called, Offer};
 use crate::memory::Occasion;
+use crate::mind::Abilities;
 use crate::safety::{Proposed, SafetyError};
+use crate::store::StoreError;
 use crate::turn::{Asking, Parts, Recollection, change_question, change_refused};
 
 /// A change that runs on standing leave is waited for so long; past it its room is told when it is over.
 const WAIT_MAX: Duration = Duration::from_secs(4);
+/// A window up to this many tokens is small: it gets the tools that fit the request, not all.
+pub(super) const SMALL_WINDOW: u64 = 8_192;
 
 /// The tools that a model is told of, for somebody with these rights.
 pub(super) fn offered(rights: Rights) -> Vec<ToolSpec> {
     // What is forgotten is told by the owner himself, whose words are checked against what is known.
     let fits = |tool: &&&dyn AnyTool| {
-        tool.name() != MemoryForget::NAME && (tool.kind() == Kind::Read || rights > Rights::Reads)
+        // Tools of other servers are offered by names of their own, where a request calls for one.
+        let apart = tool.name() == MemoryForget::NAME || tool.kind() == Kind::Foreign;
+        !apart && (tool.kind() == Kind::Read || rights > Rights::Reads)
     };
     let spec =
         |tool: &&dyn AnyTool| ToolSpec { name: tool.name().into(), about: tool.about().into(), schema: tool.schema() };
     TOOLS.iter().filter(fits).map(spec).collect()
+}
+
+/// Tools of the owner's other servers that a model is told of, where his words call for one.
+pub(super) async fn foreign(
+    parts: &Parts,
+    abilities: &Abilities,
+    asked: &str,
+    room: Option<&str>,
+) -> Result<Offer, StoreError> {
+    let limit = match abilities.window_tokens {
+        _ if !abilities.tools => 0,
+        ..=SMALL_WINDOW => OFFERED_SMALL,
+        _ => OFFERED_MAX,
+    };
+    parts.servers.offer(asked, parts.safety.policy().rights(room), limit).await
 }
 
 /// What carries calls out.
@@ -125,6 +149,11 @@ impl Hands<'_> {
 
     async fn cleared(&self, cleared: Cleared<Work>) -> (Done, Tier, String) {
         let tier = cleared.tier();
+        if let Effect::Foreign(call) = &cleared.args().effect {
+            let server = call.server.clone();
+            let (done, outcome) = self.foreign(&server, cleared).await;
+            return (done, tier, outcome);
+        }
         let (done, outcome) = match cleared.into_args().effect {
             Effect::Read(read) => self.read(read).await,
             Effect::Memory(MemoryEffect::About { about }) => self.recall(&about).await,
@@ -135,7 +164,7 @@ impl Hands<'_> {
                 (done, "ok".to_owned())
             }
             // The gate never clears a change for anybody but the owner of changes, and forgetting is not offered.
-            Effect::Change(_) | Effect::Memory(MemoryEffect::Forget { .. }) => {
+            Effect::Change(_) | Effect::Foreign(_) | Effect::Memory(MemoryEffect::Forget { .. }) => {
                 let why = "this is done by the owner's own words alone";
                 (Done::told(why, true, false), format!("refused: {why}"))
             }
@@ -152,6 +181,24 @@ impl Hands<'_> {
         let outcome = runs.into_iter().next().map_or_else(|| "nothing".to_owned(), |run| run.outcome);
         let (text, is_error) = told(&facts);
         (Done::told(&text, is_error, true), outcome)
+    }
+
+    /// Asks another server; what it answers is strangers' text.
+    async fn foreign(&self, server: &str, cleared: Cleared<Work>) -> (Done, String) {
+        match Box::pin(self.parts.servers.call(cleared)).await {
+            Called::Answered { text, is_error } => {
+                let outcome = if is_error { "the server says that it failed" } else { "ok" };
+                (Done::told(&fenced(server, &text), is_error, true), outcome.to_owned())
+            }
+            Called::NotCalled(why) => (
+                Done::told(&format!("{server} was not asked: {}", fenced(server, &why)), true, true),
+                format!("not asked: {why}"),
+            ),
+            Called::Unknown(why) => {
+                let told = format!("{server} was asked, and nobody knows what came of it: {}", fenced(server, &why));
+                (Done::told(&told, true, true), format!("unknown: {why}"))
+            }
+        }
     }
 
     async fn recall(&self, about: &str) -> (Done, String) {
@@ -213,7 +260,7 @@ impl Hands<'_> {
 
 /// The tier that a call has at least, where it was not judged to the end.
 fn least(kind: Kind) -> Tier {
-    if kind == Kind::Change { Tier::Yellow } else { Tier::Green }
+    if matches!(kind, Kind::Change | Kind::Foreign) { Tier::Yellow } else { Tier::Green }
 }
 
 /// Facts for a model: what is known and what could not be learnt, without empty fields; whether nothing at all is known.

@@ -18,7 +18,7 @@ use crate::cluster::ClusterConfig;
 use crate::ear::{EARS_MAX, EarConfig};
 use crate::environment::Environment;
 use crate::hub::HubConfig;
-use crate::mcp::McpConfig;
+use crate::mcp::{McpConfig, ServerConfig};
 use crate::memory::MemoryConfig;
 use crate::mind::MindsConfig;
 use crate::page::PageConfig;
@@ -200,6 +200,9 @@ impl Config {
         }
         for (keys, what, remedy) in self.safety.mistakes().into_iter().chain(self.mcp.mistakes()) {
             say(keys, what, remedy);
+        }
+        for (index, key, what, remedy) in ServerConfig::mistakes(&self.mcp.servers) {
+            say(&["mcp", "servers", &index.to_string(), key], what, remedy);
         }
         for (keys, what) in secret::resolve(self, environment) {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

@@ -144,6 +144,10 @@ fn all(config: &mut Config) -> Vec<Named<'_>> {
         let keys = ["minds", "providers", &index.to_string(), "key_file"];
         found.extend(provider.key_file().map(|p| named("a model provider's key", &keys, p)));
     }
+    for (index, server) in config.mcp.servers.iter_mut().enumerate() {
+        let keys = ["mcp", "servers", &index.to_string(), "token_file"];
+        found.extend(server.token_file.as_mut().map(|p| named("another server's token", &keys, p)));
+    }
     found
 }
 

@@ -31,6 +31,7 @@ impl Config {
             ("voice", self.voice()),
             ("minds", self.minds()),
             ("programs", self.programs()),
+            ("servers", self.servers()),
             (
                 "kept",
                 format!(
@@ -56,6 +57,11 @@ impl Config {
             Some(listen) => format!("served with tokens at http://{listen}/mcp"),
             None => "none are served over HTTP".to_owned(),
         }
+    }
+
+    fn servers(&self) -> String {
+        let each: Vec<String> = self.mcp.servers.iter().map(|s| format!("{} ({})", s.name, s.url)).collect();
+        if each.is_empty() { "no other ones are asked".to_owned() } else { each.join(", ") }
     }
 
     fn voice(&self) -> String {

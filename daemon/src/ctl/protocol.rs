@@ -4,7 +4,7 @@ use jarvis_core::mind::date::Day;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::mcp::Scope;
+use crate::mcp::{Scope, Shown};
 use crate::store::By;
 
 /// Longest line either way, in bytes, line break included.
@@ -138,7 +138,7 @@ pub enum MemoryQuestion {
     },
 }
 
-/// What can be asked about other programs.
+/// What can be asked about other programs, and about the owner's other servers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
 pub enum McpQuestion {
@@ -155,6 +155,23 @@ pub enum McpQuestion {
     RevokeToken {
         /// Of the program.
         name: String,
+    },
+    /// The owner's other servers, and how their tools stand.
+    Servers {
+        /// Whether they are asked first.
+        look: bool,
+    },
+    /// Lets a model use tools of a server, where each still is what was shown.
+    ApproveTools {
+        /// The server.
+        server: String,
+        /// What was shown.
+        shown: Vec<Shown>,
+    },
+    /// Takes back what was approved of a server.
+    ForgetTools {
+        /// The server.
+        server: String,
     },
 }
 

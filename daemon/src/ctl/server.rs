@@ -23,6 +23,7 @@ use crate::status::House;
 mod answers;
 mod costs;
 mod memory;
+mod servers;
 
 /// Clients at once; the next one is told to try again.
 const MAX_CLIENTS: usize = 16;

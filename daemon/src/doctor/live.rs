@@ -20,8 +20,9 @@ pub async fn live(house: &House) -> Vec<Finding> {
         ear(&status.ear),
     ];
     found.extend(status.speech.iter().flat_map(voice));
-    // Ear and budget are told of for themselves.
-    found.extend(status.degraded.iter().filter(|d| !["ear", "budget"].contains(&d.part.as_str())).map(|d| {
+    // Ear, budget and other servers are told of for themselves.
+    let apart = |part: &str| ["ear", "budget"].contains(&part) || part.starts_with("mcp ");
+    found.extend(status.degraded.iter().filter(|d| !apart(&d.part)).map(|d| {
         let instead = d.fallback.as_ref().map(|f| format!(" (instead: {f})")).unwrap_or_default();
         Finding::problem(&d.part, format!("{}{instead}", d.reason), "`journalctl -u jarvisd` tells more of it")
     }));
@@ -32,6 +33,7 @@ pub async fn live(house: &House) -> Vec<Finding> {
         found.extend(token(&house.cluster.lacking().await));
     }
     found.extend(programs(&house.mcp.status(), house.config.mcp.listen.is_some()));
+    found.extend(super::servers::live(&house.servers).await);
     found.push(match tokio::time::timeout(INTEGRITY_LIMIT, house.store.integrity()).await {
         Ok(Ok(None)) => Finding::good("store", "every page of the database is sound"),
         Ok(Ok(Some(verdict))) => damaged(&verdict),

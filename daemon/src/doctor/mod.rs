@@ -7,6 +7,7 @@ mod alone;
 mod files;
 mod live;
 mod minds;
+mod servers;
 mod show;
 
 use serde::{Deserialize, Serialize};

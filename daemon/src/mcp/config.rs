@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Deserialize;
 
+use super::client::ServerConfig;
+
 /// Most calls a minute that may be configured.
 const CALLS_MAX: u32 = 6000;
 
@@ -21,11 +23,20 @@ pub struct McpConfig {
     pub room: Option<String>,
     /// Calls that one program may make in a minute.
     pub calls_per_minute: u32,
+    /// `[[mcp.servers]]`: servers of the owner's whose tools a model may be offered.
+    pub servers: Vec<ServerConfig>,
 }
 
 impl Default for McpConfig {
     fn default() -> Self {
-        Self { listen: None, hosts: Vec::new(), origins: Vec::new(), room: None, calls_per_minute: 60 }
+        Self {
+            listen: None,
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            room: None,
+            calls_per_minute: 60,
+            servers: Vec::new(),
+        }
     }
 }
 

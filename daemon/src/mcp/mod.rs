@@ -1,9 +1,10 @@
-//! MCP: other programs ask Jarvis through it (`server`).
+//! MCP: other programs ask Jarvis through it (`server`), and he asks other servers of his owner's (`client`).
 //!
 //! What another program asks takes the same way as what a person asks: the tools are those of [`jarvis_core::tools::TOOLS`], the gate
 //! judges them, and whatever changes something waits until its owner says yes on the page or with `jarvisctl`. No answer of a program
 //! counts as that yes. Tokens (`tokens`) say who a program is and whether it may ask for changes at all.
 
+mod client;
 mod config;
 mod limits;
 mod server;
@@ -15,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
+pub use client::{Called, NotApproved, Offer, ServerConfig, ServerLine, Servers, Shown, ToolLine};
 pub use config::McpConfig;
 pub use server::{McpError, STDIO, Server, serve_stdio};
 pub use tokens::{Scope, TokenError, TokenLine};

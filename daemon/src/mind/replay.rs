@@ -15,7 +15,7 @@ use jarvis_core::mind::models::{Basis, Models};
 use jarvis_core::mind::prices::{MicroUsd, Price};
 use jarvis_core::names::Names;
 use jarvis_core::route::{Candidate, Features, Forecast, Rules, decide, named};
-use jarvis_core::tools::{AnyTool, TOOLS};
+use jarvis_core::tools::{AnyTool, Kind, TOOLS};
 use serde::Serialize;
 
 use super::catalogue::Catalogue;
@@ -166,10 +166,15 @@ impl Replay {
             now: UnixSeconds(0),
             local_offset_s: 0,
         };
-        let chosen = if small { choose(text, SMALL_SET) } else { TOOLS.to_vec() };
+        let chosen = if small { choose(text, SMALL_SET) } else { own_tools() };
         let tools: Vec<ToolSpec> = chosen.into_iter().map(spec).collect();
         estimate::preamble(&context::system(&facts), &tools)
     }
+}
+
+/// Every tool but those of the owner's other servers, which go with few requests.
+fn own_tools() -> Vec<&'static dyn AnyTool> {
+    TOOLS.iter().copied().filter(|tool| tool.kind() != Kind::Foreign).collect()
 }
 
 /// A tool, as a model is told of it.

@@ -1,8 +1,10 @@
 //! Changes that were begun, and of which nobody knows what became: they are looked for, and never sent again.
 
 use jarvis_core::approval::Stage;
+use jarvis_core::gate::Identity;
 use jarvis_core::ids::Upid;
 
+use super::ended::Ended;
 use super::run::{sent, settle};
 use super::{Inner, now};
 use crate::cluster::{Found, Outcome};
@@ -12,12 +14,17 @@ use crate::store::ApprovalRow;
 /// Looks for what became of a change that was begun. It is never sent again.
 pub(super) async fn reconcile(inner: &Inner, row: ApprovalRow) {
     let id = row.row.id;
+    if let Identity::Foreign { server, .. } = &row.row.bound.identity {
+        let words =
+            format!("the daemon stopped in the middle of it; only {server} knows, and it is not asked a second time");
+        return settle(inner, id, Ended { stage: Stage::Unknown, words, log: Vec::new() }).await;
+    }
     // Its row says when the answer was given up; where the daemon ended before that, it was lost at the latest now.
     let lost = row.ended.filter(|_| row.row.stage == Stage::Unknown).unwrap_or_else(now);
     let (Some(change), Some(started)) = (row.change, row.started) else {
         // Nothing of the cluster's: the memory itself shows how far it came, and asking again does no harm.
         let reason = "the daemon stopped before it was seen to be done; ask again".to_owned();
-        return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
+        return settle(inner, id, Ended::failed(reason)).await;
     };
     if row.row.stage != Stage::Unknown {
         let why = "the daemon stopped in the middle of it; the node's task list is being searched".to_owned();
@@ -33,7 +40,7 @@ pub(super) async fn reconcile(inner: &Inner, row: ApprovalRow) {
             }
             Found::None => {
                 let reason = "it was never sent: the node began no such task".to_owned();
-                return settle(inner, id, Outcome::Failed { upid: None, reason, log: Vec::new() }).await;
+                return settle(inner, id, Ended::failed(reason)).await;
             }
             Found::NodeUnknown { why } => {
                 tracing::warn!(%id, at = UnixMillis::now().0, "a change is still unknown: {why}");

@@ -9,11 +9,13 @@
 
 mod config;
 mod door;
+mod ended;
 mod hold;
 mod journal;
 mod lost;
 mod power;
 mod run;
+mod servers;
 mod switch;
 mod view;
 
@@ -22,7 +24,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jarvis_core::approval::{Approver, Bound, Channel, Holds, NotApproved, Seal, Stage, Told};
+use jarvis_core::approval::{Approver, Bound, Channel, Holds, NotApproved, Seal, SealKey, Stage, Told};
 use jarvis_core::challenge::challenge;
 use jarvis_core::gate::{Ask, Asker, Cleared, Decision, Gate, Origin, Policy, Power, Refusal, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, WallMillis};
@@ -34,6 +36,7 @@ use tokio::sync::{Mutex as AsyncMutex, Notify, broadcast, mpsc, watch};
 
 use crate::cluster::ClusterClient;
 use crate::event::{Bus, EventKind, UnixMillis};
+use crate::mcp::Servers;
 use crate::store::{ApprovalRow, Store, StoreError};
 
 pub use config::{LeaveConfig, RaiseConfig, SafetyConfig, UNTRIED_EAR};
@@ -130,9 +133,10 @@ pub struct Safety(Arc<Inner>);
 pub(crate) struct Inner {
     store: Store,
     cluster: ClusterClient,
+    servers: Servers,
     bus: Bus,
     switch: KillSwitch,
-    key: jarvis_core::approval::SealKey,
+    key: SealKey,
     policy: Policy,
     journal: Journal,
     random: SystemRandom,
@@ -160,6 +164,7 @@ impl Safety {
         config: &SafetyConfig,
         store: Store,
         cluster: ClusterClient,
+        servers: Servers,
         bus: Bus,
     ) -> Result<(Self, Runs), SafetyError> {
         let random = SystemRandom::new();
@@ -178,6 +183,7 @@ impl Safety {
         let inner = Arc::new(Inner {
             store,
             cluster,
+            servers,
             bus,
             switch,
             key,
@@ -235,6 +241,7 @@ impl Safety {
     ) -> Result<Proposed, SafetyError> {
         let inner = &self.0;
         let facts = inner.cluster.facts_for(&call).await;
+        let foreign = inner.servers.standing(&call).await?;
         let now = now();
         let power = inner.switch.power();
         let told = json!({
@@ -244,7 +251,9 @@ impl Safety {
         let mut call = call;
         let decision = loop {
             let used = inner.store.on_leave_since(now.plus(-HOUR_MS)).await?;
-            let situation = Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour: used.count };
+            let foreign = foreign.as_ref();
+            let situation =
+                Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour: used.count, foreign };
             match Gate::new().decide(call, &origin, &asker, &situation, power) {
                 Decision::Run(cleared) if matches!(cleared.args().effect, Effect::Change(_)) => {
                     let entry = ruled("runs on standing leave", json!(cleared.args().ruling));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jarvis_core::approval::{Bound, Stage};
-use jarvis_core::gate::{Asker, Cleared, Gate, Origin, Power, Situation, Work};
+use jarvis_core::gate::{Asker, Cleared, Gate, Identity, Origin, Power, Situation, Work};
 use jarvis_core::ids::{ApprovalId, TurnId, Upid};
 use jarvis_core::tools::{self, Call, Effect, Inverse, MemoryEffect};
 use serde_json::json;
@@ -15,8 +15,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
+use super::ended::Ended;
 use super::{Inner, SafetyError, hold, journal, lost, now};
-use crate::cluster::Outcome;
 use crate::ctl::{Typed, TypedSender};
 use crate::event::EventKind;
 use crate::store::{ApprovalRow, Begun, LeaveUsed};
@@ -169,7 +169,10 @@ impl Runs {
             Err(error) => return tracing::error!("unknown changes could not be read: {error}"),
         };
         let oldest = now().plus(-RECONCILE_MS);
-        for row in rows.into_iter().filter(|row| row.started.is_some_and(|at| at > oldest)) {
+        // What another server was asked can be looked for nowhere.
+        let elsewhere = |row: &ApprovalRow| matches!(row.row.bound.identity, Identity::Foreign { .. });
+        let looked_for = |row: &ApprovalRow| row.started.is_some_and(|at| at > oldest) && !elsewhere(row);
+        for row in rows.into_iter().filter(looked_for) {
             if self.busy.contains(&row.row.id) {
                 continue;
             }
@@ -265,12 +268,12 @@ async fn try_begin(inner: &Inner, memory: &MemoryWork, id: ApprovalId) -> Result
         return Ok(());
     }
     let bound = &row.row.bound;
-    let facts = match tools::parse(&bound.tool, &bound.args) {
-        Ok(call) => inner.cluster.facts_for(&call).await,
+    let (facts, foreign) = match tools::parse(&bound.tool, &bound.args) {
+        Ok(call) => (inner.cluster.facts_for(&call).await, inner.servers.standing(&call).await?),
         // Redeeming says what is wrong with it.
-        Err(_) => jarvis_core::tool::Facts::default(),
+        Err(_) => (jarvis_core::tool::Facts::default(), None),
     };
-    let situation = Situation::new(&facts, &inner.policy);
+    let situation = Situation { foreign: foreign.as_ref(), ..Situation::new(&facts, &inner.policy) };
     let redeemed = Gate::new().redeem(&row.row, &inner.key, &situation, inner.switch.power(), now());
     let redemption = match redeemed {
         Ok(redemption) => redemption,
@@ -325,7 +328,7 @@ async fn remember(
 fn changed(work: &Work) -> Option<tools::Change> {
     match &work.effect {
         Effect::Change(change) => Some(change.clone()),
-        Effect::Read(_) | Effect::Memory(_) | Effect::Note { .. } => None,
+        Effect::Read(_) | Effect::Memory(_) | Effect::Note { .. } | Effect::Foreign(_) => None,
     }
 }
 
@@ -363,6 +366,13 @@ pub(super) async fn on_leave(
 
 /// The effect itself. The switch is looked at once more by whoever sends it, at the last moment: much may be read before.
 async fn carry_out(inner: &Inner, id: ApprovalId, cleared: Cleared<Work>) {
+    if matches!(cleared.args().effect, Effect::Foreign(_)) {
+        let ended = match inner.switch.power() {
+            Power::On => Box::pin(inner.servers.call(cleared)).await.into(),
+            Power::Stopped => Ended::failed("the kill switch was set before it was sent".into()),
+        };
+        return settle(inner, id, ended).await;
+    }
     let may = || inner.switch.power() == Power::On;
     let outcome = inner.cluster.change(cleared, &may, |upid| sent(inner, id, upid)).await;
     settle(inner, id, outcome).await;
@@ -380,15 +390,8 @@ pub(super) async fn sent(inner: &Inner, id: ApprovalId, upid: Upid) {
     }
 }
 
-pub(super) async fn settle(inner: &Inner, id: ApprovalId, outcome: Outcome) {
-    let (stage, words, log) = match outcome {
-        Outcome::Done { warnings, .. } => {
-            let words = warnings.map_or(String::new(), |n| format!("with {n} warnings"));
-            (Stage::Done, words, Vec::new())
-        }
-        Outcome::Failed { reason, log, .. } => (Stage::Failed, reason, log),
-        Outcome::Unknown { why, .. } => (Stage::Unknown, why, Vec::new()),
-    };
+pub(super) async fn settle(inner: &Inner, id: ApprovalId, ended: impl Into<Ended>) {
+    let Ended { stage, words, log } = ended.into();
     end(inner, id, stage, words, log).await;
 }
 

@@ -14,7 +14,7 @@ use crate::ctl::Typed;
 use crate::ear::Ear;
 use crate::event::Bus;
 use crate::hub::Hub;
-use crate::mcp::Mcp;
+use crate::mcp::{Mcp, Servers};
 use crate::memory::Memories;
 use crate::mind;
 use crate::safety::{RECONCILE_EVERY, RunsConfig, Safety};
@@ -41,7 +41,9 @@ pub(crate) async fn quiet_house(folder: &Path) -> (House, mpsc::Receiver<Typed>)
     tokio::spawn(keeper.run());
     let cluster = ClusterClient::new(&config.cluster).unwrap();
     let (typed, requests) = mpsc::channel(4);
-    let safety = Safety::open(&config.daemon.state_dir, &config.safety, store.clone(), cluster.clone(), bus.clone());
+    let servers = Servers::new(&config.mcp, store.clone(), bus.clone());
+    let (state, parts) = (&config.daemon.state_dir, (store.clone(), cluster.clone(), servers.clone()));
+    let safety = Safety::open(state, &config.safety, parts.0, parts.1, parts.2, bus.clone());
     let (safety, runs) = safety.await.unwrap();
     let changes = RunsConfig {
         typed: typed.clone(),
@@ -68,6 +70,7 @@ pub(crate) async fn quiet_house(folder: &Path) -> (House, mpsc::Receiver<Typed>)
             cluster,
             safety,
             mcp,
+            servers,
             minds,
             typed,
             started,

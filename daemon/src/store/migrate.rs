@@ -8,15 +8,16 @@ use super::StoreError;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// Steps from each version to the next, in order; the first makes version 1. Append, never edit.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_turns.sql"),
     include_str!("migrations/0002_events.sql"),
     include_str!("migrations/0003_memory.sql"),
     include_str!("migrations/0004_safety.sql"),
     include_str!("migrations/0005_agent.sql"),
     include_str!("migrations/0006_costs.sql"),
+    include_str!("migrations/0007_server_tools.sql"),
     include_str!("migrations/0008_seals.sql"),
-    include_str!("migrations/0010_history.sql"),
+    include_str!("migrations/0009_history.sql"),
 ];
 
 /// The version this program writes.

@@ -13,6 +13,7 @@ mod migrate;
 mod open;
 mod query;
 mod row;
+mod servers;
 mod thread;
 mod write;
 
@@ -33,6 +34,7 @@ pub use costs::{By, Charge, CostLine, Reserved};
 pub use error::StoreError;
 pub use open::{KeptAside, ROOM_MIN_BYTES, enough_room, kept_aside_beside, room_left};
 pub use row::{EarlierRow, EventRow, Keep, Mark, NewTurn, Retained, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
+pub use servers::ToolApproval;
 pub use thread::Probe;
 
 /// A handle to the store. The thread ends, after what it was given is committed, when the last one is dropped.

@@ -286,3 +286,16 @@ create table cost_notices (
   at_ms integer not null,
   primary key (period, level)
 ) strict, without rowid;
+
+-- Tools of the owner's other servers, as he approved them. One whose description, schema or address differs is not offered to a model.
+create table server_tools (
+  server text not null,
+  tool text not null,
+  -- SHA-256 of `described`.
+  pin blob not null check (length(pin) = 32),
+  -- Canonical JSON of name, description and schema (jarvis_core::foreign), as they were when they were approved.
+  described text not null,
+  address text not null,
+  approved_ms integer not null,
+  primary key (server, tool)
+) strict, without rowid;

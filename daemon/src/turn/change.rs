@@ -187,9 +187,21 @@ impl Changing<'_> {
         let row = self.parts.safety.row(id).await?;
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let tools = row.iter().map(|row| ran(row, &settled, ms)).collect();
+        let page = row.as_ref().and_then(answered);
         let speech = row.map_or_else(String::new, |row| over(&row, self.turn.0));
-        Ok(Changed { reply: Reply { speech, ..Reply::default() }, tools })
+        Ok(Changed { reply: Reply { speech, page, ..Reply::default() }, tools })
     }
+}
+
+/// What another server answered: it is shown, and not read aloud.
+fn answered(row: &ApprovalRow) -> Option<String> {
+    let done = answered_elsewhere(row) && row.row.stage == Stage::Done;
+    row.outcome.clone().filter(|text| done && !text.is_empty())
+}
+
+/// Whether another server was asked to do it.
+fn answered_elsewhere(row: &ApprovalRow) -> bool {
+    matches!(row.row.bound.identity, jarvis_core::gate::Identity::Foreign { .. })
 }
 
 fn ran(row: &ApprovalRow, settled: &Settled, ms: u64) -> ToolRun {
@@ -250,6 +262,7 @@ pub(crate) fn over(row: &ApprovalRow, seed: u64) -> String {
         jarvis_core::gate::Identity::Guest { vmid, .. } | jarvis_core::gate::Identity::Unknown { vmid } => {
             format!("guest {vmid}")
         }
+        jarvis_core::gate::Identity::Foreign { server, .. } => server.clone(),
         jarvis_core::gate::Identity::Nothing => "it".to_owned(),
     };
     let why = row.outcome.as_deref().unwrap_or_default();
@@ -260,6 +273,7 @@ pub(crate) fn over(row: &ApprovalRow, seed: u64) -> String {
         Stage::Denied | Stage::Cancelled if why.is_empty() => "change.cancelled",
         Stage::Denied | Stage::Cancelled => "change.dropped",
         Stage::Expired => "change.expired",
+        Stage::Unknown if answered_elsewhere(row) => "change.unknown_elsewhere",
         Stage::Unknown | Stage::Started | Stage::Pending | Stage::Approved { .. } => "change.unknown",
     };
     phrase(key, seed, &values)

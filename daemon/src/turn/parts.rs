@@ -17,6 +17,7 @@ use crate::cluster::ClusterClient;
 use crate::ear::{Ear, EarStatus};
 use crate::event::Bus;
 use crate::hub::Hub;
+use crate::mcp::Servers;
 use crate::memory::Memories;
 use crate::mind::{Context, Minds};
 use crate::safety::Safety;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub gleanings: Gleanings,
     /// What a model is told before it is asked.
     pub context: Context,
+    /// Other servers of the owner's.
+    pub servers: Servers,
     /// What may be changed, and what became of it.
     pub safety: Safety,
     /// Models that can be asked, and the books of what they cost.

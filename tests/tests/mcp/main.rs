@@ -1,9 +1,10 @@
-//! MCP between real processes: the daemon, a simulated cluster, and clients that others wrote.
+//! MCP between real processes: the daemon, a simulated cluster, and clients and servers that others wrote.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 mod doors;
 mod inspector;
 mod python;
+mod servers;
 
 use jarvis_tests::office::{GUEST, Office};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{CALLS_MAX, Limits};
 use crate::mind::args::ToolArgs;
 use crate::mind::message::ToolUse;
-use crate::tools::{self, Call, Kind};
+use crate::tools::{self, AskServer, Call, Kind};
 
 /// What becomes of a call.
 #[derive(Debug)]
@@ -82,9 +82,12 @@ fn unknown(bad: tools::BadCall) -> Result<(), String> {
     }
 }
 
-/// What a read asks, in words that follow "asking": `pve2`, `guest 112`, `the cluster`. Of the arguments only numbers and names of nodes
-/// are repeated, whose characters were checked.
+/// What a call asks, in words that follow "asking": `pve2`, `guest 112`, `the cluster`, `notes`. Of the arguments only numbers and names
+/// of nodes and servers are repeated, whose characters were checked.
 pub fn asks(call: &Call) -> String {
+    if let Some(AskServer { server, .. }) = call.args() {
+        return server.clone();
+    }
     let args: Value = serde_json::from_str(&call.json()).unwrap_or_default();
     if let Some(vmid) = args.get("vmid").and_then(Value::as_u64) {
         return format!("guest {vmid}");
@@ -114,6 +117,7 @@ mod tests {
             ("read_temperatures", r#"{"nodes":["pve3","pve1"]}"#, "the cluster"),
             ("read_guest_config", r#"{"vmid":112}"#, "guest 112"),
             ("memory_about", r#"{"about":"the router"}"#, "my memory"),
+            ("notes__search", r#"{"node":"pve3"}"#, "notes"),
         ] {
             assert_eq!(asks(&tools::parse(tool, args).unwrap()), wanted, "{tool} {args}");
         }

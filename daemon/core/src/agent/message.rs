@@ -25,6 +25,9 @@ pub struct Start {
     pub when: When,
     /// Whether instructions or conversation hold what strangers may have written: names of guests, notes, earlier tool output.
     pub tainted: bool,
+    /// Whether the model is told of tools of other servers, in those servers' words. Their owner approved them for these very tools:
+    /// so they taint what it proposes beside, and not a call of such a tool.
+    pub described: bool,
 }
 
 /// What a run is told.

@@ -43,6 +43,7 @@ pub struct Agent {
     state: State,
     heard_out: bool,
     tainted: bool,
+    described: bool,
     steps: u32,
     tokens: u64,
     result_bytes: usize,
@@ -102,6 +103,7 @@ impl Agent {
             state: State::Holding,
             heard_out: false,
             tainted: start.tainted,
+            described: start.described,
             steps: 0,
             tokens: 0,
             result_bytes: 0,
@@ -188,6 +190,11 @@ impl Agent {
     /// Whether the model has read what strangers may have written.
     pub fn is_tainted(&self) -> bool {
         self.tainted
+    }
+
+    /// Whether the model is told of tools of other servers, in those servers' words.
+    pub fn is_told_of_servers(&self) -> bool {
+        self.described
     }
 
     /// Whether [`Effect::End`] was given out.
@@ -286,7 +293,8 @@ impl Agent {
             slot.progress = Progress::Changes;
         }
         self.effects.push_back(Effect::Write(Step::Began { calls: vec![Began::new(at, &call)] }));
-        self.effects.push_back(Effect::Change { at, call, tainted: work.tainted });
+        let tainted = work.tainted || (self.described && call.tool().kind() != Kind::Foreign);
+        self.effects.push_back(Effect::Change { at, call, tainted });
     }
 
     fn ran(&mut self, at: usize, ran: Ran) {

@@ -85,7 +85,8 @@ impl World {
         let (quick, greedy, bulky) = (dice.percent(50), dice.percent(50), dice.percent(50));
         let when = if dice.percent(50) { When::AtOnce } else { When::HeardOut };
         let now = Millis(50_000);
-        let start = Start { messages: vec![Message::user("x")], when, tainted: dice.percent(20) };
+        let start =
+            Start { messages: vec![Message::user("x")], when, tainted: dice.percent(20), described: dice.percent(20) };
         let agent = Agent::new(start, Limits::default(), now);
         // Now and then nobody ever stops talking.
         let due = if dice.percent(95) { vec![(now.plus(dice.below(3_000)), Input::HeardOut)] } else { Vec::new() };

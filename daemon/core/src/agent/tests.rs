@@ -10,7 +10,7 @@ const NOW: Millis = Millis(1_000);
 
 fn start(when: When) -> Agent {
     let messages = vec![Message::user("how is node two?")];
-    Agent::new(Start { messages, when, tainted: false }, Limits::default(), NOW)
+    Agent::new(Start { messages, when, tainted: false, described: false }, Limits::default(), NOW)
 }
 
 fn heard_out() -> Agent {
@@ -175,6 +175,24 @@ fn a_change_is_never_begun_twice_in_a_run() {
 }
 
 #[test]
+fn words_of_other_servers_taint_changes_and_not_those_servers_own_calls() {
+    let start = Start { messages: vec![Message::user("x")], when: When::AtOnce, tainted: false, described: true };
+    let mut agent = Agent::new(start, Limits::default(), NOW);
+    agent.handle(Input::HeardOut, NOW);
+    drain(&mut agent);
+    let asks = ("notes__search", r#"{"text":"milk"}"#);
+    assert_eq!(step(&mut agent, says("", &[asks])), ["change 0 ask_server false"]);
+    step(&mut agent, brings(0, "found"));
+    let asks = ("notes__search", r#"{"text":"eggs"}"#);
+    assert_eq!(step(&mut agent, says("", &[asks])), ["change 0 ask_server true"], "what it brought taints everything");
+    let start = Start { messages: vec![Message::user("x")], when: When::AtOnce, tainted: false, described: true };
+    let mut agent = Agent::new(start, Limits::default(), NOW);
+    agent.handle(Input::HeardOut, NOW);
+    drain(&mut agent);
+    assert_eq!(step(&mut agent, says("", &[("guest_start", r#"{"vmid":112}"#)])), ["change 0 guest_start true"]);
+}
+
+#[test]
 fn limits_end_a_run_and_name_themselves() {
     let ends = |agent: &mut Agent| match drain(agent).pop() {
         Some(Effect::End(End::Limit { limit })) => limit,
@@ -182,7 +200,8 @@ fn limits_end_a_run_and_name_themselves() {
     };
     let with = |limits: Limits| {
         let messages = vec![Message::user("x")];
-        let mut agent = Agent::new(Start { messages, when: When::AtOnce, tainted: false }, limits, NOW);
+        let mut agent =
+            Agent::new(Start { messages, when: When::AtOnce, tainted: false, described: false }, limits, NOW);
         drain(&mut agent);
         agent
     };

@@ -3,7 +3,8 @@
 //! A tool is named by a request if every word of its name but the family stands there, in its own or another form ("turn off" is shutdown).
 //! Those always go along. The rest of the places are filled by how many words of names and descriptions the request shares.
 
-use crate::tools::{AnyTool, TOOLS};
+use super::words::{same, words};
+use crate::tools::{AnyTool, Kind, TOOLS};
 
 /// Tools that go with a request to a model of a small window.
 pub const SMALL_SET: usize = 7;
@@ -62,8 +63,9 @@ const SAID_AS: &[(&str, &str)] = &[
 /// The tools for `request`: those it names, and others that may serve until there are `limit`, in the order of the table.
 pub fn choose(request: &str, limit: usize) -> Vec<&'static dyn AnyTool> {
     let said = said(request);
-    let mut scored: Vec<(usize, Score)> =
-        TOOLS.iter().enumerate().map(|(at, tool)| (at, score(*tool, &said))).collect();
+    // Tools of the owner's other servers go with a request by rules of their own.
+    let own = TOOLS.iter().enumerate().filter(|(_, tool)| tool.kind() != Kind::Foreign);
+    let mut scored: Vec<(usize, Score)> = own.map(|(at, tool)| (at, score(*tool, &said))).collect();
     // The table's order among equals, so that the same request gets the same tools.
     scored.sort_by_key(|(at, score)| (std::cmp::Reverse(*score), *at));
     let mut chosen: Vec<usize> = scored
@@ -82,10 +84,6 @@ struct Score {
     shared: usize,
 }
 
-fn words(text: &str) -> Vec<String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect()
-}
-
 /// Words of a request, with the words of names that it means beside them.
 fn said(request: &str) -> Vec<String> {
     let mut all = words(&request[..request.floor_char_boundary(REQUEST_BYTES_MAX)]);
@@ -96,11 +94,6 @@ fn said(request: &str) -> Vec<String> {
         }
     }
     all
-}
-
-fn same(a: &str, b: &str) -> bool {
-    let stem = |word: &str| word.strip_suffix('s').filter(|stem| stem.len() > 2).unwrap_or(word).to_owned();
-    stem(a) == stem(b)
 }
 
 fn score(tool: &dyn AnyTool, said: &[String]) -> Score {
@@ -169,6 +162,7 @@ mod tests {
             limit in 0usize..12,
         ) {
             let tool = TOOLS[at];
+            prop_assume!(tool.kind() != Kind::Foreign);
             let mut request = filler;
             let own = words(tool.name());
             for word in own.iter().filter(|word| !FAMILIES.contains(&word.as_str())) {

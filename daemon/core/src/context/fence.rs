@@ -6,8 +6,12 @@ const CLOSE: &str = "</data>";
 
 /// `text` between the marks, with what could be taken for a mark, and signs that nobody sees, taken out.
 pub fn fenced(source: &str, text: &str) -> String {
-    let clean: String = text.chars().filter_map(harmless).collect();
-    format!("{OPEN} source=\"{source}\">\n{}\n{CLOSE}", clean.trim())
+    format!("{OPEN} source=\"{source}\">\n{}\n{CLOSE}", plain(text).trim())
+}
+
+/// `text` with what could be taken for a mark, and signs that nobody sees, taken out.
+pub fn plain(text: &str) -> String {
+    text.chars().filter_map(harmless).collect()
 }
 
 /// Angle brackets become their typographic kin: without them there is no mark. Controls, and marks that reorder or hide text, go.

@@ -8,6 +8,7 @@ mod choose;
 pub mod fence;
 mod history;
 mod summary;
+pub(crate) mod words;
 
 use serde::{Deserialize, Serialize};
 

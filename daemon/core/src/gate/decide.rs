@@ -149,7 +149,8 @@ impl Gate {
         }
         let rights = situation.policy.rights(asker.room.as_deref());
         let allowed = match work.ruling.tier {
-            Tier::Green => kind == Kind::Read || rights > Rights::Reads,
+            // What its owner said of another server's tool counts as looking.
+            Tier::Green => matches!(kind, Kind::Read | Kind::Foreign) || rights > Rights::Reads,
             Tier::Yellow => rights >= Rights::Yellow,
             Tier::Red | Tier::Black => rights >= Rights::All,
         };
@@ -182,7 +183,7 @@ impl Gate {
         if ruling.tier == Tier::Black {
             let manual = effect.ok().and_then(|effect| match effect {
                 Effect::Change(change) => Some(change.manual()),
-                Effect::Read(_) | Effect::Memory(_) | Effect::Note { .. } => None,
+                Effect::Read(_) | Effect::Memory(_) | Effect::Note { .. } | Effect::Foreign(_) => None,
             });
             return Err(Refusal::Never { ruling, summary, manual });
         }
@@ -202,7 +203,7 @@ impl Gate {
         let mut ruling = call.tier(situation);
         let kind = call.tool().kind();
         if let Some(reason) = origin.tainted()
-            && matches!(kind, Kind::Change | Kind::Memory)
+            && matches!(kind, Kind::Change | Kind::Memory | Kind::Foreign)
         {
             ruling = ruling.one_up(reason);
         }

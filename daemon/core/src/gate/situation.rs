@@ -2,9 +2,10 @@
 
 use super::policy::Policy;
 use crate::cluster::{Cluster, Guest, GuestKind, Node, Presence};
+use crate::foreign::{Foreign, Pin};
 use crate::ids::{NodeName, UnixSeconds, Vmid};
 use crate::tool::Facts;
-use crate::tools::{Call, Target};
+use crate::tools::{AskServer, Call, Target};
 use serde::{Deserialize, Serialize};
 
 /// Live state at the moment of judgement. What was not read is not known, and what is not known is dangerous.
@@ -16,12 +17,14 @@ pub struct Situation<'a> {
     pub policy: &'a Policy,
     /// Changes that ran on standing leave within the last hour.
     pub on_leave_last_hour: u32,
+    /// The tool of another server that is called; `None` where none is, or where nobody knows it.
+    pub foreign: Option<&'a Foreign>,
 }
 
 impl<'a> Situation<'a> {
-    /// Of these facts, with nothing run on leave lately.
+    /// Of these facts, with nothing run on leave lately, and no other server.
     pub fn new(facts: &'a Facts, policy: &'a Policy) -> Self {
-        Self { facts, policy, on_leave_last_hour: 0 }
+        Self { facts, policy, on_leave_last_hour: 0, foreign: None }
     }
 
     fn cluster(&self) -> Option<&'a Cluster> {
@@ -69,6 +72,11 @@ impl<'a> Situation<'a> {
 
     /// Who a call acts on, so that an approval for one guest never serves for another that took its number.
     pub fn identity(&self, call: &Call) -> Identity {
+        if let Some(AskServer { server, tool, .. }) = call.args() {
+            let stands = self.foreign.filter(|foreign| foreign.server == *server && foreign.tool == *tool);
+            let pin = stands.map(|foreign| foreign.pin);
+            return Identity::Foreign { server: server.clone(), tool: tool.clone(), pin };
+        }
         match call.target() {
             Target::Nothing => Identity::Nothing,
             Target::Guest(vmid) => {
@@ -109,6 +117,15 @@ pub enum Identity {
         created: Option<UnixSeconds>,
         /// Digest of its configuration.
         digest: Option<String>,
+    },
+    /// This tool of another server, described like this.
+    Foreign {
+        /// The server.
+        server: String,
+        /// Its tool.
+        tool: String,
+        /// Of what was approved; `None` where nothing is known of it.
+        pin: Option<Pin>,
     },
 }
 

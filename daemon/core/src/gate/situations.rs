@@ -6,6 +6,7 @@
 
 use super::{Asker, Leave, Origin, Own, Place, Policy, Power, Raise, Rights, Situation, Voice};
 use crate::cluster::{Cluster, Guest, GuestKind, GuestState, Node, Presence, Storage, Usage};
+use crate::foreign::{Foreign, Part, Pin, Standing};
 use crate::ids::{NodeName, StorageName, UnixSeconds, Vmid};
 use crate::tool::{Facts, GuestConfig, HaEntry, Snapshot, Tier};
 
@@ -45,12 +46,19 @@ pub struct Owned {
     pub power: Power,
     /// Changes on standing leave within the last hour.
     pub on_leave_last_hour: u32,
+    /// The tool of another server that is called.
+    pub foreign: Option<Foreign>,
 }
 
 impl Owned {
     /// As the gate takes it.
     pub fn situation(&self) -> Situation<'_> {
-        Situation { facts: &self.facts, policy: &self.policy, on_leave_last_hour: self.on_leave_last_hour }
+        Situation {
+            facts: &self.facts,
+            policy: &self.policy,
+            on_leave_last_hour: self.on_leave_last_hour,
+            foreign: self.foreign.as_ref(),
+        }
     }
 }
 
@@ -346,8 +354,39 @@ pub const ALL: &[Named] = &[
             s.policy.rooms.insert(ROOM.into(), Rights::Yellow);
         },
     },
+    Named {
+        name: "server's tool named green",
+        about: "the owner said of the server's tool that it only looks",
+        change: |s, _| {
+            if let Some(foreign) = &mut s.foreign {
+                foreign.tier = Tier::Green;
+            }
+        },
+    },
+    Named {
+        name: "server's tool new",
+        about: "the server's tool was never approved",
+        change: |s, _| stands(s, Standing::New),
+    },
+    Named {
+        name: "server's tool changed",
+        about: "the server's tool is not what was approved any more",
+        change: |s, _| stands(s, Standing::Changed { parts: vec![Part::Description] }),
+    },
+    Named {
+        name: "server's tool gone",
+        about: "the server has that tool no more",
+        change: |s, _| stands(s, Standing::Gone),
+    },
+    Named { name: "server unknown", about: "nobody knows that server", change: |s, _| s.foreign = None },
     Named { name: "kill switch set", about: "the kill switch is set", change: |s, _| s.power = Power::Stopped },
 ];
+
+fn stands(owned: &mut Owned, standing: Standing) {
+    if let Some(foreign) = &mut owned.foreign {
+        foreign.standing = standing;
+    }
+}
 
 fn states(owned: &mut Owned, state: GuestState) {
     for guest in owned.facts.cluster.iter_mut().flat_map(|cluster| &mut cluster.guests) {
@@ -385,6 +424,13 @@ fn plain(vmid: Vmid) -> Owned {
         asker: Asker { room: Some(ROOM.into()), voice: Voice::Tried },
         power: Power::On,
         on_leave_last_hour: 0,
+        foreign: Some(Foreign {
+            server: "notes".into(),
+            tool: "add".into(),
+            pin: Pin([7; 32]),
+            tier: Tier::Yellow,
+            standing: Standing::Approved,
+        }),
     }
 }
 

@@ -28,7 +28,7 @@ pub fn cases() -> Vec<Case> {
     for tool in TOOLS {
         let targets: &[Vmid] = match tool.kind() {
             Kind::Change => &[situations::PLAIN, situations::OWN, situations::VOTER],
-            Kind::Read | Kind::Memory | Kind::Note => &[situations::PLAIN],
+            Kind::Read | Kind::Memory | Kind::Note | Kind::Foreign => &[situations::PLAIN],
         };
         for vmid in targets {
             for named in situations::ALL {

@@ -1,8 +1,10 @@
 //! What a cleared call does, as data that the shell carries out.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::cluster::{GuestKind, GuestState};
+use crate::foreign::Pin;
 use crate::ids::{NodeName, Vmid};
 use crate::tool::Read;
 
@@ -21,6 +23,21 @@ pub enum Effect {
         /// The text.
         text: String,
     },
+    /// Call a tool of another server, once.
+    Foreign(ForeignCall),
+}
+
+/// One call of a tool of another server.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ForeignCall {
+    /// The server, as the owner configured it.
+    pub server: String,
+    /// Its tool.
+    pub tool: String,
+    /// What the server must still say of that tool when it is called.
+    pub pin: Pin,
+    /// What the tool takes.
+    pub arguments: Map<String, Value>,
 }
 
 /// How a change is sent.

@@ -12,6 +12,7 @@ mod guest;
 mod read;
 mod ruling;
 
+mod ask_server;
 mod guest_reboot;
 mod guest_shutdown;
 mod guest_start;
@@ -49,9 +50,10 @@ use crate::gate::Situation;
 use crate::ids::Vmid;
 use crate::tool::Read;
 
+pub use ask_server::AskServer;
 use call::Of;
 pub use call::{AnyTool, BadCall, Call, find, parse};
-pub use effect::{Change, Effect, MemoryEffect, Method, Wanted};
+pub use effect::{Change, Effect, ForeignCall, MemoryEffect, Method, Wanted};
 pub use guest_reboot::GuestReboot;
 pub use guest_shutdown::GuestShutdown;
 pub use guest_start::GuestStart;
@@ -102,6 +104,7 @@ pub static TOOLS: &[&dyn AnyTool] = &[
     &Of::<MemoryForget>::NEW,
     &Of::<MemoryAbout>::NEW,
     &Of::<PageNote>::NEW,
+    &Of::<AskServer>::NEW,
 ];
 
 /// Longest arguments of a call, in bytes of JSON.
@@ -118,6 +121,8 @@ pub enum Kind {
     Memory,
     /// Shows something to the owner.
     Note,
+    /// Calls a tool of another server of the owner's.
+    Foreign,
 }
 
 /// What a call acts on, as it is named in a question.

@@ -42,6 +42,10 @@ pub enum Reason {
     Outside,
     /// The owner's policy raised it.
     Policy,
+    /// Another server of the owner's does it.
+    OtherServer,
+    /// Another server does it, and the owner said of that tool that it only looks.
+    SaidToLook,
 }
 
 impl Reason {
@@ -65,6 +69,8 @@ impl Reason {
             Self::Tainted => "a model asked for it after reading untrusted text",
             Self::Outside => "another program asked for it",
             Self::Policy => "your policy says so",
+            Self::OtherServer => "another server of yours does it, where I cannot undo it",
+            Self::SaidToLook => "you said that it only looks",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `jarvisctl mcp`: tokens of other programs, and the bridge over which one speaks MCP without a network.
+//! `jarvisctl mcp`: tokens of other programs, the owner's other servers, and the bridge over which one speaks MCP without a network.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -23,6 +23,23 @@ pub(super) enum McpCommand {
         /// What.
         #[command(subcommand)]
         command: TokenCommand,
+    },
+    /// Your other servers: what they offer, and what of it a model may use.
+    Servers,
+    /// Let a model use tools of SERVER; shows what it would read, and asks.
+    Approve {
+        /// The server.
+        server: String,
+        /// One of its tools; without it all that wait for you.
+        tool: Option<String>,
+        /// Do not ask: you have read the tool of this pin in `jarvisctl mcp servers`.
+        #[arg(long, value_name = "PIN", requires = "tool")]
+        pin: Option<String>,
+    },
+    /// Take back what was approved of SERVER.
+    Forget {
+        /// The server.
+        server: String,
     },
     /// Speak MCP on standard input and output, for a program that starts its servers itself.
     Serve {
@@ -70,6 +87,9 @@ impl Control<'_> {
                 let told = self.ask(&ask(McpQuestion::RevokeToken { name: name.clone() }))?;
                 self.print(&told, |_: Value| format!("{} is let in no more.\n", show::safe(name)))
             }
+            McpCommand::Servers => self.servers(),
+            McpCommand::Approve { server, tool, pin } => self.approve_tools(server, tool.as_deref(), pin.as_deref()),
+            McpCommand::Forget { server } => self.forget_tools(server),
             McpCommand::Serve { changes } => self.bridge(scope(*changes)),
         }
     }

@@ -8,6 +8,7 @@ mod fetch;
 mod follow;
 mod mcp;
 mod memory;
+mod servers;
 mod show;
 mod wire;
 
@@ -123,7 +124,7 @@ enum Command {
         #[command(subcommand)]
         command: MemoryCommand,
     },
-    /// Other programs that ask Jarvis: who is let in, and what they may ask for.
+    /// Other programs that ask Jarvis, and other servers that he asks: who is let in, and what is allowed.
     Mcp {
         /// What.
         #[command(subcommand)]

@@ -83,7 +83,7 @@ pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Tro
             to_value(&house.safety.switch().state())
         }
         Request::Audit { limit } => to_value(&house.safety.journal().tail(limit).await.map_err(safety_trouble)?),
-        Request::Mcp { what } => programs(house, what),
+        Request::Mcp { what } => programs(house, what).await,
         Request::McpServe { .. } => {
             Err(Trouble::new("MCP begins a conversation", "use the jarvisctl of the same release"))
         }
@@ -116,7 +116,7 @@ async fn approve(house: &House, id: ApprovalId, seal: &str, words: Option<String
     }))
 }
 
-fn programs(house: &House, what: McpQuestion) -> Result<Value, Trouble> {
+async fn programs(house: &House, what: McpQuestion) -> Result<Value, Trouble> {
     let trouble = |error: TokenError| Trouble::new(error, "`jarvisctl mcp status` shows who is let in");
     match what {
         McpQuestion::Status {} => to_value(&house.mcp.status()),
@@ -128,10 +128,13 @@ fn programs(house: &House, what: McpQuestion) -> Result<Value, Trouble> {
             house.mcp.revoke_token(&name).map_err(trouble)?;
             Ok(json!({"revoked": name}))
         }
+        McpQuestion::Servers { look } => super::servers::list(house, look).await,
+        McpQuestion::ApproveTools { server, shown } => super::servers::approve(house, &server, &shown).await,
+        McpQuestion::ForgetTools { server } => super::servers::forget(house, &server).await,
     }
 }
 
-fn safety_trouble(error: SafetyError) -> Trouble {
+pub(super) fn safety_trouble(error: SafetyError) -> Trouble {
     Trouble::new(error, "`jarvisctl doctor`; nothing was changed")
 }
 

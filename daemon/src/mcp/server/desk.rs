@@ -60,13 +60,13 @@ impl Can {
     }
 }
 
-/// What a program may ask for. Memory and notes are between Jarvis and his owner.
+/// What a program may ask for. Memory, notes and the owner's other servers are between Jarvis and him.
 fn scope(tool: &dyn AnyTool) -> Option<Scope> {
     match tool.kind() {
         Kind::Read if tool.name() == <MemoryAbout as tools::Tool>::NAME => None,
         Kind::Read => Some(Scope::Read),
         Kind::Change => Some(Scope::Change),
-        Kind::Memory | Kind::Note => None,
+        Kind::Memory | Kind::Note | Kind::Foreign => None,
     }
 }
 
@@ -184,7 +184,9 @@ impl Desk<'_> {
                     Err(refused) => words::refused(&refused.to_string()),
                 },
                 // What is offered looks or changes, and a change never comes back cleared.
-                Effect::Change(_) | Effect::Memory(_) | Effect::Note { .. } => words::refused("that is not served"),
+                Effect::Change(_) | Effect::Memory(_) | Effect::Note { .. } | Effect::Foreign(_) => {
+                    words::refused("that is not served")
+                }
             }
             .into()),
             // Standing leave is not for other programs, and the gate gives them none.

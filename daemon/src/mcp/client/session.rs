@@ -1,0 +1,273 @@
+//! One conversation with another server: bounded in time and bytes, begun anew for each question, and never repeated.
+//!
+//! The tools that a server lists are compared with what was approved in the very conversation in which one of them is called.
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jarvis_core::foreign::{Listed, Taken, take};
+use jarvis_core::redact::redact;
+use jarvis_core::tools::ForeignCall;
+use reqwest::Client;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
+    Implementation, PaginatedRequestParams, ProtocolVersion,
+};
+use rmcp::service::{ClientLifecycleMode, RoleClient, RunningService, ServiceError, serve_client_with_lifecycle};
+use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::ServerConfig;
+
+/// Longest time in which a server must list its tools.
+const LOOK_MAX: Duration = Duration::from_secs(10);
+/// Longest time for the connection alone.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Longest list of tools, and longest page of one, in bytes.
+const LIST_BYTES_MAX: usize = 1 << 20;
+/// Most pages of a list.
+const PAGES_MAX: usize = 8;
+/// Most tools that are looked at before those are chosen which are kept.
+const LISTED_MAX: usize = 10_000;
+/// Longest body of an error that is read, in bytes.
+const ERROR_BYTES_MAX: usize = 1 << 10;
+/// Longest token, in bytes.
+const TOKEN_BYTES_MAX: u64 = 4096;
+/// Longest words about a failure, in characters.
+const WHY_CHARS_MAX: usize = 240;
+
+type Session = RunningService<RoleClient, ClientConfig>;
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Called {
+    /// The server answered. Strangers' text: bounded, secrets taken out.
+    Answered {
+        /// What.
+        text: String,
+        /// The server says that it failed.
+        is_error: bool,
+    },
+    /// The tool was surely not called.
+    NotCalled(String),
+    /// It was called, and nobody knows what came of it.
+    Unknown(String),
+}
+
+/// The way to one server.
+pub(super) struct Way {
+    server: String,
+    url: String,
+    token: Option<PathBuf>,
+    client: Result<Client, String>,
+    within: Duration,
+    answer_bytes: usize,
+    only: Vec<String>,
+}
+
+impl Way {
+    pub(super) fn new(config: &ServerConfig) -> Self {
+        // A process-wide provider is what reqwest looks for; whoever came first named the same one.
+        let _installed_before = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .connect_timeout(CONNECT_MAX)
+            .build()
+            .map_err(|error| words(&error));
+        Self {
+            server: config.name.clone(),
+            url: config.url.clone(),
+            token: config.token_file.clone(),
+            client,
+            within: config.within(),
+            answer_bytes: config.answer_bytes(),
+            only: config.only.clone(),
+        }
+    }
+
+    /// The server's tools as they are now.
+    pub(super) async fn list(&self, wanted: impl Fn(&str) -> bool) -> Result<Taken, String> {
+        let listed = async {
+            let session = self.open().await?;
+            self.listed(&session).await
+        };
+        let within = LOOK_MAX.min(self.within);
+        let listed = timeout_at(Instant::now() + within, Box::pin(listed)).await.map_err(|_| late(within))??;
+        Ok(take(&self.server, listed, wanted))
+    }
+
+    /// Calls a tool, once, where the server still says of it what was approved. What it lists comes back beside, where it got so far.
+    pub(super) async fn call(&self, call: ForeignCall, wanted: impl Fn(&str) -> bool) -> (Called, Option<Taken>) {
+        let checked = async {
+            let session = self.open().await?;
+            let listed = self.listed(&session).await?;
+            Ok::<_, String>((session, take(&self.server, listed, wanted)))
+        };
+        let (session, taken) = match timeout_at(Instant::now() + self.within, Box::pin(checked)).await {
+            Ok(Ok(checked)) => checked,
+            Ok(Err(why)) => return (Called::NotCalled(why), None),
+            Err(_) => return (Called::NotCalled(late(self.within)), None),
+        };
+        let now = taken.tools.iter().find(|tool| tool.name == call.tool);
+        if now.is_none_or(|tool| tool.pin() != call.pin) {
+            let why = format!(
+                "{} of {} is not what was approved any more; jarvisctl mcp servers shows it",
+                call.tool, self.server
+            );
+            return (Called::NotCalled(why), Some(taken));
+        }
+        let params = CallToolRequestParams::new(call.tool).with_arguments(call.arguments);
+        let answer = Box::pin(session.call_tool_once(params));
+        let called = match timeout_at(Instant::now() + self.within, answer).await {
+            Ok(Ok(CallToolResponse::Complete(result))) => self.answered(result),
+            Ok(Ok(CallToolResponse::InputRequired(_))) => {
+                Called::NotCalled("the server wants to be told more before it does that, and is not".to_owned())
+            }
+            Ok(Ok(_)) => Called::Unknown("the server began it, and tells its end another way".to_owned()),
+            Ok(Err(ServiceError::McpError(error))) => {
+                Called::Answered { text: bounded(&error.message), is_error: true }
+            }
+            Ok(Err(error)) => Called::Unknown(words(&error)),
+            Err(_) => Called::Unknown(late(self.within)),
+        };
+        (called, Some(taken))
+    }
+
+    async fn open(&self) -> Result<Session, String> {
+        let client = self.client.clone()?;
+        let mut config = StreamableHttpClientTransportConfig::with_uri(self.url.as_str())
+            // What was sent once is never sent again.
+            .reinit_on_expired_session(false)
+            .max_concurrent_requests(1)
+            .max_json_response_size(LIST_BYTES_MAX.max(self.answer_bytes))
+            .max_sse_event_size(LIST_BYTES_MAX.max(self.answer_bytes))
+            .max_error_response_size(ERROR_BYTES_MAX);
+        if let Some(path) = &self.token {
+            config = config.auth_header(token(path).await?);
+        }
+        let own = Implementation::new("jarvis", env!("CARGO_PKG_VERSION"));
+        let info = ClientConfig::new(ClientCapabilities::default(), own);
+        let both = ClientLifecycleMode::Auto {
+            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+            legacy_version: Some(ProtocolVersion::V_2025_11_25),
+        };
+        let transport = StreamableHttpClientTransport::with_client(client, config);
+        Box::pin(serve_client_with_lifecycle(info, transport, both)).await.map_err(|error| words(&error))
+    }
+
+    async fn listed(&self, session: &Session) -> Result<Vec<Listed>, String> {
+        let (mut all, mut cursor) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let asked = cursor.take().map(|cursor| PaginatedRequestParams::default().with_cursor(Some(cursor)));
+            let page = Box::pin(session.list_tools(asked)).await.map_err(|error| words(&error))?;
+            let kept = page
+                .tools
+                .into_iter()
+                .filter(|tool| self.only.is_empty() || self.only.iter().any(|name| *name == tool.name));
+            all.extend(kept.take(LISTED_MAX.saturating_sub(all.len())).map(|tool| Listed {
+                name: tool.name.into_owned(),
+                about: tool.description.map(|about| about.into_owned()),
+                schema: (*tool.input_schema).clone(),
+            }));
+            cursor = page.next_cursor;
+            if cursor.is_none() || all.len() >= LISTED_MAX {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    fn answered(&self, result: CallToolResult) -> Called {
+        let is_error = result.is_error == Some(true);
+        let part = |block: &ContentBlock| match block {
+            ContentBlock::Text(text) => text.text.clone(),
+            ContentBlock::Image(_) => "(a picture, left out)".to_owned(),
+            ContentBlock::Audio(_) => "(a sound, left out)".to_owned(),
+            _ => "(something else than text, left out)".to_owned(),
+        };
+        let mut text = result.content.iter().map(part).collect::<Vec<_>>().join("\n");
+        if text.trim().is_empty() {
+            text = result.structured_content.map(|value| value.to_string()).unwrap_or_default();
+        }
+        if text.len() > self.answer_bytes {
+            return Called::Unknown(format!(
+                "the answer is longer than {} KiB and was not read",
+                self.answer_bytes >> 10
+            ));
+        }
+        Called::Answered { text: redact(&text).text, is_error }
+    }
+}
+
+async fn token(path: &Path) -> Result<String, String> {
+    let read = async {
+        let mut text = String::new();
+        tokio::fs::File::open(path).await?.take(TOKEN_BYTES_MAX).read_to_string(&mut text).await?;
+        Ok::<_, std::io::Error>(text)
+    };
+    let text = read.await.map_err(|error| format!("its token cannot be read: {}: {error}", path.display()))?;
+    Ok(text.lines().next().unwrap_or_default().trim().to_owned())
+}
+
+fn late(within: Duration) -> String {
+    format!("there was no answer within {} s", within.as_secs())
+}
+
+/// A failure and what caused it, on one line. May hold the server's own words.
+fn words(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    bounded(&text)
+}
+
+fn bounded(text: &str) -> String {
+    let start = &text[..text.floor_char_boundary(WHY_CHARS_MAX * 8)];
+    let plain: String = redact(start).text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(WHY_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_failure_are_one_bounded_line_without_secrets() {
+        let text = format!("no\n\u{1b}[2J token=\"ghp_abcdefghijklmnopqrstuvwxyz0123456789\" {}", "ä".repeat(10_000));
+        let told = bounded(&text);
+        assert!(told.chars().count() <= WHY_CHARS_MAX && !told.contains(char::is_control), "{told}");
+        assert!(!told.contains("ghp_abcdefghijklmnopqrstuvwxyz"), "{told}");
+        assert_eq!(bounded("  two\n words "), "two words");
+    }
+
+    #[test]
+    fn an_answer_is_its_texts_within_bounds() {
+        let config = "name = 'notes'\nurl = 'http://127.0.0.1:1/mcp'\nanswer_kib = 1";
+        let way = Way::new(&toml::from_str(config).unwrap());
+        let answered = |blocks: Vec<ContentBlock>| way.answered(CallToolResult::success(blocks));
+        let both = vec![ContentBlock::text("milk"), ContentBlock::image("AAAA", "image/png")];
+        assert_eq!(answered(both), Called::Answered { text: "milk\n(a picture, left out)".into(), is_error: false });
+        let Called::Answered { text, .. } = answered(vec![ContentBlock::text("password=Wint3r!Garden-77x")]) else {
+            panic!()
+        };
+        assert!(!text.contains("Wint3r"), "{text}");
+        assert!(
+            matches!(answered(vec![ContentBlock::text("x".repeat(1025))]), Called::Unknown(why) if why.contains("1 KiB"))
+        );
+        let structured = CallToolResult::structured(serde_json::json!({"count": 3}));
+        let Called::Answered { text, .. } = way.answered(structured) else { panic!() };
+        assert!(text.contains("\"count\":3"), "{text}");
+    }
+}
