@@ -2,6 +2,8 @@
 //!
 //! The store, the hub and the control socket are needed for anything at all: without one of them the daemon ends with a clear error. Ear,
 //! speech, cluster and page may be broken; that is told as an event, and turns say sorry.
+//!
+//! Length: one part after the other, in the order in which they start.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -91,16 +93,10 @@ pub async fn serve_observed(
     let cluster = open_cluster(&config, &bus);
     let servers = Servers::new(&config.mcp, store.clone(), bus.clone());
     tasks.spawn(named("servers", servers.clone().watch()));
-    let (safety, runs) = Safety::open(
-        &config.daemon.state_dir,
-        &config.safety,
-        store.clone(),
-        cluster.clone(),
-        servers.clone(),
-        bus.clone(),
-    )
-    .await
-    .context("nothing may be changed without safety")?;
+    let (state, rules) = (&config.daemon.state_dir, &config.safety);
+    let (safety, runs) = Safety::open(state, rules, store.clone(), cluster.clone(), servers.clone(), bus.clone())
+        .await
+        .context("nothing may be changed without safety")?;
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));

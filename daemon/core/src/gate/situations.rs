@@ -1,6 +1,8 @@
 //! Situations with a name: what the tools' examples, the tier matrix and the published table are judged in.
 //!
 //! The cluster is the one of the tests: four nodes, guests among which 100 is Jarvis himself and 117 votes in the quorum.
+//!
+//! Length: a table, one entry for each situation.
 
 use super::{Asker, Leave, Origin, Own, Place, Policy, Power, Raise, Rights, Situation, Voice};
 use crate::cluster::{Cluster, Guest, GuestKind, GuestState, Node, Presence, Storage, Usage};
