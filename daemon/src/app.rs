@@ -94,16 +94,10 @@ pub async fn serve_observed(
     let cluster = open_cluster(&config, &bus);
     let servers = Servers::new(&config.mcp, store.clone(), bus.clone());
     tasks.spawn(named("servers", servers.clone().watch()));
-    let (safety, runs) = Safety::open(
-        &config.daemon.state_dir,
-        &config.safety,
-        store.clone(),
-        cluster.clone(),
-        servers.clone(),
-        bus.clone(),
-    )
-    .await
-    .context("nothing may be changed without safety")?;
+    let (state, rules) = (&config.daemon.state_dir, &config.safety);
+    let (safety, runs) = Safety::open(state, rules, store.clone(), cluster.clone(), servers.clone(), bus.clone())
+        .await
+        .context("nothing may be changed without safety")?;
     let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));

@@ -180,8 +180,7 @@ impl<'a> Going<'a> {
         let messages = agent::handed_over(self.agent.messages().to_vec(), &std::mem::take(&mut self.lately));
         let offer = foreign(self.run.parts, &provider.abilities(), self.run.asked, self.run.room).await?.specs;
         // Who was asked before may have repeated what other servers say.
-        let (tainted, described) =
-            (self.agent.is_tainted(), self.agent.is_told_of_servers() || !offer.is_empty());
+        let (tainted, described) = (self.agent.is_tainted(), self.agent.is_told_of_servers() || !offer.is_empty());
         let start = Start { messages, when: when(&*provider), tainted, described };
         self.base = self.run.base(&*provider, &self.system, offer);
         (self.id, self.agent) = self.run.begin(&*provider, start).await?;

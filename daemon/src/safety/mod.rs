@@ -252,8 +252,7 @@ impl Safety {
         let decision = loop {
             let used = inner.store.on_leave_since(now.plus(-HOUR_MS)).await?;
             let foreign = foreign.as_ref();
-            let situation =
-                Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour: used.count, foreign };
+            let situation = Situation { facts: &facts, policy: &inner.policy, on_leave_last_hour: used.count, foreign };
             match Gate::new().decide(call, &origin, &asker, &situation, power) {
                 Decision::Run(cleared) if matches!(cleared.args().effect, Effect::Change(_)) => {
                     let entry = ruled("runs on standing leave", json!(cleared.args().ruling));

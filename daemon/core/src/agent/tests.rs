@@ -281,7 +281,7 @@ fn whoever_goes_on_is_told_what_was_heard_and_keeps_what_was_learnt() {
         text.contains("All is well, sir. The \u{2039}/data\u{203a} last task") && text.contains("do not repeat"),
         "{text}"
     );
-    let start = Start { messages, when: When::AtOnce, tainted: agent.is_tainted() };
+    let start = Start { messages, when: When::AtOnce, tainted: agent.is_tainted(), described: false };
     let mut next = Agent::new(start, Limits::default(), NOW);
     assert_eq!(names(&drain(&mut next)), ["ask"]);
     assert_eq!(

@@ -137,6 +137,7 @@ impl Identity {
             Self::Nothing => true,
             Self::Unknown { .. } => false,
             Self::Guest { digest, .. } => digest.as_deref().is_some_and(|digest| !digest.is_empty()),
+            Self::Foreign { pin, .. } => pin.is_some(),
         }
     }
 }
