@@ -315,7 +315,9 @@ async fn remember(
             }
             done
         }
-        Effect::Change(_) | Effect::Read(_) | Effect::Note { .. } => Err("it is nothing of the memory's".to_owned()),
+        Effect::Change(_) | Effect::Read(_) | Effect::Note { .. } | Effect::Foreign(_) => {
+            Err("it is nothing of the memory's".to_owned())
+        }
     };
     let (stage, words) = match done {
         Ok(words) => (Stage::Done, words),

@@ -56,6 +56,7 @@ impl Bed {
             approval: None,
             salt: [0; 16],
             content: json!({}),
+            key: jarvis_core::approval::SealKey([7; 32]),
         };
         self.servers.0.store.approve_tools(rows.collect(), entry).await.unwrap();
         self.servers.changed("notes").await;
