@@ -86,11 +86,20 @@ impl Run<'_> {
         }
     }
 
-    /// A loop with one provider, as it is written down.
-    pub(super) async fn begin(&self, provider: &dyn Provider, start: Start) -> Result<(RunId, Agent), StoreError> {
+    /// A loop with one provider, as it is written down; `before` is the one that broke off.
+    pub(super) async fn begin(
+        &self,
+        provider: &dyn Provider,
+        start: Start,
+        before: Option<&Agent>,
+    ) -> Result<(RunId, Agent), StoreError> {
         let limits = self.parts.bounds.limits().for_window(provider.abilities().window_tokens);
         let id = self.parts.store.begin_run(self.turn, provider.name(), provider.model().as_str()).await?;
-        Ok((id, Agent::new(start, limits, now())))
+        let agent = match before {
+            Some(before) => before.successor(start, limits, now()),
+            None => Agent::new(start, limits, now()),
+        };
+        Ok((id, agent))
     }
 }
 

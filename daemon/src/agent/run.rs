@@ -108,7 +108,7 @@ impl Run<'_> {
         let base = self.base(&*choice.provider, &system, offer.specs);
         let messages = conversation(&earlier, request, &base, choice.provider.abilities().window_tokens);
         let start = Start { messages, when: when(&*choice.provider), tainted: false, described };
-        let (id, agent) = self.begin(&*choice.provider, start).await?;
+        let (id, agent) = self.begin(&*choice.provider, start, None).await?;
         let mut going = Going {
             run: &self,
             hands: &hands,
@@ -183,7 +183,7 @@ impl<'a> Going<'a> {
         let (tainted, described) = (self.agent.is_tainted(), self.agent.is_told_of_servers() || !offer.is_empty());
         let start = Start { messages, when: when(&*provider), tainted, described };
         self.base = self.run.base(&*provider, &self.system, offer);
-        (self.id, self.agent) = self.run.begin(&*provider, start).await?;
+        (self.id, self.agent) = self.run.begin(&*provider, start, Some(&self.agent)).await?;
         if self.heard_out {
             self.agent.handle(Input::HeardOut, now());
         }

@@ -21,7 +21,7 @@ pub(super) enum Verdict {
 }
 
 /// The calls of a run so far, each with how often it came.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Known(BTreeMap<(String, String), u32>);
 
 impl Known {

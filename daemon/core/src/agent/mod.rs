@@ -97,7 +97,26 @@ enum Progress {
 impl Agent {
     /// Begins a run.
     pub fn new(start: Start, limits: Limits, now: Millis) -> Self {
-        let mut agent = Self {
+        Self::still(start, limits, now).begun()
+    }
+
+    /// Goes on with somebody else's model where this run broke off: what was called is not called again, and the owner's limits hold for
+    /// both together.
+    pub fn successor(&self, start: Start, limits: Limits, now: Millis) -> Self {
+        let still = Self::still(start, limits, now);
+        let next = Self {
+            steps: self.steps,
+            tokens: self.tokens,
+            result_bytes: self.result_bytes,
+            known: self.known.clone(),
+            ends_by: still.ends_by.min(self.ends_by),
+            ..still
+        };
+        next.begun()
+    }
+
+    fn still(start: Start, limits: Limits, now: Millis) -> Self {
+        Self {
             when: start.when,
             messages: start.messages,
             state: State::Holding,
@@ -111,11 +130,14 @@ impl Agent {
             ends_by: now.plus(limits.wall_ms),
             limits,
             effects: VecDeque::new(),
-        };
-        if agent.when == When::AtOnce {
-            agent.ask();
         }
-        agent
+    }
+
+    fn begun(mut self) -> Self {
+        if self.when == When::AtOnce {
+            self.ask();
+        }
+        self
     }
 
     /// Takes something in; effects are then to be polled.

@@ -282,14 +282,22 @@ fn whoever_goes_on_is_told_what_was_heard_and_keeps_what_was_learnt() {
         "{text}"
     );
     let start = Start { messages, when: When::AtOnce, tainted: agent.is_tainted(), described: false };
-    let mut next = Agent::new(start, Limits::default(), NOW);
+    let mut next = agent.successor(start, Limits::default(), NOW.plus(60_000));
+    assert_eq!(next.poll_timeout(), Some(NOW.plus(Limits::default().wall_ms)), "one time for both");
     assert_eq!(names(&drain(&mut next)), ["ask"]);
+    assert_eq!(next.steps(), agent.steps() + 1, "one count for both");
     assert_eq!(
         step(&mut next, says("", &[("guest_start", r#"{"vmid":112}"#)])),
         [""; 0],
         "somebody may go on speaking"
     );
     assert_eq!(step(&mut next, Input::HeardOut), ["change 0 guest_start true"], "what was read taints as before");
+    step(&mut next, brings(0, "it is started"));
+    let start = Start { messages: next.messages().to_vec(), when: When::AtOnce, tainted: true, described: false };
+    let mut last = next.successor(start, Limits::default(), NOW);
+    step(&mut last, Input::HeardOut);
+    let again = step(&mut last, says("", &[("guest_start", r#"{"vmid":112}"#)]));
+    assert!(!again.iter().any(|effect| effect.starts_with("change")), "no change twice: {again:?}");
     let silent = handed_over(before.clone(), &[]);
     assert_eq!(silent, before, "of an answer of which nothing was heard nothing is told");
 }
