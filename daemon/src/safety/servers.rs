@@ -31,3 +31,58 @@ impl Safety {
         Ok(gone)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jarvis_core::approval::{Bound, SealKey, Stage};
+    use jarvis_core::gate::{Identity, Origin};
+    use jarvis_core::ids::WallMillis;
+    use jarvis_core::tool::Tier;
+
+    use super::*;
+    use crate::cluster::{ClusterClient, ClusterConfig};
+    use crate::event::Bus;
+    use crate::mcp::{McpConfig, Servers};
+    use crate::safety::{RunsConfig, SafetyConfig, now};
+    use crate::store::{AuditEntry, Begun, Store};
+
+    fn bound() -> Bound {
+        Bound {
+            tool: "ask_server".into(),
+            version: 1,
+            args: r#"{"server":"notes","tool":"add","arguments":{}}"#.into(),
+            identity: Identity::Foreign { server: "notes".into(), tool: "add".into(), pin: None },
+            tier: Tier::Yellow,
+            origin: Origin::Model { tainted: false },
+            room: None,
+            turn: None,
+            by_voice: false,
+            challenge: None,
+            question: "Shall I use add of your server notes?".into(),
+            asked: now(),
+            expires: WallMillis(i64::MAX),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_the_daemons_end_cut_off_is_unknown_and_is_not_repeated() {
+        let dir = tempfile::tempdir().unwrap();
+        let (store, _) = Store::open(&dir.path().join("jarvis.db")).unwrap();
+        let entry = AuditEntry { at: now(), kind: "started", approval: None, salt: [0; 16], content: json!({}) };
+        let begun = Begun { at: now(), change: None, inverse: None };
+        let id = store.begin_on_leave(bound(), SealKey([1; 32]), begun, entry).await.unwrap();
+        let bus = Bus::new();
+        let cluster = ClusterClient::new(&ClusterConfig::default()).unwrap();
+        let servers = Servers::new(&McpConfig::default(), store.clone(), bus.clone());
+        let opened = Safety::open(dir.path(), &SafetyConfig::default(), store, cluster, servers, bus).await;
+        let (safety, runs) = opened.unwrap();
+        let (typed, _kept) = tokio::sync::mpsc::channel(4);
+        let runs = tokio::spawn(runs.run(RunsConfig { typed, words: |_| String::new() }));
+        let settled = safety.wait(id, Duration::from_secs(60)).await.unwrap().unwrap();
+        assert_eq!(settled.stage, Stage::Unknown);
+        assert!(settled.outcome.contains("only notes knows"), "{settled:?}");
+        runs.abort();
+    }
+}

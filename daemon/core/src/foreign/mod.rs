@@ -1,6 +1,6 @@
 //! Tools of the owner's other servers (MCP): what a server says of them, what its owner approved, and what a difference means.
 //!
-//! Names, descriptions and schemas are written by strangers, and a model would read them. So each is bounded ([`take`]), pinned by
+//! Names, descriptions and schemas are written by strangers, and a model would read them. So each is bounded ([`take()`]), pinned by
 //! SHA-256 ([`Described::pin`]), and offered to a model only while it is, byte for byte, what the owner approved ([`standing`]).
 //! Which servers a request calls for is decided by the owner's words alone ([`calls_for`]).
 

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use jarvis_core::context::fence;
 use jarvis_core::foreign::{Part, Pin, Standing};
 use jarvis_core::tool::Tier;
 use serde_json::Value;
@@ -136,17 +137,26 @@ fn head(tool: &ToolLine) -> String {
 
 /// A tool with all that its owner should read before he approves it.
 fn told(tool: &ToolLine) -> String {
-    let json = |schema: &serde_json::Map<String, Value>| show::safe(&Value::Object(schema.clone()).to_string());
-    let mut out =
-        format!("  {}\n    pin:    {}\n    says:   {}\n", head(tool), short(&tool.pin), show::safe(&tool.about));
+    let json = |schema: &serde_json::Map<String, Value>| plain(&Value::Object(schema.clone()).to_string());
+    let mut out = format!("  {}\n    pin:    {}\n    says:   {}\n", head(tool), short(&tool.pin), plain(&tool.about));
     if let Some(then) = &tool.about_then {
-        out.push_str(&format!("    before: {}\n", show::safe(then)));
+        out.push_str(&format!("    before: {}\n", plain(then)));
     }
     out.push_str(&format!("    takes:  {}\n", json(&tool.schema)));
     if let Some(then) = &tool.schema_then {
         out.push_str(&format!("    before: {}\n", json(then)));
     }
     out
+}
+
+/// A stranger's text on one line. What nobody would see, or what would turn the order of the words about, is shown to be there.
+fn plain(text: &str) -> String {
+    let seen = |c: char| match c {
+        '\n' => ' ',
+        c if fence::plain(c.encode_utf8(&mut [0; 4])).is_empty() => '\u{fffd}',
+        c => c,
+    };
+    show::safe(&text.chars().map(seen).collect::<String>())
 }
 
 fn short(pin: &Pin) -> String {
@@ -188,7 +198,8 @@ mod tests {
         ] {
             assert!(out.contains(part), "{part}: {out}");
         }
-        assert!(!out.contains('\u{1b}') && !out.contains("abababababababab"), "{out}");
+        assert!(!out.contains(['\u{1b}', '\u{202e}']) && out.contains('\u{fffd}'), "{out}");
+        assert!(!out.contains("abababababababab"), "{out}");
         assert!(list(&[]).contains("docs/mcp.md"));
     }
 }

@@ -62,12 +62,8 @@ impl ServerConfig {
     /// What the owner says of a tool: YELLOW where he says nothing.
     pub(super) fn tier(&self, tool: &str) -> Tier {
         let is_in = |names: &[String]| names.iter().any(|name| name == tool);
-        match () {
-            () if is_in(&self.black) => Tier::Black,
-            () if is_in(&self.red) => Tier::Red,
-            () if is_in(&self.green) => Tier::Green,
-            () => Tier::Yellow,
-        }
+        let said = [(&self.black, Tier::Black), (&self.red, Tier::Red), (&self.green, Tier::Green)];
+        said.into_iter().find(|(names, _)| is_in(names)).map_or(Tier::Yellow, |(_, tier)| tier)
     }
 
     pub(super) fn within(&self) -> Duration {
