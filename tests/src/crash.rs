@@ -1,5 +1,7 @@
 //! A house of safety that is killed: real store, real client, a simulated cluster; the daemon's part of it dropped at any moment and
 //! begun anew. Whatever the moment, nothing may run twice, and what is said of a change must be what happened.
+//!
+//! Length: what is killed, where, and how it is judged belong together.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -2,6 +2,8 @@
 //! the middle, interruptions by the provider, empty thinking, dribbling, hanging), and for seeing when a client hangs up.
 //!
 //! It also counts tokens, as llama.cpp and vLLM do, and refuses prompts that do not fit its window.
+//!
+//! Length: both protocols share one connection's story.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

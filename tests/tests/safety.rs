@@ -1,4 +1,6 @@
 //! Questions, approvals, the kill switch and the audit log on real parts: a real store, the real client, a simulated cluster.
+//!
+//! Length: one short test after another on one bed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::time::Duration;

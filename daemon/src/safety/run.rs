@@ -1,5 +1,7 @@
 //! Changes under way. One task owns them all: it begins what was approved, follows it to its end, and after a start looks for what
 //! became of those that a former run had begun.
+//!
+//! Length: one change's way from its approval to its end is read in one piece.
 
 use std::collections::HashSet;
 use std::sync::Arc;

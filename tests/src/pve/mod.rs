@@ -3,6 +3,8 @@
 //! [`Simulator::start`] draws a cluster from a seed ([`state`]) and serves it (`serve`) with answers shaped like a real cluster's
 //! ([`answers`], `tasks`); what is asked for by [`changes`] becomes tasks that take time and go wrong as planned ([`work`]).
 //! [`expected`] computes from the same state, without Jarvis's code, what a right answer holds.
+//!
+//! Length: what is served, and what a test may do to it, in one list.
 
 pub mod answers;
 mod calm;
