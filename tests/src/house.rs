@@ -107,7 +107,8 @@ impl<P: Place> House<P> {
         let file = config.dir.join("jarvisd.toml");
         std::fs::write(&file, daemon_toml(&config, &cluster, &page, &config.model)?)?;
         let mut command = Command::new(config.programs.join("jarvisd"));
-        command.arg("--config").arg(&file);
+        // Its log goes to a file, which has no times of its own.
+        command.arg("--config").arg(&file).env_remove("JOURNAL_STREAM");
         let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join("jarvisd.log"))?;
         wait_for("jarvisd's control socket", Duration::from_secs(60), || {
             daemon.check()?;
@@ -174,7 +175,7 @@ impl<P: Place> House<P> {
     /// Starts the daemon anew, after it was stopped or killed.
     pub fn restart_daemon(&mut self) -> Result<()> {
         let mut command = Command::new(self.config.programs.join("jarvisd"));
-        command.arg("--config").arg(self.config.dir.join("jarvisd.toml"));
+        command.arg("--config").arg(self.config.dir.join("jarvisd.toml")).env_remove("JOURNAL_STREAM");
         self.daemon = Process::start("jarvisd", &mut command, &self.config.dir.join("jarvisd.again.log"))?;
         wait_for("jarvisd's control socket", Duration::from_secs(60), || {
             self.daemon.check()?;
