@@ -34,9 +34,10 @@ impl Safety {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
-    use jarvis_core::approval::{Bound, SealKey, Stage};
+    use jarvis_core::approval::{Bound, SealKey, Stage, Told};
     use jarvis_core::gate::{Identity, Origin};
     use jarvis_core::ids::WallMillis;
     use jarvis_core::tool::Tier;
@@ -45,7 +46,7 @@ mod tests {
     use crate::cluster::{ClusterClient, ClusterConfig};
     use crate::event::Bus;
     use crate::mcp::{McpConfig, Servers};
-    use crate::safety::{RunsConfig, SafetyConfig, now};
+    use crate::safety::{RECONCILE_EVERY, RunsConfig, SafetyConfig, now};
     use crate::store::{AuditEntry, Begun, Store};
 
     fn bound() -> Bound {
@@ -60,6 +61,7 @@ mod tests {
             turn: None,
             by_voice: false,
             challenge: None,
+            told: Told::Page,
             question: "Shall I use add of your server notes?".into(),
             asked: now(),
             expires: WallMillis(i64::MAX),
@@ -70,16 +72,25 @@ mod tests {
     async fn a_call_that_the_daemons_end_cut_off_is_unknown_and_is_not_repeated() {
         let dir = tempfile::tempdir().unwrap();
         let (store, _) = Store::open(&dir.path().join("jarvis.db")).unwrap();
-        let entry = AuditEntry { at: now(), kind: "started", approval: None, salt: [0; 16], content: json!({}) };
+        let key = SealKey([1; 32]);
+        store.seal_with(key.clone());
+        let entry = AuditEntry { at: now(), kind: "started", approval: None, salt: [0; 16], content: json!({}), key };
         let begun = Begun { at: now(), change: None, inverse: None };
-        let id = store.begin_on_leave(bound(), SealKey([1; 32]), begun, entry).await.unwrap();
+        let used = store.on_leave_since(now()).await.unwrap();
+        let id = store.begin_on_leave(bound(), begun, entry, used).await.unwrap().unwrap();
         let bus = Bus::new();
         let cluster = ClusterClient::new(&ClusterConfig::default()).unwrap();
         let servers = Servers::new(&McpConfig::default(), store.clone(), bus.clone());
         let opened = Safety::open(dir.path(), &SafetyConfig::default(), store, cluster, servers, bus).await;
         let (safety, runs) = opened.unwrap();
         let (typed, _kept) = tokio::sync::mpsc::channel(4);
-        let runs = tokio::spawn(runs.run(RunsConfig { typed, words: |_| String::new() }));
+        let config = RunsConfig {
+            typed,
+            words: |_| String::new(),
+            look_every: RECONCILE_EVERY,
+            memory: Arc::new(|_, _| Box::pin(async { Err("nobody does it here".to_owned()) })),
+        };
+        let runs = tokio::spawn(runs.run(config));
         let settled = safety.wait(id, Duration::from_secs(60)).await.unwrap().unwrap();
         assert_eq!(settled.stage, Stage::Unknown);
         assert!(settled.outcome.contains("only notes knows"), "{settled:?}");
