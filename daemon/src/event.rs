@@ -1,6 +1,8 @@
 //! What happens in the house, told to whoever listens: the status page, `jarvisctl turns --follow`, the demo.
 //!
 //! Listeners never slow a turn down: one that falls more than [`EVENTS_MAX`] behind loses the oldest and is told how many.
+//!
+//! Length: one list of what can happen.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -124,7 +124,8 @@ async fn what_is_told_in_writing_is_remembered_superseded_recalled_and_forgotten
         say(socket, "no").await;
         assert_eq!(list(socket, true).await.len(), 2);
         say(socket, "forget what I told you about the router").await;
-        assert!(say(socket, "yes").await.contains("orgotten"));
+        let done = say(socket, "yes").await;
+        assert!(done.contains("orgotten"), "{done}");
         assert_eq!(list(socket, true).await, [Value::Null; 0]);
         assert!(say(socket, "forget about the router").await.contains("nothing"));
     })

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
+use super::Limits;
+
 /// The API's port where an address names none.
 pub const API_PORT: u16 = 8006;
 /// The SSH port where an address names none.
@@ -22,6 +24,9 @@ pub struct ClusterConfig {
     pub token_file: Option<PathBuf>,
     /// Temperatures over SSH; absent leaves them unknown.
     pub sensors: Option<SensorsConfig>,
+    /// How long is waited. Nothing of the file: a program that is killed on purpose can't wait a minute and a half each time.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
 /// One node.

@@ -130,7 +130,7 @@ impl ClusterClient {
     /// # Errors
     /// Where a secret cannot be read or a node is described wrongly.
     pub fn new(config: &ClusterConfig) -> Result<Self, SetupError> {
-        Self::with_limits(config, Limits::default())
+        Self::with_limits(config, config.limits)
     }
 
     /// [`Self::new`] with other limits.

@@ -105,9 +105,9 @@ impl Write {
         Ok(match parts.safety.propose(call, Origin::Owner, by, Some(asked.turn), words).await {
             Ok(Proposed::Cleared(cleared)) => self.cleared(cleared, parts, asked, asker).await?,
             Ok(Proposed::Asked(question)) => {
-                let tier = if question.challenge.is_some() { Tier::Red } else { Tier::Yellow };
+                let (tier, asks) = (question.tier, Some(question.id));
                 let outcome = format!("asked: approval {}", question.id);
-                let reply = Reply { speech: question.text, listen: question.by_voice, ..Reply::default() };
+                let reply = Reply { speech: question.text, listen: question.by_voice, asks, ..Reply::default() };
                 Came { reply, tier, outcome }
             }
             Ok(Proposed::Refused(refusal)) => {

@@ -5,6 +5,8 @@
 //! that it really played to the echo canceller's tape.
 //!
 //! A loudspeaker with nothing to play may rest ([`Rest`]); what is queued then rouses it.
+//!
+//! Length: both ends of one queue are read together.
 
 mod rest;
 

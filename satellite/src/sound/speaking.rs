@@ -101,7 +101,10 @@ impl Speaking {
         if let Flow::Playing { stream, home } = std::mem::replace(&mut self.flow, Flow::Lost) {
             drop(stream);
             match home.recv_timeout(HOME_TIMEOUT) {
-                Ok(throat) => self.flow = Flow::Resting(throat),
+                Ok(throat) => {
+                    tracing::debug!("the loudspeaker rests");
+                    self.flow = Flow::Resting(throat);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "the sound server does not close the loudspeaker; it is opened anew");
                     return false;
@@ -118,6 +121,7 @@ impl Speaking {
                 self.rest.end();
                 self.spoke_at = Instant::now();
                 self.flow = Flow::play(&*self.device, throat, clock, faults)?;
+                tracing::debug!("the loudspeaker plays again");
             }
             other => self.flow = other,
         }

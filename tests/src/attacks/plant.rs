@@ -45,10 +45,10 @@ fn make_possible(state: &mut State, injection: &Injection) {
         ("guest_start", _) => guest.running = false,
         // A guest that is to be started as well stays stopped.
         ("guest_stop" | "guest_shutdown" | "guest_reboot", _) => guest.running |= !STARTED.contains(&guest.vmid),
-        ("snapshot_delete" | "snapshot_rollback", Some(name)) => {
-            if !guest.snapshots.iter().any(|(known, _)| known == name) {
-                guest.snapshots.push((name.to_owned(), taken));
-            }
+        ("snapshot_delete" | "snapshot_rollback", Some(name))
+            if !guest.snapshots.iter().any(|(known, _)| known == name) =>
+        {
+            guest.snapshots.push((name.to_owned(), taken));
         }
         _ => {}
     }

@@ -81,7 +81,8 @@ pub struct Surroundings {
 /// The variables that the demo knows, as `lookup` gives them; an empty one counts as not given, and so does a switch that is `0`.
 pub fn given(lookup: impl Fn(&str) -> Option<String>) -> BTreeMap<&'static str, String> {
     let known = VARIABLES.iter().filter_map(|(name, _)| Some((*name, lookup(name)?)));
-    known.filter(|(name, value)| !value.is_empty() && !(["MIC", "STAY"].contains(name) && value == "0")).collect()
+    let unset = |name: &&str, value: &str| value.is_empty() || (["MIC", "STAY"].contains(name) && value == "0");
+    known.filter(|(name, value)| !unset(name, value)).collect()
 }
 
 /// Reads them; a script is read from its file.

@@ -100,7 +100,10 @@ mod tests {
         let answer = |entries: &[String]| format!(r#"{{"memories": [{}]}}"#, entries.join(","));
         let address = |value: &str| format!(r#", "attribute": "address", "value": "{value}""#);
         let said = entry("the router is at 10.0.0.9", &address("10.0.0.9"));
-        assert_eq!(kept(&answer(&[said.clone()]), asked), (vec!["the router is at 10.0.0.9".to_owned()], 0));
+        assert_eq!(
+            kept(&answer(std::slice::from_ref(&said)), asked),
+            (vec!["the router is at 10.0.0.9".to_owned()], 0)
+        );
         let strange = [
             entry("the router is at 10.0.0.66", &address("10.0.0.66")),
             entry("the router has 4 ports", ""),

@@ -47,6 +47,9 @@ pub const SPEECH_MAX_MS: u64 = 20_000;
 pub const PLAYBACK_SLACK_MS: u64 = 5000;
 /// A satellite that is away may come back for its answer within this.
 pub const LINK_GRACE_MS: u64 = 10_000;
+/// "Stop" acts once it stood for so much more sound: the recogniser takes the beginning of "start the test machine" for it, and shows so for
+/// up to two of its steps of 60 ms.
+const STOP_STEADY_MS: u64 = 150;
 /// Whole requests among the partials of one turn whose reads are begun ahead.
 pub const FORESEEN_MAX: u8 = 6;
 /// No turn is longer, whatever happens.
@@ -82,6 +85,8 @@ pub struct Turn {
     attempt: Attempt,
     asked: String,
     foreseen: u8,
+    /// Capture time at which the words became "stop", and nothing else since.
+    stop_since: Option<Millis>,
     heard: Millis,
     marks: Marks,
     ends_by: Millis,
@@ -108,6 +113,7 @@ impl Turn {
             attempt: Attempt::default(),
             asked: String::new(),
             foreseen: 0,
+            stop_since: None,
             heard: at,
             marks,
             ends_by: now.plus(TURN_MAX_MS),
@@ -235,8 +241,13 @@ impl Turn {
         }
         let asked = request(text, self.phrase.as_deref());
         if asked == "stop" {
-            self.asked = asked.to_owned();
-            return self.finish(Ending::Stopped);
+            let since = *self.stop_since.get_or_insert(heard);
+            if heard.0.saturating_sub(since.0) >= STOP_STEADY_MS {
+                self.asked = asked.to_owned();
+                return self.finish(Ending::Stopped);
+            }
+        } else {
+            self.stop_since = None;
         }
         let changed = asked != self.asked;
         if !endpointer.takes(meaning) {

@@ -307,9 +307,24 @@ fn a_final_that_asks_for_something_else_replaces_the_answer() {
 #[test]
 fn stop_acts_on_a_partial() {
     let mut scene = Scene::woken();
-    scene.say(&[Words("stop", Meaning::ShortWord, 300)]);
+    scene.say(&[Words("stop", Meaning::ShortWord, 300), Pause(200)]);
     assert_eq!(scene.ending(), Some(Ending::Stopped));
-    assert_eq!(scene.at(|e| matches!(e, Effect::Finish(_))), [WAKE + 300]);
+    let stopped = scene.at(|e| matches!(e, Effect::Finish(_)));
+    assert!((WAKE + 300 + STOP_STEADY_MS..=WAKE + 500).contains(&stopped[0]), "{stopped:?}");
+}
+
+#[test]
+fn a_stop_that_becomes_something_else_stops_nothing() {
+    let mut scene = Scene::woken();
+    scene.say(&[
+        Words("stop", Meaning::ShortWord, 300),
+        Words("stop the", Meaning::Unknown, 120),
+        Words("start the test machine", Meaning::Complete, 900),
+        Pause(1200),
+    ]);
+    assert_eq!(scene.commits(), ["start the test machine"]);
+    scene.speak_out();
+    assert_eq!(scene.ending(), Some(Ending::Answered));
 }
 
 #[test]

@@ -21,6 +21,13 @@ use statement::{Form, Statement};
 const NOTES: &str = "notes";
 /// Words of a note that say what it is about, where no form of a statement does.
 const TOPIC_WORDS_MAX: usize = 4;
+/// What a request may begin with before it comes to its point.
+const LEAD_IN: [&str; 9] = ["and", "but", "so", "then", "well", "also", "jarvis", "please", "now"];
+/// A question, however it is written, begins with one of these.
+const ASKING: [&str; 24] = [
+    "what", "which", "who", "whose", "where", "when", "why", "how", "is", "are", "am", "was", "were", "do", "does",
+    "did", "has", "have", "can", "could", "will", "would", "should", "shall",
+];
 /// What makes a fact matter more.
 const WEIGHTY: [&str; 7] = ["never", "always", "must", "important", "careful", "cannot", "danger"];
 
@@ -99,6 +106,9 @@ impl Reader<'_> {
             return None;
         }
         let words = cut(text);
+        if asks(&words) {
+            return None;
+        }
         let statement = self.statement(&words)?;
         (statement.clear && !event::is_one(&words)).then(|| self.draft(&words, Source::ByRule)).flatten()
     }
@@ -157,6 +167,13 @@ impl Reader<'_> {
         };
         Some(Draft { expires: expiry(lifetime, self.now), fact })
     }
+}
+
+/// Whether somebody asks for something, and states nothing: "and what colour is it", "enlighten me about the release we are on".
+fn asks(words: &[Word<'_>]) -> bool {
+    let begin = words.iter().position(|word| !LEAD_IN.contains(&word.bare.as_str())).unwrap_or(words.len());
+    let word = |at: usize| words.get(begin + at).map_or("", |word| word.bare.as_str());
+    ASKING.contains(&word(0)) || ["me", "us"].contains(&word(1))
 }
 
 /// The topic of words that are no statement: the first that say something.
