@@ -17,6 +17,8 @@ const PROGRAM: &str = "chromium";
 /// Nothing of it asks anybody but the page.
 const OPTIONS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
                        --disable-component-update --disable-sync --disable-dev-shm-usage --remote-debugging-pipe";
+/// What the browser says while one page has gone and the next is not there.
+const NO_PAGE: &str = "execution context";
 /// For what a loaded machine does in the end.
 const PATIENT: Duration = Duration::from_secs(60);
 /// Messages read ahead.
@@ -72,7 +74,12 @@ impl Browser {
 
     /// Waits until an expression is true.
     pub fn until(&mut self, expression: &str) -> Result<()> {
-        let seen = wait_for(expression, PATIENT, || Ok((self.evaluate(expression)? == true).then_some(())));
+        let seen = wait_for(expression, PATIENT, || match self.evaluate(expression) {
+            Ok(value) => Ok((value == true).then_some(())),
+            // Between two pages there is nothing that could tell.
+            Err(error) if error.to_string().contains(NO_PAGE) => Ok(None),
+            Err(error) => Err(error),
+        });
         seen.with_context(|| format!("the page: {}", self.evaluate("document.body.innerText").unwrap_or_default()))
     }
 

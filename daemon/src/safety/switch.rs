@@ -217,7 +217,7 @@ impl KillSwitch {
         }
     }
 
-    /// Where [`Door`] listens.
+    /// Where [`super::Door`] listens.
     pub fn door(state_dir: &Path) -> PathBuf {
         state_dir.join("stop.sock")
     }
