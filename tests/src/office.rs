@@ -114,7 +114,8 @@ impl Office {
     /// Runs `jarvisctl --json` and gives what it printed.
     pub fn ctl_json(&self, arguments: &[&str]) -> Result<Value> {
         let output = self.ctl(&[&["--json"], arguments].concat())?;
-        let told = String::from_utf8_lossy(&output.stderr);
+        // What went wrong is JSON as well, and so on the other stream.
+        let told = [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream)).concat();
         ensure!(output.status.success(), "jarvisctl {arguments:?} ended with {}: {told}", output.status);
         serde_json::from_slice(&output.stdout).with_context(|| format!("jarvisctl {arguments:?}"))
     }
