@@ -1,13 +1,13 @@
 //! `llmock` of the npm package `@copilotkit/aimock`: a stand-in for model servers that others wrote, as a process of its own.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::process::{Process, wait_for};
+use crate::house::free_port;
+use crate::process::Process;
 
 /// How long it may take to start: Node itself takes a while on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -27,8 +27,7 @@ impl Aimock {
         if !program.is_file() {
             bail!("{} is not there: run tests/setup.sh test", program.display());
         }
-        // It can't be asked for any free port, so one is looked for; between looking and starting somebody else may take it.
-        let port = TcpListener::bind("127.0.0.1:0").context("look for a free port")?.local_addr()?.port();
+        let port = free_port()?;
         let mut command = Command::new(node(&folder));
         command.arg(&program).args([
             "--host",
@@ -41,10 +40,7 @@ impl Aimock {
         ]);
         command.arg(fixtures).args(extra);
         let mut process = Process::start("llmock", &mut command, log)?;
-        wait_for("llmock to listen", START, || {
-            process.check()?;
-            Ok(std::net::TcpStream::connect(("127.0.0.1", port)).ok())
-        })?;
+        process.wait_until_it_listens(port, START)?;
         Ok(Self { port, _process: process })
     }
 

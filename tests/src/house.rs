@@ -257,6 +257,7 @@ impl<P: Place> Drop for House<P> {
     }
 }
 
+/// For programs that can't be asked for any free port. Between looking and starting somebody else may take it.
 pub(crate) fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::process::{Process, wait_for};
+use crate::house::free_port;
+use crate::process::Process;
 
 /// How long loading a model of 2 MB may take on a busy machine.
 const START: Duration = Duration::from_secs(120);
@@ -33,8 +34,7 @@ pub struct LlamaConfig<'a> {
 impl Llama {
     /// Starts one on a free port.
     pub fn start(config: &LlamaConfig) -> Result<Self> {
-        // It can't be asked for any free port, so one is looked for; between looking and starting somebody else may take it.
-        Self::at(config, crate::house::free_port()?)
+        Self::at(config, free_port()?)
     }
 
     /// Starts one in another's place, which has ended.
@@ -52,10 +52,7 @@ impl Llama {
         command.args(["--jinja", "--no-warmup", "--ctx-size", &config.window.to_string()]);
         command.args(["--parallel", "1", "--threads", "1"]);
         let mut process = Process::start("llama-server", &mut command, config.log)?;
-        wait_for("llama-server to listen", START, || {
-            process.check()?;
-            Ok(std::net::TcpStream::connect(("127.0.0.1", port)).ok())
-        })?;
+        process.wait_until_it_listens(port, START)?;
         Ok(Self { port, _process: process })
     }
 

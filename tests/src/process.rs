@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::net::TcpStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -48,6 +49,15 @@ impl Process {
             bail!("{} ended with {status}; the end of its log:\n{}", self.name, self.tail());
         }
         Ok(())
+    }
+
+    /// Waits until it listens on a port of this machine.
+    pub fn wait_until_it_listens(&mut self, port: u16, limit: Duration) -> Result<()> {
+        let name = format!("{} to listen", self.name);
+        wait_for(&name, limit, || {
+            self.check()?;
+            Ok(TcpStream::connect(("127.0.0.1", port)).ok().map(drop))
+        })
     }
 
     /// The last lines of its log.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::house::free_port;
 use crate::process::{Process, wait_for};
 
 /// What is installed from PyPI, each into an environment of its own (their dependencies conflict; tflite-runtime needs numpy 1).
@@ -75,10 +76,6 @@ fn install(dir: &Path, part: usize) -> Result<PathBuf> {
         std::fs::write(&stamp, packages.join("\n"))?;
     }
     Ok(python)
-}
-
-fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 fn connect(port: u16, process: &mut Process) -> Result<TcpStream> {
