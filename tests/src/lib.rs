@@ -34,4 +34,5 @@ pub mod sound;
 pub mod speech_server;
 pub mod sshd;
 pub mod stopping;
+pub mod suite;
 pub mod told;
