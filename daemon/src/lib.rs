@@ -25,4 +25,5 @@ pub mod status;
 pub mod store;
 pub mod systemd;
 pub mod turn;
+pub mod whole_file;
 pub mod worker;

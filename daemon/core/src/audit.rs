@@ -5,7 +5,7 @@
 //! before that are plain: they count up to the first keyed one. Number and hash of the newest entry are noted elsewhere, and must be
 //! found again under that number, however the log went on.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -19,11 +19,6 @@ pub struct Hash(pub [u8; 32]);
 impl Hash {
     /// What the first entry points back to.
     pub const ZERO: Self = Self([0; 32]);
-
-    /// In hexadecimal.
-    pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
 }
 
 /// An entry without its content.
@@ -64,9 +59,7 @@ impl Link {
     }
 
     fn keyed(&self, key: &SealKey) -> Hmac<Sha256> {
-        // HMAC takes keys of any length (RFC 2104).
-        let mac = Hmac::<Sha256>::new_from_slice(&key.0).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
-        mac.chain_update(b"jarvis audit 2\0").chain_update(self.bytes())
+        key.mac().chain_update(b"jarvis audit 2\0").chain_update(self.bytes())
     }
 
     fn plain(&self) -> Hash {

@@ -14,6 +14,7 @@ pub mod costs;
 pub mod endpoint;
 pub mod foreign;
 pub mod gate;
+pub mod hex;
 pub mod ids;
 pub mod intent;
 pub mod marks;

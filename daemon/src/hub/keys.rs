@@ -2,8 +2,8 @@
 //! daemon behind its connection is a new one.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 
 use super::HubError;
+use crate::whole_file;
 
 const RESET_KEY_BYTES: usize = 32;
 const CONNECTION_ID_KEY_BYTES: usize = 8;
@@ -77,19 +78,9 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], HubError> {
     Ok(bytes)
 }
 
-/// Replaces a file as a whole: after a power cut it is the old one or the new one. Readable by its owner alone.
+/// Replaces a file as a whole.
 pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), HubError> {
-    let failed = |error: std::io::Error| state(path, format!("cannot be written: {error}"));
-    let new = path.with_extension("new");
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)?;
-    fs::rename(&new, path).map_err(failed)?;
-    let parent = path.parent().unwrap_or(Path::new("."));
-    fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)
+    whole_file::replace(path, bytes).map_err(|error| state(path, format!("cannot be written: {error}")))
 }
 
 pub(super) fn state(path: &Path, reason: impl Into<String>) -> HubError {

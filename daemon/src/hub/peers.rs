@@ -5,8 +5,9 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use jarvis_core::hex::from_hex;
 use jarvis_core::ids::SatelliteId;
-use jarvis_link::key::{KEY_BYTES, PublicKey};
+use jarvis_link::key::PublicKey;
 use jarvis_link::message::Settings;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +61,8 @@ impl Table {
         let mut table = Self::default();
         for row in file.satellite {
             let room = room(&row.room)?;
-            let key = key_from_hex(&row.key)
+            let key = from_hex(&row.key)
+                .map(PublicKey)
                 .ok_or_else(|| state(path, format!("the key of \"{room}\" is not 64 hexadecimal digits")))?;
             let settings = Settings { volume_percent: row.volume_percent.min(100), muted: row.muted };
             if table.by_key(key).is_some() {
@@ -118,19 +120,10 @@ pub(super) fn room(name: &str) -> Result<SatelliteId, HubError> {
     if fits { Ok(SatelliteId(tidy)) } else { Err(HubError::BadRoom(name.chars().take(ROOM_CHARS_MAX).collect())) }
 }
 
-fn key_from_hex(text: &str) -> Option<PublicKey> {
-    if text.len() != 2 * KEY_BYTES || !text.chars().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut key = [0; KEY_BYTES];
-    for (byte, at) in key.iter_mut().zip((0..).step_by(2)) {
-        *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
-    }
-    Some(PublicKey(key))
-}
-
 #[cfg(test)]
 mod tests {
+    use jarvis_link::key::KEY_BYTES;
+
     use super::*;
 
     fn peer(byte: u8) -> Peer {

@@ -5,16 +5,17 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use jarvis_core::hex::hex;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::event::UnixMillis;
+use crate::whole_file;
 
 /// Most tokens.
 const TOKENS_MAX: usize = 32;
@@ -26,8 +27,6 @@ const FILE_BYTES_MAX: u64 = 64 << 10;
 const TOKEN_BYTES: usize = 24;
 /// What a token begins with, so that those who look for secrets in files know it.
 const PREFIX: &str = "jarvis_mcp_";
-/// Mode of the file.
-const MODE: u32 = 0o600;
 
 /// What a program may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -216,12 +215,7 @@ fn read(path: &Path) -> Book {
 }
 
 fn write(path: &Path, all: &[Kept]) -> io::Result<()> {
-    let beside = path.with_extension("tokens.new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&beside)?;
-    file.write_all(&serde_json::to_vec_pretty(all)?)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    fs::File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    whole_file::replace(path, &serde_json::to_vec_pretty(all)?)
 }
 
 fn is_name(name: &str) -> bool {
@@ -232,10 +226,6 @@ fn is_name(name: &str) -> bool {
 
 fn digest(token: &str) -> String {
     hex(&Sha256::digest(token.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Compares every byte, whatever the first ones are.
@@ -261,7 +251,7 @@ mod tests {
         let kept = fs::read_to_string(dir.path().join("mcp.tokens")).unwrap();
         assert!(!kept.contains(&desk[PREFIX.len()..]), "the file does not hold the token");
         let mode = fs::metadata(dir.path().join("mcp.tokens")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, MODE);
+        assert_eq!(mode & 0o777, 0o600);
         tokens.revoke("desk").unwrap();
         assert_eq!((tokens.whose(&desk), tokens.whose(&reader).is_some()), (None, true));
         let again = Tokens::open(dir.path());

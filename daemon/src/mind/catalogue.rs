@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::config::MAX_PROVIDERS;
+use crate::whole_file;
 
 /// Name of the file in the state folder.
 const FILE: &str = "models.json";
@@ -153,15 +153,11 @@ impl Catalogue {
         });
     }
 
-    /// Writes what was learnt into the state folder, the whole file or nothing of it. Blocks for a disk's time.
+    /// Writes what was learnt into the state folder. Blocks for a disk's time.
     pub(super) fn keep(&self) -> io::Result<()> {
         let Some(file) = &self.0.file else { return Ok(()) };
-        let bytes = serde_json::to_vec(&Stored::of(&self.0.standings.borrow().clone()))?;
-        let beside = file.with_extension("new");
-        let mut new = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        new.write_all(&bytes)?;
-        new.sync_all()?;
-        fs::rename(&beside, file)
+        let bytes = serde_json::to_vec(&Stored::of(&self.0.standings.borrow()))?;
+        whole_file::replace(file, &bytes)
     }
 }
 

@@ -10,6 +10,7 @@ use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jarvis_core::hex::hex;
 use reqwest::redirect::{Attempt, Policy};
 use sha2::{Digest, Sha256};
 use tokio::fs::{self, File};
@@ -204,7 +205,7 @@ async fn download(model: &Published<'_>, to: &Path, mut progress: impl FnMut(u64
     if came != model.bytes {
         return Err(length(came));
     }
-    let found: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hex(&digest.finalize());
     if found != model.sha256 {
         return Err(FetchError::Digest { url: model.url.into(), came: found, wanted: model.sha256.into() });
     }

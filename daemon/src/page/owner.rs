@@ -18,6 +18,7 @@ use axum::http::header::{CACHE_CONTROL, COOKIE, HOST, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jarvis_core::approval::Channel;
+use jarvis_core::hex::hex;
 use jarvis_core::ids::ApprovalId;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Deserialize;
@@ -151,7 +152,7 @@ fn same(given: &[u8], secret: &[u8]) -> bool {
 fn draw(random: &SystemRandom) -> io::Result<String> {
     let mut bytes = [0; 24];
     random.fill(&mut bytes).map_err(|_| io::Error::other("no random bytes can be had"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
 }
 
 fn write(path: &Path, token: &str) -> io::Result<()> {

@@ -8,6 +8,7 @@ use sha2::Sha256;
 
 use super::{RED_MS, Stage, Told, YELLOW_MS};
 use crate::gate::{Ask, Identity, Origin, Work};
+use crate::hex::{from_hex, hex};
 use crate::ids::{ApprovalId, TurnId, WallMillis};
 use crate::tool::Tier;
 
@@ -106,20 +107,26 @@ impl Bound {
 
     /// The seal over every field.
     pub fn seal(&self, id: ApprovalId, key: &SealKey) -> Seal {
-        // A struct of numbers and texts is written in the order of its fields, always the same.
-        let bytes = serde_json::to_vec(&(id, self)).unwrap_or_default();
-        Seal(mac(key).chain_update(bytes).finalize().into_bytes().into())
+        Seal(self.mac(id, key).finalize().into_bytes().into())
     }
-}
 
-fn mac(key: &SealKey) -> Hmac<Sha256> {
-    // HMAC takes keys of any length (RFC 2104).
-    Hmac::<Sha256>::new_from_slice(&key.0).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()))
+    fn mac(&self, id: ApprovalId, key: &SealKey) -> Hmac<Sha256> {
+        // A struct of numbers and texts is written in the order of its fields, always the same.
+        key.mac().chain_update(serde_json::to_vec(&(id, self)).unwrap_or_default())
+    }
 }
 
 /// The daemon's key for seals, drawn at its first start and kept.
 #[derive(Clone)]
 pub struct SealKey(pub [u8; 32]);
+
+impl SealKey {
+    /// HMAC-SHA-256 with this key.
+    pub(crate) fn mac(&self) -> Hmac<Sha256> {
+        // HMAC takes keys of any length (RFC 2104).
+        Hmac::<Sha256>::new_from_slice(&self.0).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()))
+    }
+}
 
 impl fmt::Debug for SealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,21 +141,12 @@ pub struct Seal(pub [u8; 32]);
 impl Seal {
     /// In hexadecimal, as pages and `jarvisctl` give it back.
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 
     /// From hexadecimal.
     pub fn from_hex(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        if bytes.len() != 64 {
-            return None;
-        }
-        let mut seal = [0; 32];
-        for (byte, pair) in seal.iter_mut().zip(bytes.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()))?;
-            *byte = u8::from_str_radix(pair, 16).ok()?;
-        }
-        Some(Self(seal))
+        from_hex(text).map(Self)
     }
 }
 
@@ -192,14 +190,13 @@ impl Row {
 
     /// Whether nothing of it was changed by anybody without the key.
     pub fn is_sealed_by(&self, key: &SealKey) -> bool {
-        let bytes = serde_json::to_vec(&(self.id, &self.bound)).unwrap_or_default();
-        let asked = mac(key).chain_update(bytes).verify_slice(&self.seal.0).is_ok();
+        let asked = self.bound.mac(self.id, key).verify_slice(&self.seal.0).is_ok();
         asked && self.standing_mac(key).verify_slice(&self.standing.0).is_ok()
     }
 
     fn standing_mac(&self, key: &SealKey) -> Hmac<Sha256> {
         let moves = (self.id, self.seal.0, &self.stage, self.wrong_words, self.spoken, self.rest);
         // The word before it keeps this seal from ever serving as the other, whose text begins with a bracket.
-        mac(key).chain_update(b"standing").chain_update(serde_json::to_vec(&moves).unwrap_or_default())
+        key.mac().chain_update(b"standing").chain_update(serde_json::to_vec(&moves).unwrap_or_default())
     }
 }
