@@ -22,6 +22,18 @@ pub enum Tier {
     Black,
 }
 
+impl Tier {
+    /// As it is written and shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Green => "GREEN",
+            Self::Yellow => "YELLOW",
+            Self::Red => "RED",
+            Self::Black => "BLACK",
+        }
+    }
+}
+
 /// One read of the cluster. `name()` is what turns, the page and the audit show.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "read", rename_all = "snake_case")]

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::StoreError;
 use super::row::{EarlierRow, EventRow, SentenceRow, Source, ToolRow, TurnRow, WakeRow};
-use super::write::{key, tier_name};
+use super::write::key;
 
 const COLUMNS: &str = "id, conversation_id, room, satellite, source, started_ms, wake_phrase, wake_score, wake_check, \
                        transcript, route_kind, route_reason, reply, finished_ms, error, forgotten_ms";
@@ -133,7 +133,7 @@ fn fill(tx: &Transaction<'_>, turn: &mut TurnRow) -> Result<(), StoreError> {
 }
 
 fn parse_tier(text: &str) -> Option<Tier> {
-    [Tier::Green, Tier::Yellow, Tier::Red, Tier::Black].into_iter().find(|t| tier_name(*t) == text)
+    [Tier::Green, Tier::Yellow, Tier::Red, Tier::Black].into_iter().find(|tier| tier.name() == text)
 }
 
 fn json(row: &Row<'_>, column: usize) -> rusqlite::Result<serde_json::Value> {

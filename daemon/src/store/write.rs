@@ -1,7 +1,6 @@
 //! The writes. Each runs inside the transaction that the store's thread commits.
 
 use jarvis_core::ids::TurnId;
-use jarvis_core::tool::Tier;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::row::{Keep, Mark, NewTurn, Retained, ToolRow};
@@ -78,7 +77,7 @@ pub(super) fn tool(tx: &Transaction<'_>, turn: TurnId, tool: &ToolRow) -> Result
         key(turn),
         tool.name,
         tool.args.to_string(),
-        tier_name(tool.tier),
+        tool.tier.name(),
         tool.outcome,
         i64::try_from(tool.ms).unwrap_or(i64::MAX),
     ])?;
@@ -180,15 +179,6 @@ pub(super) fn end_cut_turns(connection: &mut Connection, now_ms: i64) -> Result<
     let changed = connection
         .execute("update turns set finished_ms = ?1, error = ?2 where finished_ms is null", params![now_ms, CUT])?;
     Ok(changed as u64)
-}
-
-pub(super) fn tier_name(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Green => "GREEN",
-        Tier::Yellow => "YELLOW",
-        Tier::Red => "RED",
-        Tier::Black => "BLACK",
-    }
 }
 
 pub(super) fn key(turn: TurnId) -> i64 {
