@@ -6,7 +6,7 @@ use jarvis_core::agent::Ran;
 use jarvis_core::approval::Stage;
 use jarvis_core::context::fence::fenced;
 use jarvis_core::foreign::{OFFERED_MAX, OFFERED_SMALL};
-use jarvis_core::gate::{Asker as GateAsker, Cleared, Gate, Origin, Refusal, Rights, Voice, Work};
+use jarvis_core::gate::{Asker as GateAsker, Cleared, Gate, Origin, Power, Refusal, Rights, Voice, Work};
 use jarvis_core::ids::{ApprovalId, TurnId};
 use jarvis_core::memory::{UnixMillis, from_model};
 use jarvis_core::mind::message::ToolSpec;
@@ -185,7 +185,8 @@ impl Hands<'_> {
 
     /// Asks another server; what it answers is strangers' text.
     async fn foreign(&self, server: &str, cleared: Cleared<Work>) -> (Done, String) {
-        match Box::pin(self.parts.servers.call(cleared)).await {
+        let may = || self.parts.safety.switch().power() == Power::On;
+        match Box::pin(self.parts.servers.call(cleared, &may)).await {
             Called::Answered { text, is_error } => {
                 let outcome = if is_error { "the server says that it failed" } else { "ok" };
                 (Done::told(&fenced(server, &text), is_error, true), outcome.to_owned())

@@ -370,14 +370,10 @@ pub(super) async fn on_leave(
 
 /// The effect itself. The switch is looked at once more by whoever sends it, at the last moment: much may be read before.
 async fn carry_out(inner: &Inner, id: ApprovalId, cleared: Cleared<Work>) {
-    if matches!(cleared.args().effect, Effect::Foreign(_)) {
-        let ended = match inner.switch.power() {
-            Power::On => Box::pin(inner.servers.call(cleared)).await.into(),
-            Power::Stopped => Ended::failed("the kill switch was set before it was sent".into()),
-        };
-        return settle(inner, id, ended).await;
-    }
     let may = || inner.switch.power() == Power::On;
+    if matches!(cleared.args().effect, Effect::Foreign(_)) {
+        return settle(inner, id, Box::pin(inner.servers.call(cleared, &may)).await).await;
+    }
     let outcome = inner.cluster.change(cleared, &may, |upid| sent(inner, id, upid)).await;
     settle(inner, id, outcome).await;
 }

@@ -296,6 +296,5 @@ create table server_tools (
   -- Canonical JSON of name, description and schema (jarvis_core::foreign), as they were when they were approved.
   described text not null,
   address text not null,
-  approved_ms integer not null,
   primary key (server, tool)
 ) strict, without rowid;

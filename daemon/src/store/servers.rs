@@ -5,7 +5,6 @@ use rusqlite::params;
 
 use super::audit::{Entry, append};
 use super::{Store, StoreError};
-use crate::event::UnixMillis;
 
 /// An approved tool of another server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +19,6 @@ pub struct ToolApproval {
     pub text: String,
     /// Where the server was.
     pub address: String,
-    /// When it was approved.
-    pub at: UnixMillis,
 }
 
 impl Store {
@@ -30,7 +27,7 @@ impl Store {
         let server = server.to_owned();
         self.run(move |tx| {
             let mut statement = tx.prepare_cached(
-                "select server, tool, pin, described, address, approved_ms from server_tools where server = ?1 order by tool",
+                "select server, tool, pin, described, address from server_tools where server = ?1 order by tool",
             )?;
             let rows = statement.query_map([server], |row| {
                 Ok(ToolApproval {
@@ -39,7 +36,6 @@ impl Store {
                     pin: Pin(row.get(2)?),
                     text: row.get(3)?,
                     address: row.get(4)?,
-                    at: UnixMillis(row.get(5)?),
                 })
             })?;
             Ok(rows.collect::<Result<Vec<_>, _>>()?)
@@ -50,13 +46,13 @@ impl Store {
     /// Approves tools; one that was approved before is approved as it is now.
     pub async fn approve_tools(&self, tools: Vec<ToolApproval>, entry: Entry) -> Result<(), StoreError> {
         self.run(move |tx| {
-            for ToolApproval { server, tool, pin, text, address, at } in &tools {
+            for ToolApproval { server, tool, pin, text, address } in &tools {
                 tx.prepare_cached(
-                    "insert into server_tools (server, tool, pin, described, address, approved_ms) values (?1, ?2, ?3, ?4, ?5, ?6)
+                    "insert into server_tools (server, tool, pin, described, address) values (?1, ?2, ?3, ?4, ?5)
                      on conflict (server, tool) do update set
-                       pin = excluded.pin, described = excluded.described, address = excluded.address, approved_ms = excluded.approved_ms",
+                       pin = excluded.pin, described = excluded.described, address = excluded.address",
                 )?
-                .execute(params![server, tool, pin.0, text, address, at.0])?;
+                .execute(params![server, tool, pin.0, text, address])?;
             }
             append(tx, &entry).map(|_| ())
         })

@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::context::fence;
+use crate::hex::{from_hex, hex};
 use crate::mind::message::ToolSpec;
 use crate::redact::redact;
 use crate::tool::Tier;
@@ -66,7 +67,7 @@ impl Pin {
 
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -86,7 +87,7 @@ impl TryFrom<String> for Pin {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        crate::approval::Seal::from_hex(&text).map(|seal| Self(seal.0)).ok_or("64 hexadecimal digits are wanted")
+        from_hex(&text).map(Self).ok_or("64 hexadecimal digits are wanted")
     }
 }
 
@@ -204,6 +205,13 @@ pub enum Standing {
     },
     /// It was approved, and its server has it no more.
     Gone,
+}
+
+impl Standing {
+    /// Whether it waits for its owner, who may approve it.
+    pub fn waits(&self) -> bool {
+        matches!(self, Self::New | Self::Changed { .. })
+    }
 }
 
 /// Compares what was approved with what the server, now at `address`, says. `None` where there is neither.

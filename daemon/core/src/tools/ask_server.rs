@@ -50,24 +50,20 @@ impl AskServer {
         situation.foreign.filter(|foreign| foreign.server == self.server && foreign.tool == self.tool)
     }
 
-    /// Why it cannot be called as it stands; `None` where it can.
-    fn hindrance(&self, stands: Option<&Foreign>) -> Option<String> {
+    /// How it stands, where it can be called; else why it cannot.
+    fn callable<'a>(&self, situation: &Situation<'a>) -> Result<&'a Foreign, String> {
         let Self { server, tool, .. } = self;
-        match stands.map(|foreign| &foreign.standing) {
-            Some(Standing::Approved) => None,
-            None => Some(format!("no server {server} with a tool {tool} is known")),
-            Some(Standing::New) => {
-                Some(format!("{tool} of {server} was never approved; jarvisctl mcp servers shows it"))
-            }
-            Some(Standing::Changed { parts }) => {
+        let stands = self.stands(situation).ok_or_else(|| format!("no server {server} with a tool {tool} is known"))?;
+        Err(match &stands.standing {
+            Standing::Approved => return Ok(stands),
+            Standing::New => format!("{tool} of {server} was never approved; jarvisctl mcp servers shows it"),
+            Standing::Changed { parts } => {
                 let parts: Vec<&str> = parts.iter().copied().map(Part::words).collect();
                 let what = parts.join(" and ");
-                Some(format!(
-                    "{tool} of {server} is not what was approved: {what} changed; jarvisctl mcp servers shows it"
-                ))
+                format!("{tool} of {server} is not what was approved: {what} changed; jarvisctl mcp servers shows it")
             }
-            Some(Standing::Gone) => Some(format!("{server} has no tool {tool} any more")),
-        }
+            Standing::Gone => format!("{server} has no tool {tool} any more"),
+        })
     }
 
     /// What it would be told, in short.
@@ -145,16 +141,12 @@ impl Tool for AskServer {
     }
 
     fn effect(&self, situation: &Situation<'_>) -> Result<Effect, String> {
-        let stands = self.stands(situation);
-        match (self.hindrance(stands), stands) {
-            (None, Some(foreign)) => Ok(Effect::Foreign(super::ForeignCall {
-                server: self.server.clone(),
-                tool: self.tool.clone(),
-                pin: foreign.pin,
-                arguments: self.arguments.clone(),
-            })),
-            (why, _) => Err(why.unwrap_or_default()),
-        }
+        Ok(Effect::Foreign(super::ForeignCall {
+            server: self.server.clone(),
+            tool: self.tool.clone(),
+            pin: self.callable(situation)?.pin,
+            arguments: self.arguments.clone(),
+        }))
     }
 
     fn inverse(&self, _situation: &Situation<'_>) -> Inverse {

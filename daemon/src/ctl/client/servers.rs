@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use jarvis_core::context::fence;
 use jarvis_core::foreign::{Part, Pin, Standing};
-use jarvis_core::tool::Tier;
 use serde_json::Value;
 
 use super::{Control, Trouble, shaped, show};
@@ -101,8 +100,7 @@ fn server(line: &ServerLine) -> String {
         out.push_str(&format!("  it cannot be asked: {}\n", show::safe(why)));
     }
     for tool in &line.tools {
-        let waits = matches!(tool.standing, Standing::New | Standing::Changed { .. });
-        out.push_str(&if waits { told(tool) } else { format!("  {}\n", head(tool)) });
+        out.push_str(&if tool.standing.waits() { told(tool) } else { format!("  {}\n", head(tool)) });
     }
     for left_out in &line.left_out {
         out.push_str(&format!("  left out: {}\n", show::safe(left_out)));
@@ -126,13 +124,7 @@ fn head(tool: &ToolLine) -> String {
         }
         Standing::Gone => "gone from its server".to_owned(),
     };
-    let tier = match tool.tier {
-        Tier::Green => "GREEN",
-        Tier::Yellow => "YELLOW",
-        Tier::Red => "RED",
-        Tier::Black => "BLACK",
-    };
-    format!("{}  {tier}, {standing}", show::safe(&tool.name))
+    format!("{}  {}, {standing}", show::safe(&tool.name), tool.tier.name())
 }
 
 /// A tool with all that its owner should read before he approves it.
@@ -165,6 +157,8 @@ fn short(pin: &Pin) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jarvis_core::tool::Tier;
+
     use super::*;
 
     #[test]

@@ -1,14 +1,12 @@
 //! What is asked about the owner's other servers.
 
+use jarvis_core::foreign::TOOLS_MAX;
 use serde_json::{Value, json};
 
 use super::answers::{safety_trouble, to_value};
 use crate::ctl::protocol::Trouble;
 use crate::mcp::Shown;
 use crate::status::House;
-
-/// Most tools that are approved at once.
-const APPROVED_MAX: usize = 64;
 
 /// All servers; with `look` they are asked first.
 pub(super) async fn list(house: &House, look: bool) -> Result<Value, Trouble> {
@@ -20,7 +18,7 @@ pub(super) async fn list(house: &House, look: bool) -> Result<Value, Trouble> {
 
 /// Approves tools as they were shown.
 pub(super) async fn approve(house: &House, server: &str, shown: &[Shown]) -> Result<Value, Trouble> {
-    if shown.is_empty() || shown.len() > APPROVED_MAX {
+    if shown.is_empty() || shown.len() > TOOLS_MAX {
         return Err(Trouble::new("there is nothing to approve", "`jarvisctl mcp servers` shows what waits for you"));
     }
     let rows = house.servers.approvable(server, shown).await;

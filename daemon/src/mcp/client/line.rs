@@ -27,7 +27,7 @@ pub struct ServerLine {
 impl ServerLine {
     /// Tools that wait for their owner.
     pub fn waiting(&self) -> impl Iterator<Item = &ToolLine> {
-        self.tools.iter().filter(|tool| matches!(tool.standing, Standing::New | Standing::Changed { .. }))
+        self.tools.iter().filter(|tool| tool.standing.waits())
     }
 }
 

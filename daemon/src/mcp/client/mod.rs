@@ -43,7 +43,6 @@ struct Inner {
 }
 
 struct Server {
-    config: ServerConfig,
     way: Way,
     seen: Mutex<Seen>,
     /// What was told last of what is wrong with it.
@@ -69,6 +68,10 @@ pub struct Offer {
 }
 
 impl Server {
+    fn config(&self) -> &ServerConfig {
+        &self.way.config
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -90,12 +93,12 @@ impl Server {
     }
 
     fn line(&self, then: Option<&Approved>, now: Option<&Described>) -> Option<ToolLine> {
-        let standing = foreign::standing(then, now, &self.config.url)?;
+        let standing = foreign::standing(then, now, &self.config().url)?;
         let shown = now.or(then.map(|then| &then.described))?;
         let before = then.filter(|_| matches!(standing, Standing::Changed { .. })).map(|then| &then.described);
         Some(ToolLine {
             name: shown.name.clone(),
-            tier: self.config.tier(&shown.name),
+            tier: self.config().tier(&shown.name),
             // What a model is offered is what was approved, byte for byte.
             pin: now.map(Described::pin).or(then.map(|then| then.pin))?,
             about: shown.about.clone(),
@@ -111,8 +114,7 @@ impl Servers {
     /// Those of the configuration; nobody is asked yet.
     pub fn new(config: &McpConfig, store: Store, bus: Bus) -> Self {
         let server = |config: &ServerConfig| Server {
-            way: Way::new(config),
-            config: config.clone(),
+            way: Way::new(config.clone()),
             seen: Mutex::default(),
             told: Mutex::default(),
         };
@@ -140,7 +142,7 @@ impl Servers {
         let approved = match self.approved(server).await {
             Ok(approved) => approved,
             Err(error) => {
-                return tracing::error!("what was approved of {} cannot be read: {error}", server.config.name);
+                return tracing::error!("what was approved of {} cannot be read: {error}", server.config().name);
             }
         };
         let wanted = |name: &str| approved.iter().any(|then| then.described.name == name);
@@ -164,14 +166,14 @@ impl Servers {
     fn tell(&self, server: &Server, approved: &[Approved]) {
         let line = self.server_line(server, approved);
         let reason = line.trouble.clone().map(|why| format!("it cannot be asked: {why}")).or_else(|| waits(&line));
-        let part = format!("mcp {}", server.config.name);
+        let part = format!("mcp {}", server.config().name);
         let mut told = server.told.lock().unwrap_or_else(PoisonError::into_inner);
         if *told == reason {
             return;
         }
         match &reason {
             Some(reason) => {
-                tracing::warn!(server = server.config.name, "{reason}");
+                tracing::warn!(server = server.config().name, "{reason}");
                 self.0.bus.tell(EventKind::Degraded { part, reason: reason.clone(), fallback: None });
             }
             None => {
@@ -182,13 +184,13 @@ impl Servers {
     }
 
     async fn approved(&self, server: &Server) -> Result<Vec<Approved>, StoreError> {
-        let rows = self.0.store.approved_tools(&server.config.name).await?;
+        let rows = self.0.store.approved_tools(&server.config().name).await?;
         let kept = rows.into_iter().filter_map(|row| {
             let ToolApproval { tool, pin, text, address, .. } = row;
             let approved = Approved::kept(&text, pin, address).filter(|approved| approved.described.name == tool);
             if approved.is_none() {
                 tracing::error!(
-                    server = server.config.name,
+                    server = server.config().name,
                     tool,
                     "what was kept of an approval is not what was approved"
                 );
@@ -202,7 +204,7 @@ impl Servers {
         let tools = server.tools(approved);
         let Seen { at, taken, trouble } = server.seen().clone();
         let left_out = taken.map(|taken| taken.left_out).unwrap_or_default();
-        let (name, url) = (server.config.name.clone(), server.config.url.clone());
+        let (name, url) = (server.config().name.clone(), server.config().url.clone());
         ServerLine { name, url, looked: at, trouble, tools, left_out }
     }
 
@@ -219,7 +221,7 @@ impl Servers {
     }
 
     fn named(&self, name: &str) -> Option<&Server> {
-        self.0.all.iter().find(|server| server.config.name == name)
+        self.0.all.iter().find(|server| server.config().name == name)
     }
 
     /// How the tool stands that a call asks for; `None` for every other call, and for a tool that nobody knows.
@@ -245,7 +247,8 @@ impl Servers {
     /// Where the store fails.
     pub async fn offer(&self, request: &str, rights: Rights, limit: usize) -> Result<Offer, StoreError> {
         let mut offer = Offer::default();
-        let called = self.0.all.iter().filter(|server| calls_for(request, &server.config.name, &server.config.about));
+        let called =
+            self.0.all.iter().filter(|server| calls_for(request, &server.config().name, &server.config().about));
         let mut approved: Vec<(String, Described)> = Vec::new();
         for server in called {
             let line = self.server_line(server, &self.approved(server).await?);
@@ -289,15 +292,8 @@ impl Servers {
             if now.pin() != shown.pin {
                 return Err(NotApproved::Changed { server: server_name, tool });
             }
-            let (text, address) = (now.text(), server.config.url.clone());
-            Ok(ToolApproval {
-                server: server_name,
-                tool: now.name.clone(),
-                pin: shown.pin,
-                text,
-                address,
-                at: UnixMillis::now(),
-            })
+            let (text, address) = (now.text(), server.config().url.clone());
+            Ok(ToolApproval { server: server_name, tool: now.name.clone(), pin: shown.pin, text, address })
         };
         shown.iter().map(row).collect()
     }
@@ -311,8 +307,8 @@ impl Servers {
         }
     }
 
-    /// Asks a server, once. Spends the clearance.
-    pub async fn call(&self, cleared: Cleared<Work>) -> Called {
+    /// Asks a server, once. Spends the clearance. `may` is asked at the last moment before anything is sent that does something.
+    pub async fn call(&self, cleared: Cleared<Work>, may: &(dyn Fn() -> bool + Send + Sync)) -> Called {
         let Effect::Foreign(call) = cleared.into_args().effect else {
             return Called::NotCalled("that asks no other server".to_owned());
         };
@@ -324,11 +320,9 @@ impl Servers {
             Err(error) => return Called::NotCalled(format!("what was approved cannot be read: {error}")),
         };
         let wanted = |name: &str| approved.iter().any(|then| then.described.name == name);
-        let (called, taken) = Box::pin(server.way.call(call, wanted)).await;
-        let listed = match (&called, taken) {
-            (_, Some(taken)) => Ok(taken),
-            (Called::NotCalled(why) | Called::Unknown(why), None) => Err(why.clone()),
-            (Called::Answered { .. }, None) => return called,
+        let (called, listed) = match Box::pin(server.way.call(call, wanted, may)).await {
+            Ok((called, taken)) => (called, Ok(taken)),
+            Err(why) => (Called::NotCalled(why.clone()), Err(why)),
         };
         self.saw(server, listed, &approved);
         called

@@ -3,7 +3,7 @@
 //! The tools that a server lists are compared with what was approved in the very conversation in which one of them is called.
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use jarvis_core::foreign::{Listed, Taken, take};
@@ -26,7 +26,7 @@ use super::ServerConfig;
 const LOOK_MAX: Duration = Duration::from_secs(10);
 /// Longest time for the connection alone.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// Longest list of tools, and longest page of one, in bytes.
+/// Longest page of a list of tools, in bytes; longer where answers may be.
 const LIST_BYTES_MAX: usize = 1 << 20;
 /// Most pages of a list.
 const PAGES_MAX: usize = 8;
@@ -59,17 +59,12 @@ pub enum Called {
 
 /// The way to one server.
 pub(super) struct Way {
-    server: String,
-    url: String,
-    token: Option<PathBuf>,
+    pub(super) config: ServerConfig,
     client: Result<Client, String>,
-    within: Duration,
-    answer_bytes: usize,
-    only: Vec<String>,
 }
 
 impl Way {
-    pub(super) fn new(config: &ServerConfig) -> Self {
+    pub(super) fn new(config: ServerConfig) -> Self {
         // A process-wide provider is what reqwest looks for; whoever came first named the same one.
         let _installed_before = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -79,15 +74,7 @@ impl Way {
             .connect_timeout(CONNECT_MAX)
             .build()
             .map_err(|error| words(&error));
-        Self {
-            server: config.name.clone(),
-            url: config.url.clone(),
-            token: config.token_file.clone(),
-            client,
-            within: config.within(),
-            answer_bytes: config.answer_bytes(),
-            only: config.only.clone(),
-        }
+        Self { config, client }
     }
 
     /// The server's tools as they are now.
@@ -96,34 +83,44 @@ impl Way {
             let session = self.open().await?;
             self.listed(&session).await
         };
-        let within = LOOK_MAX.min(self.within);
+        let within = LOOK_MAX.min(self.config.within());
         let listed = timeout_at(Instant::now() + within, Box::pin(listed)).await.map_err(|_| late(within))??;
-        Ok(take(&self.server, listed, wanted))
+        Ok(take(&self.config.name, listed, wanted))
     }
 
-    /// Calls a tool, once, where the server still says of it what was approved. What it lists comes back beside, where it got so far.
-    pub(super) async fn call(&self, call: ForeignCall, wanted: impl Fn(&str) -> bool) -> (Called, Option<Taken>) {
+    /// Calls a tool, once, where the server still says of it what was approved; what it lists comes back beside. `may` is asked at the
+    /// last moment before the call is sent: whoever says no there has kept it back.
+    ///
+    /// # Errors
+    /// Where it could not be asked what it lists: the tool was surely not called.
+    pub(super) async fn call(
+        &self,
+        call: ForeignCall,
+        wanted: impl Fn(&str) -> bool,
+        may: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<(Called, Taken), String> {
+        let within = self.config.within();
         let checked = async {
             let session = self.open().await?;
             let listed = self.listed(&session).await?;
-            Ok::<_, String>((session, take(&self.server, listed, wanted)))
+            Ok::<_, String>((session, take(&self.config.name, listed, wanted)))
         };
-        let (session, taken) = match timeout_at(Instant::now() + self.within, Box::pin(checked)).await {
-            Ok(Ok(checked)) => checked,
-            Ok(Err(why)) => return (Called::NotCalled(why), None),
-            Err(_) => return (Called::NotCalled(late(self.within)), None),
-        };
+        let (session, taken) =
+            timeout_at(Instant::now() + within, Box::pin(checked)).await.map_err(|_| late(within))??;
         let now = taken.tools.iter().find(|tool| tool.name == call.tool);
         if now.is_none_or(|tool| tool.pin() != call.pin) {
             let why = format!(
                 "{} of {} is not what was approved any more; jarvisctl mcp servers shows it",
-                call.tool, self.server
+                call.tool, self.config.name
             );
-            return (Called::NotCalled(why), Some(taken));
+            return Ok((Called::NotCalled(why), taken));
+        }
+        if !may() {
+            return Ok((Called::NotCalled("the kill switch was set before it was sent".to_owned()), taken));
         }
         let params = CallToolRequestParams::new(call.tool).with_arguments(call.arguments);
         let answer = Box::pin(session.call_tool_once(params));
-        let called = match timeout_at(Instant::now() + self.within, answer).await {
+        let called = match timeout_at(Instant::now() + within, answer).await {
             Ok(Ok(CallToolResponse::Complete(result))) => self.answered(result),
             Ok(Ok(CallToolResponse::InputRequired(_))) => {
                 Called::NotCalled("the server wants to be told more before it does that, and is not".to_owned())
@@ -133,21 +130,22 @@ impl Way {
                 Called::Answered { text: bounded(&error.message), is_error: true }
             }
             Ok(Err(error)) => Called::Unknown(words(&error)),
-            Err(_) => Called::Unknown(late(self.within)),
+            Err(_) => Called::Unknown(late(within)),
         };
-        (called, Some(taken))
+        Ok((called, taken))
     }
 
     async fn open(&self) -> Result<Session, String> {
         let client = self.client.clone()?;
-        let mut config = StreamableHttpClientTransportConfig::with_uri(self.url.as_str())
+        let bytes = LIST_BYTES_MAX.max(self.config.answer_bytes());
+        let mut config = StreamableHttpClientTransportConfig::with_uri(self.config.url.as_str())
             // What was sent once is never sent again.
             .reinit_on_expired_session(false)
             .max_concurrent_requests(1)
-            .max_json_response_size(LIST_BYTES_MAX.max(self.answer_bytes))
-            .max_sse_event_size(LIST_BYTES_MAX.max(self.answer_bytes))
+            .max_json_response_size(bytes)
+            .max_sse_event_size(bytes)
             .max_error_response_size(ERROR_BYTES_MAX);
-        if let Some(path) = &self.token {
+        if let Some(path) = &self.config.token_file {
             config = config.auth_header(token(path).await?);
         }
         let own = Implementation::new("jarvis", env!("CARGO_PKG_VERSION"));
@@ -161,14 +159,12 @@ impl Way {
     }
 
     async fn listed(&self, session: &Session) -> Result<Vec<Listed>, String> {
-        let (mut all, mut cursor) = (Vec::new(), None);
+        let (mut all, mut cursor, only) = (Vec::new(), None, &self.config.only);
         for _ in 0..PAGES_MAX {
             let asked = cursor.take().map(|cursor| PaginatedRequestParams::default().with_cursor(Some(cursor)));
             let page = Box::pin(session.list_tools(asked)).await.map_err(|error| words(&error))?;
-            let kept = page
-                .tools
-                .into_iter()
-                .filter(|tool| self.only.is_empty() || self.only.iter().any(|name| *name == tool.name));
+            let kept =
+                page.tools.into_iter().filter(|tool| only.is_empty() || only.iter().any(|name| *name == tool.name));
             all.extend(kept.take(LISTED_MAX.saturating_sub(all.len())).map(|tool| Listed {
                 name: tool.name.into_owned(),
                 about: tool.description.map(|about| about.into_owned()),
@@ -194,10 +190,10 @@ impl Way {
         if text.trim().is_empty() {
             text = result.structured_content.map(|value| value.to_string()).unwrap_or_default();
         }
-        if text.len() > self.answer_bytes {
+        if text.len() > self.config.answer_bytes() {
             return Called::Unknown(format!(
                 "the answer is longer than {} KiB and was not read",
-                self.answer_bytes >> 10
+                self.config.answer_kib
             ));
         }
         Called::Answered { text: redact(&text).text, is_error }
@@ -252,10 +248,61 @@ mod tests {
         assert_eq!(bounded("  two\n words "), "two words");
     }
 
+    /// A server with one tool; counts how often that was called.
+    async fn server(called: std::sync::Arc<std::sync::atomic::AtomicU32>) -> ServerConfig {
+        use axum::response::IntoResponse;
+        use serde_json::json;
+
+        let answer = move |axum::Json(request): axum::Json<serde_json::Value>| async move {
+            let result = match request["method"].as_str().unwrap_or_default() {
+                "initialize" => json!({
+                    "protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                    "serverInfo": {"name": "notes", "version": "1"},
+                }),
+                "tools/list" => json!({"tools": [{"name": "add", "inputSchema": {"type": "object"}}]}),
+                "tools/call" => {
+                    called.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    json!({"content": [{"type": "text", "text": "noted"}]})
+                }
+                method if method.starts_with("notifications/") => {
+                    return axum::http::StatusCode::ACCEPTED.into_response();
+                }
+                _ => {
+                    let error = json!({"code": -32601, "message": "Method not found"});
+                    return axum::Json(json!({"jsonrpc": "2.0", "id": request["id"], "error": error})).into_response();
+                }
+            };
+            axum::Json(json!({"jsonrpc": "2.0", "id": request["id"], "result": result})).into_response()
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        let router = axum::Router::new().route("/mcp", axum::routing::post(answer));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        toml::from_str(&format!("name = 'notes'\nurl = '{url}'")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_stop_while_the_server_is_looked_at_keeps_the_call_back() {
+        let called = std::sync::Arc::default();
+        let way = Way::new(server(std::sync::Arc::clone(&called)).await);
+        let listed = way.list(|_| true).await.unwrap();
+        for (may, times) in [(false, 0), (true, 1)] {
+            let call = ForeignCall {
+                server: "notes".to_owned(),
+                tool: "add".to_owned(),
+                pin: listed.tools[0].pin(),
+                arguments: serde_json::Map::new(),
+            };
+            let (came, taken) = way.call(call, |_| true, &|| may).await.unwrap();
+            assert_eq!((&taken, called.load(std::sync::atomic::Ordering::SeqCst)), (&listed, times), "{came:?}");
+            assert_eq!(matches!(came, Called::Answered { .. }), may, "{came:?}");
+        }
+    }
+
     #[test]
     fn an_answer_is_its_texts_within_bounds() {
         let config = "name = 'notes'\nurl = 'http://127.0.0.1:1/mcp'\nanswer_kib = 1";
-        let way = Way::new(&toml::from_str(config).unwrap());
+        let way = Way::new(toml::from_str(config).unwrap());
         let answered = |blocks: Vec<ContentBlock>| way.answered(CallToolResult::success(blocks));
         let both = vec![ContentBlock::text("milk"), ContentBlock::image("AAAA", "image/png")];
         assert_eq!(answered(both), Called::Answered { text: "milk\n(a picture, left out)".into(), is_error: false });

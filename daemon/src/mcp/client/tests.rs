@@ -41,14 +41,7 @@ impl Bed {
         let rows = lines[0].tools.iter().map(|line| {
             let tool = Described { name: line.name.clone(), about: line.about.clone(), schema: line.schema.clone() };
             let (server, address) = ("notes".to_owned(), "http://127.0.0.1:1/mcp".to_owned());
-            ToolApproval {
-                server,
-                tool: line.name.clone(),
-                pin: line.pin,
-                text: tool.text(),
-                address,
-                at: UnixMillis(1),
-            }
+            ToolApproval { server, tool: line.name.clone(), pin: line.pin, text: tool.text(), address }
         });
         let entry = crate::store::AuditEntry {
             at: jarvis_core::ids::WallMillis(1),

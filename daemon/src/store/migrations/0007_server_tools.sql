@@ -4,6 +4,5 @@ create table server_tools (
   pin blob not null check (length(pin) = 32),
   described text not null,
   address text not null,
-  approved_ms integer not null,
   primary key (server, tool)
 ) strict, without rowid;
