@@ -121,7 +121,8 @@ impl Memories {
     /// Forgets memories, and what they had made obsolete. Their words are gone from the table, the index and the log when this
     /// resolves; the turn in which they were told keeps its own until its retention time.
     pub async fn forget(&self, ids: Vec<MemoryId>) -> Result<u64, StoreError> {
-        let gone = self.store.run(move |tx| write::forget(tx, &ids)).await?;
+        let seals = self.store.known_seal_key();
+        let gone = self.store.run(move |tx| write::forget(tx, seals.as_ref(), &ids)).await?;
         if gone > 0 {
             self.store.fold_log().await?;
         }

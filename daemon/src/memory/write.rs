@@ -1,5 +1,6 @@
 //! The writes. Each runs inside one transaction of the store's thread.
 
+use jarvis_core::approval::SealKey;
 use jarvis_core::memory::{Closed, Draft, Memory, MemoryId, Plan, Remembered, UnixMillis, Validity, plan};
 use rusqlite::{Transaction, params};
 
@@ -102,7 +103,7 @@ pub(super) fn close(tx: &Transaction<'_>, ids: &[MemoryId], by: &Memory) -> Resu
 }
 
 /// With each goes what it had made obsolete: who forgets where the router is now does not keep where it was.
-pub(super) fn forget(tx: &Transaction<'_>, ids: &[MemoryId]) -> Result<u64, StoreError> {
+pub(super) fn forget(tx: &Transaction<'_>, seals: Option<&SealKey>, ids: &[MemoryId]) -> Result<u64, StoreError> {
     let mut gone = 0;
     for id in ids {
         let chain: Vec<(i64, Option<i64>)> = tx
@@ -114,7 +115,7 @@ pub(super) fn forget(tx: &Transaction<'_>, ids: &[MemoryId]) -> Result<u64, Stor
             .collect::<Result<_, _>>()?;
         for (id, turn) in chain {
             // What the audit log holds of its words goes with it.
-            forget_memory(tx, id, turn)?;
+            forget_memory(tx, seals, id, turn)?;
             gone += tx.prepare_cached("delete from memories where id = ?1")?.execute([id])?;
         }
     }

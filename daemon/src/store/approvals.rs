@@ -15,6 +15,7 @@ use serde_json::json;
 use super::audit::{Entry, append};
 use super::{Store, StoreError};
 use crate::redaction;
+pub(super) use rows::forget_words;
 use rows::{all, insert, on_leave, one, seal_anew, set, spoken, step, unreadable, withdraw};
 
 /// Rows that one question brings.
@@ -71,8 +72,13 @@ impl Store {
         }
     }
 
+    /// That key, once it is known.
+    pub(crate) fn known_seal_key(&self) -> Option<SealKey> {
+        self.seals.get().cloned()
+    }
+
     fn seal_key(&self) -> Result<SealKey, StoreError> {
-        self.seals.get().cloned().ok_or(StoreError::NoSealKey)
+        self.known_seal_key().ok_or(StoreError::NoSealKey)
     }
 
     /// A new question. What its room was asked before and may still answer with a bare "yes" is void from then on, each with the

@@ -6,7 +6,7 @@ use jarvis_core::ids::{ApprovalId, WallMillis};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, approvals};
 use crate::redaction;
 
 /// Entries that one question brings.
@@ -117,7 +117,12 @@ const OF_MEMORY: &str = "case when json_valid(content) then json_extract(content
 
 /// Forgets what was written down when a memory was told in that turn, or was to be forgotten by its number; questions about it that
 /// nobody answered go with it.
-pub(crate) fn forget_memory(tx: &Transaction<'_>, id: i64, turn: Option<i64>) -> Result<(), StoreError> {
+pub(crate) fn forget_memory(
+    tx: &Transaction<'_>,
+    key: Option<&SealKey>,
+    id: i64,
+    turn: Option<i64>,
+) -> Result<(), StoreError> {
     let about: Vec<i64> = tx
         .prepare_cached(
             "select id from approvals where json_extract(bound, '$.tool') in ('memory_remember', 'memory_forget')
@@ -128,11 +133,7 @@ pub(crate) fn forget_memory(tx: &Transaction<'_>, id: i64, turn: Option<i64>) ->
         .query_map(params![id, turn], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for approval in about {
-        forget_words(tx, ApprovalId(approval))?;
-        tx.prepare_cached(
-            "update approvals set stage = 'cancelled', outcome = 'it was forgotten meanwhile' where id = ?1 and stage = 'pending'",
-        )?
-        .execute([approval])?;
+        forget_words(tx, key, ApprovalId(approval))?;
     }
     tx.prepare_cached(&format!(
         "delete from audit_contents where {OF_MEMORY} and json_extract(content, '$.asked.turn') = ?1"
@@ -141,12 +142,9 @@ pub(crate) fn forget_memory(tx: &Transaction<'_>, id: i64, turn: Option<i64>) ->
     Ok(())
 }
 
-/// Takes the words out of an approval that is over, and out of what was written down of it.
-fn forget_words(tx: &Transaction<'_>, id: ApprovalId) -> Result<(), StoreError> {
-    tx.prepare_cached(
-        "update approvals set bound = json_set(bound, '$.args', '{}', '$.question', '(forgotten)') where id = ?1",
-    )?
-    .execute([id.0])?;
+/// Takes the words out of an approval, and out of what was written down of it.
+fn forget_words(tx: &Transaction<'_>, key: Option<&SealKey>, id: ApprovalId) -> Result<(), StoreError> {
+    approvals::forget_words(tx, key, id)?;
     tx.prepare_cached("delete from audit_contents where seq in (select seq from audit where approval_id = ?1)")?
         .execute([id.0])?;
     Ok(())
@@ -156,7 +154,8 @@ impl Store {
     /// Takes the words out of an approval that was consumed, and out of what was written down of it: it was about something that is
     /// forgotten now. The rows and the chain stay.
     pub async fn forget_words(&self, id: ApprovalId) -> Result<(), StoreError> {
-        self.run(move |tx| forget_words(tx, id)).await?;
+        let key = self.known_seal_key();
+        self.run(move |tx| forget_words(tx, key.as_ref(), id)).await?;
         self.fold_log().await
     }
 

@@ -170,6 +170,28 @@ pub(super) fn set(
     Ok(ours)
 }
 
+/// Takes the words out of a row; a question that waits is over with them. What is left is sealed anew where the seals were ours: an owner
+/// who has something forgotten alters nothing.
+pub(in crate::store) fn forget_words(
+    tx: &Transaction<'_>,
+    key: Option<&SealKey>,
+    id: ApprovalId,
+) -> Result<(), StoreError> {
+    let Some(found) = one(tx, id)? else { return Ok(()) };
+    let ours = key.filter(|key| found.row.is_sealed_by(key));
+    let bound = Bound { args: "{}".to_owned(), question: "(forgotten)".to_owned(), ..found.row.bound };
+    let seal = ours.map_or(found.row.seal, |key| bound.seal(id, key));
+    let text = serde_json::to_string(&bound).map_err(|error| unreadable(1, error))?;
+    tx.prepare_cached("update approvals set bound = ?2, seal = ?3 where id = ?1")?
+        .execute(params![id.0, text, seal.0])?;
+    tx.prepare_cached(
+        "update approvals set stage = 'cancelled', outcome = 'it was forgotten meanwhile', ended_ms = ?2
+         where id = ?1 and stage = 'pending'",
+    )?
+    .execute(params![id.0, crate::store::now_ms()])?;
+    ours.map_or(Ok(()), |key| seal_anew(tx, id, key))
+}
+
 /// The room heard the question to its end at `at`.
 pub(super) fn spoken(tx: &Transaction<'_>, key: &SealKey, id: ApprovalId, at: WallMillis) -> Result<bool, StoreError> {
     if !one(tx, id)?.is_some_and(|found| found.row.is_sealed_by(key)) {

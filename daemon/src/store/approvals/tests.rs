@@ -244,6 +244,21 @@ async fn what_was_altered_is_not_offered_to_be_taken_back() {
 }
 
 #[tokio::test]
+async fn what_its_owner_has_forgotten_is_not_taken_for_altered() {
+    let home = Home::new();
+    let (row, altered) = (home.ask("guest_shutdown", 1).await, home.ask("guest_stop", 2).await);
+    home.edit(&format!("update approvals set outcome = 'well' where id = {}", altered.id.0));
+    for id in [row.id, altered.id] {
+        home.store.forget_words(id).await.unwrap();
+        let left = home.store.approval(id).await.unwrap().unwrap();
+        assert_eq!((left.row.bound.args.as_str(), left.row.bound.question.as_str()), ("{}", "(forgotten)"));
+        assert_eq!((&left.row.stage, left.ended.is_some()), (&Stage::Cancelled, true));
+        assert_eq!(left.row.is_sealed_by(&SealKey([7; 32])), id == row.id, "what was altered before stays so");
+    }
+    assert_eq!(home.store.on_leave_since(NOW).await.unwrap().count, 1, "only what was altered counts against leave");
+}
+
+#[tokio::test]
 async fn a_start_of_the_daemon_voids_whatever_was_open() {
     let home = Home::new();
     let pending = home.ask("guest_stop", 1).await;
