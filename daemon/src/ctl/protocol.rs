@@ -203,6 +203,12 @@ pub enum Answer {
     Error(Trouble),
 }
 
+impl From<Result<Value, Trouble>> for Answer {
+    fn from(answered: Result<Value, Trouble>) -> Self {
+        answered.map_or_else(Self::Error, Self::Ok)
+    }
+}
+
 /// Why something can't be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trouble {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -27,8 +27,13 @@ mod servers;
 
 /// Clients at once; the next one is told to try again.
 const MAX_CLIENTS: usize = 16;
+/// Clients beside them, for one request each: whoever holds the other places keeps nobody from saying no or resuming. To stop there is
+/// a socket of its own.
+const MAX_URGENT: usize = 4;
 /// A client that asks nothing for so long is hung up on.
 const IDLE: Duration = Duration::from_secs(300);
+/// The same for one beside the others.
+const URGENT_IDLE: Duration = Duration::from_secs(1);
 /// A client that does not take its answer for so long is hung up on.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
 /// Mode of the socket's file: the daemon's user and the group.
@@ -86,7 +91,7 @@ impl Server {
 
     /// Serves until it is dropped; clients are hung up on then, and the socket's file goes.
     pub async fn run(self, house: House) {
-        let places = Arc::new(Semaphore::new(MAX_CLIENTS));
+        let places = Places::new();
         let mut clients = JoinSet::new();
         loop {
             tokio::select! {
@@ -104,7 +109,7 @@ impl Server {
         }
     }
 
-    fn welcome(&self, stream: UnixStream, places: &Arc<Semaphore>, house: &House, clients: &mut JoinSet<()>) {
+    fn welcome(&self, stream: UnixStream, places: &Places, house: &House, clients: &mut JoinSet<()>) {
         let verdict = match stream.peer_cred() {
             Ok(credentials) => {
                 let peer = Peer::of(credentials);
@@ -112,16 +117,12 @@ impl Server {
             }
             Err(error) => Err(Trouble::new(format!("the kernel does not name you: {error}"), "try again")),
         };
-        let verdict = verdict.and_then(|()| {
-            places.clone().try_acquire_owned().map_err(|_| {
-                Trouble::new(format!("{MAX_CLIENTS} clients are connected"), "end one of them, or try again")
-            })
-        });
-        match verdict {
-            Ok(place) => {
+        match verdict.and_then(|()| places.take()) {
+            Ok((place, urgent)) => {
                 let house = house.clone();
                 clients.spawn(async move {
-                    if let Err(error) = serve(stream, &house).await {
+                    let served = if urgent { serve_urgent(stream, &house).await } else { serve(stream, &house).await };
+                    if let Err(error) = served {
                         tracing::debug!(%error, "a control client went");
                     }
                     drop(place);
@@ -141,6 +142,28 @@ impl Drop for Server {
             tracing::debug!(%error, "the control socket's file was gone");
         }
     }
+}
+
+/// Places for clients.
+struct Places {
+    all: Arc<Semaphore>,
+    urgent: Arc<Semaphore>,
+}
+
+impl Places {
+    fn new() -> Self {
+        Self { all: Arc::new(Semaphore::new(MAX_CLIENTS)), urgent: Arc::new(Semaphore::new(MAX_URGENT)) }
+    }
+
+    /// A place, and whether it is one for urgent requests alone.
+    fn take(&self) -> Result<(OwnedSemaphorePermit, bool), Trouble> {
+        let all = self.all.clone().try_acquire_owned().map(|place| (place, false));
+        all.or_else(|_| self.urgent.clone().try_acquire_owned().map(|place| (place, true))).map_err(|_| full())
+    }
+}
+
+fn full() -> Trouble {
+    Trouble::new(format!("{MAX_CLIENTS} clients are connected"), "end one of them, or try again")
 }
 
 fn refusal(peer: &Peer, admission: &Admission) -> Trouble {
@@ -164,37 +187,50 @@ async fn serve(stream: UnixStream, house: &House) -> io::Result<()> {
     let (reader, mut writer) = stream.into_split();
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
-    loop {
-        line.clear();
-        let mut bounded = (&mut reader).take(MAX_LINE_BYTES as u64);
-        match timeout(IDLE, bounded.read_until(b'\n', &mut line)).await {
-            Err(_) | Ok(Ok(0)) => return Ok(()),
-            Ok(read) => read?,
-        };
-        if line.last() != Some(&b'\n') {
-            let trouble =
-                Trouble::new("the request is too long, or cut", format!("send at most {MAX_LINE_BYTES} bytes"));
-            return write(&mut writer, &Answer::Error(trouble)).await;
-        }
-        match serde_json::from_slice::<Request>(&line) {
-            Err(error) => {
-                let trouble = Trouble::new(format!("not understood: {error}"), "use the jarvisctl of the same release");
-                write(&mut writer, &Answer::Error(trouble)).await?;
-            }
+    while read_line(&mut reader, &mut line, IDLE).await? {
+        match request(&line) {
+            Err(trouble) if line.last() != Some(&b'\n') => return write(&mut writer, &Answer::Error(trouble)).await,
+            Err(trouble) => write(&mut writer, &Answer::Error(trouble)).await?,
             Ok(Request::McpServe { scope }) => {
                 write(&mut writer, &Answer::Ok(json!({"mcp": scope}))).await?;
                 return mcp::serve_stdio(house, scope, reader, writer).await;
             }
             Ok(Request::Turns { limit, follow: true }) => return follow(house, limit, &mut reader, &mut writer).await,
-            Ok(request) => {
-                let answer = match answers::answer(house, request).await {
-                    Ok(value) => Answer::Ok(value),
-                    Err(trouble) => Answer::Error(trouble),
-                };
-                write(&mut writer, &answer).await?;
-            }
+            Ok(request) => write(&mut writer, &answers::answer(house, request).await.into()).await?,
         }
     }
+    Ok(())
+}
+
+/// One request, and only one that takes something back or resumes.
+async fn serve_urgent(stream: UnixStream, house: &House) -> io::Result<()> {
+    let (reader, mut writer) = stream.into_split();
+    let mut line = Vec::new();
+    let asked = read_line(&mut BufReader::new(reader), &mut line, URGENT_IDLE).await?;
+    let answer = match request(&line) {
+        Ok(request @ (Request::Resume {} | Request::Deny { .. })) => answers::answer(house, request).await.into(),
+        Err(trouble) if asked => Answer::Error(trouble),
+        Ok(_) | Err(_) => Answer::Error(full()),
+    };
+    write(&mut writer, &answer).await
+}
+
+/// The next line, its end included; one that is longer than may be comes without. False where there is none within `idle`.
+async fn read_line(reader: &mut BufReader<OwnedReadHalf>, line: &mut Vec<u8>, idle: Duration) -> io::Result<bool> {
+    line.clear();
+    let mut bounded = reader.take(MAX_LINE_BYTES as u64);
+    match timeout(idle, bounded.read_until(b'\n', line)).await {
+        Err(_) => Ok(false),
+        Ok(read) => Ok(read? > 0),
+    }
+}
+
+fn request(line: &[u8]) -> Result<Request, Trouble> {
+    if line.last() != Some(&b'\n') {
+        return Err(Trouble::new("the request is too long, or cut", format!("send at most {MAX_LINE_BYTES} bytes")));
+    }
+    serde_json::from_slice(line)
+        .map_err(|error| Trouble::new(format!("not understood: {error}"), "use the jarvisctl of the same release"))
 }
 
 /// Past turns, then events until the client hangs up.

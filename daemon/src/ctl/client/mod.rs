@@ -151,7 +151,7 @@ enum Command {
     Doctor,
     /// What was asked before something is changed, and what became of it.
     Approvals,
-    /// Say yes to a question; a grave one needs the two words that were spoken with it.
+    /// Say yes to a question; a grave one needs the two words that were spoken in the room, or that the page shows.
     Approve {
         /// Its number.
         id: i64,

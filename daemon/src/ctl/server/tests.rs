@@ -208,8 +208,24 @@ async fn one_client_too_many_is_told_to_wait() {
         client.ask(r#"{"do":"rooms"}"#).await;
         clients.push(client);
     }
+    let full = |told: &Value| told["error"]["what"].as_str().is_some_and(|what| what.contains("clients are connected"));
+    let told = home.connect().await.ask(r#"{"do":"rooms"}"#).await;
+    assert!(full(&told), "{told}");
+    // Whoever holds the places keeps nobody from resuming and from saying no; those that are kept for that are nobody's for long.
+    let told = home.connect().await.ask(r#"{"do":"resume"}"#).await;
+    assert_eq!(told["ok"]["power"], "on", "{told}");
+    let told = home.connect().await.ask(r#"{"do":"deny","id":7}"#).await;
+    assert!(told.is_object() && !full(&told), "{told}");
+    let mut silent = Vec::new();
+    for _ in 0..MAX_URGENT {
+        silent.push(home.connect().await);
+    }
     let told = home.connect().await.line().await;
-    assert!(told["error"]["what"].as_str().unwrap().contains("clients are connected"), "{told}");
+    assert!(full(&told), "{told}");
+    for client in &mut silent {
+        let told = client.line().await;
+        assert!(full(&told), "it is hung up on after a moment: {told}");
+    }
 }
 
 #[tokio::test]
