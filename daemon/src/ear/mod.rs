@@ -2,8 +2,9 @@
 //!
 //! [`Ear`] is a handle to one owner task; [`EarTask::run`] is that task, awaited by whoever started it. Whatever happens to a worker
 //! (it is killed, hangs, writes garbage, its library or its model is missing) the session on it ends in [`EarHeard::Lost`] within
-//! [`EarConfig::max_call_ms`], the task starts another process, and the next [`Ear::begin`] works. The recogniser decides nothing:
-//! core ends the utterance, by [`EarSession::finish`].
+//! [`EarConfig::max_call_ms`], the task starts another process, and the next [`Ear::begin`] works. A spare must answer before it is given
+//! a session, so one that hung meanwhile costs its room that time, and no words. The recogniser decides nothing: core ends the
+//! utterance, by [`EarSession::finish`].
 //!
 //! # Several rooms at once
 //! [`EarConfig::workers`] processes, each with the whole model and one session at a time. Considered and left:

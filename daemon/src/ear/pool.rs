@@ -1,6 +1,6 @@
 //! The owner of all workers: which of them hear, which are ready, and who waits.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::future::pending;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use futures_util::future::select_all;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinError, JoinSet};
 
-use super::recogniser::{Begin, Reason, Recogniser, supervisor};
+use super::recogniser::{Begin, Lost, Reason, Recogniser, supervisor};
 use super::{EarConfig, EarError, EarModel, EarStatus};
 use crate::worker::Supervisor;
 
@@ -18,6 +18,8 @@ pub struct EarTask {
     config: Arc<EarConfig>,
     status: watch::Sender<EarStatus>,
     begins: mpsc::Receiver<Begin>,
+    /// Those whose worker was found to hang before it heard anything: they are the first to get another.
+    again: VecDeque<Begin>,
     /// Not started yet: the second worker is started once the first is ready, so that what is wrong with all of them is told once.
     unstarted: u8,
     /// Ready, with nothing to hear.
@@ -40,8 +42,8 @@ enum Outcome {
     Unusable(Supervisor, Reason),
     /// Its utterance is over.
     Heard(Recogniser),
-    /// Its utterance was lost with it.
-    Lost(Supervisor),
+    /// Its utterance was lost with it, or has not begun.
+    Lost(Lost),
 }
 
 impl EarTask {
@@ -51,6 +53,7 @@ impl EarTask {
             config: Arc::new(config),
             status,
             begins,
+            again: VecDeque::new(),
             unstarted,
             idle: Vec::new(),
             working: JoinSet::new(),
@@ -76,6 +79,11 @@ impl EarTask {
                 }
                 Some(done) = self.working.join_next_with_id() => self.done(done),
                 () = self.status.closed() => return,
+            }
+            while (!self.idle.is_empty() || self.is_broken())
+                && let Some(begin) = self.again.pop_front()
+            {
+                self.begin(begin);
             }
             self.tell();
         }
@@ -108,7 +116,7 @@ impl EarTask {
         let hears = self.working.spawn(async move {
             match recogniser.hear(begin).await {
                 Ok(recogniser) => Outcome::Heard(recogniser),
-                Err(supervisor) => Outcome::Lost(supervisor),
+                Err(lost) => Outcome::Lost(lost),
             }
         });
         self.hearing.insert(hears.id());
@@ -142,7 +150,10 @@ impl EarTask {
                 self.load(supervisor);
             }
             Outcome::Heard(recogniser) => self.idle.push(recogniser),
-            Outcome::Lost(supervisor) => self.load(supervisor),
+            Outcome::Lost((supervisor, begin)) => {
+                self.again.extend(begin);
+                self.load(supervisor);
+            }
         }
     }
 

@@ -35,6 +35,9 @@ impl Begin {
 /// Why a worker is given up. Shown to the owner.
 pub(super) type Reason = String;
 
+/// A worker was lost: what starts the next, and who has not been given its session yet.
+pub(super) type Lost = (Supervisor, Option<Begin>);
+
 /// How an utterance ended.
 enum Over {
     /// With its final.
@@ -103,7 +106,11 @@ impl Recogniser {
     ///
     /// # Errors
     /// The worker was lost; this starts the next.
-    pub async fn hear(mut self, begin: Begin) -> Result<Self, Supervisor> {
+    pub async fn hear(mut self, begin: Begin) -> Result<Self, Lost> {
+        // One that hung while it had nothing to hear must cost no utterance: another worker can still have this one.
+        if let Err(reason) = self.settle().await {
+            return Err((self.give_up(&reason), Some(begin)));
+        }
         let (to_worker, mut commands) = mpsc::channel(AUDIO_QUEUE);
         let (heard_out, heard) = mpsc::channel(HEARD_QUEUE);
         if begin.reply.send(Ok(EarSession { to_worker, heard })).is_err() {
@@ -123,7 +130,7 @@ impl Recogniser {
             Ok(()) => Ok(self),
             Err(reason) => {
                 last_word(&heard_out, EarHeard::Lost { reason: reason.clone() });
-                Err(self.give_up(&reason))
+                Err((self.give_up(&reason), None))
             }
         }
     }
@@ -179,7 +186,7 @@ impl Recogniser {
         }
     }
 
-    /// Lets the worker come to the end of what an abandoned utterance left it: the next one must not find it hung.
+    /// Lets the worker come to the end of what an abandoned utterance left it, and shows that it still answers.
     async fn settle(&mut self) -> Result<(), Reason> {
         self.ping += 1;
         let ping = self.ping;

@@ -24,6 +24,12 @@ fn ready() -> String {
     frame(&jarvis_worker::EarEvent::Ready { library: "scripted".into(), load_ms: 1 })
 }
 
+/// A worker that is ready, answers the first ping, and then runs `then`.
+fn answers(then: &str) -> String {
+    let pong = frame(&jarvis_worker::EarEvent::Pong(1));
+    format!("printf '{}'; head -c 1 >/dev/null; printf '{pong}'; {then}", ready())
+}
+
 async fn broken(ear: &mut Ear) -> String {
     loop {
         if let EarStatus::Broken { reason } = ear.status_changed().await {
@@ -59,7 +65,7 @@ async fn what_the_worker_says_of_a_damaged_model_is_shown() {
 #[tokio::test]
 async fn a_worker_that_never_answers_is_lost_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("printf '{}'; exec sleep 600", ready());
+    let script = answers("exec sleep 600");
     let (ear, task) = Ear::start(scripted(folder.path(), &script)).await.unwrap();
     let task = tokio::spawn(task.run());
     for _ in 0..2 {
@@ -76,7 +82,7 @@ async fn a_worker_that_never_answers_is_lost_and_replaced() {
 #[tokio::test]
 async fn garbage_from_the_worker_is_lost_and_never_a_panic() {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("printf '{}'; head -c 1 >/dev/null; printf '\\377\\377\\377\\377'; exec sleep 600", ready());
+    let script = answers("printf '\\377\\377\\377\\377'; exec sleep 600");
     let (ear, task) = Ear::start(scripted(folder.path(), &script)).await.unwrap();
     let task = tokio::spawn(task.run());
     let mut session = ear.begin().await.unwrap();
@@ -88,7 +94,7 @@ async fn garbage_from_the_worker_is_lost_and_never_a_panic() {
 #[tokio::test]
 async fn beyond_the_workers_a_session_waits_for_the_first_to_end() {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("printf '{}'; exec sleep 600", ready());
+    let script = answers("exec sleep 600");
     let (ear, task) = Ear::start(EarConfig { workers: 2, ..scripted(folder.path(), &script) }).await.unwrap();
     let task = tokio::spawn(task.run());
     let first = ear.begin().await.unwrap();
@@ -109,9 +115,23 @@ async fn beyond_the_workers_a_session_waits_for_the_first_to_end() {
 }
 
 #[tokio::test]
+async fn a_spare_that_hung_while_it_was_idle_costs_no_utterance() {
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("hung").display().to_string();
+    let hangs = format!("if mkdir {mark} 2>/dev/null; then printf '{}'; exec sleep 600; fi", ready());
+    let counted = format!("echo start >>{}", folder.path().join("starts").display());
+    let script = format!("{counted}; {hangs}; {}", answers("exec sleep 600"));
+    let (ear, task) = Ear::start(EarConfig { workers: 1, ..scripted(folder.path(), &script) }).await.unwrap();
+    let task = tokio::spawn(task.run());
+    let _session = ear.begin().await.unwrap();
+    assert!(starts(folder.path()) >= 2, "the session is on one that answers");
+    task.abort();
+}
+
+#[tokio::test]
 async fn who_waits_in_vain_is_told_why() {
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("printf '{}'; exec sleep 600", ready());
+    let script = answers("exec sleep 600");
     let (ear, task) = Ear::start(EarConfig { workers: 1, ..scripted(folder.path(), &script) }).await.unwrap();
     let task = tokio::spawn(task.run());
     let first = ear.begin().await.unwrap();
