@@ -4,6 +4,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -17,6 +18,8 @@ use crate::session::drive::Call;
 const CONNECTIONS_MAX: usize = 8;
 /// Longest line, in bytes.
 const LINE_BYTES_MAX: u64 = 64;
+/// Pause after a failed accept (too many open files), so that it does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Owner and group may use it.
 const MODE: u32 = 0o660;
 
@@ -50,7 +53,10 @@ impl Control {
                         connections.spawn(converse(stream, calls.clone()));
                     }
                     Ok(_) => tracing::warn!(CONNECTIONS_MAX, "a connection to the control socket was refused: too many"),
-                    Err(error) => tracing::warn!(%error, "the control socket accepts nothing"),
+                    Err(error) => {
+                        tracing::warn!(%error, "the control socket accepts nothing");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
                 },
                 Some(ended) = connections.join_next() => {
                     if let Err(error) = ended {

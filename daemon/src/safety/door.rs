@@ -16,6 +16,8 @@ const LINE_BYTES_MAX: usize = 512;
 const DOOR_NAME: &str = "jarvisctl";
 /// A client of the door that says nothing for so long is left.
 const DOOR_PATIENCE: Duration = Duration::from_millis(500);
+/// Pause after a client that could not be accepted or told (too many open files), so that it does not spin. Who came has stopped.
+const TROUBLE_PAUSE: Duration = Duration::from_millis(50);
 /// Mode of the door's socket: the daemon's user and group.
 const DOOR_MODE: u32 = 0o660;
 
@@ -51,7 +53,10 @@ impl Door {
             for stream in listener.incoming() {
                 match stream.and_then(|stream| serve(stream, &switch)) {
                     Ok(by) => told(&by),
-                    Err(error) => tracing::warn!("the stop door: {error}"),
+                    Err(error) => {
+                        tracing::warn!("the stop door: {error}");
+                        std::thread::sleep(TROUBLE_PAUSE);
+                    }
                 }
             }
         })?;

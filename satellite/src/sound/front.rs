@@ -55,7 +55,7 @@ pub enum FrontEvent {
 
 enum Command {
     Mute(bool),
-    /// There is something to play.
+    /// There is something to play: whoever rests sees that by himself once he looks.
     Rouse,
     Stop,
 }
@@ -164,8 +164,7 @@ impl Work {
             self.notice_faults();
             match commands.recv_timeout(self.nap()) {
                 Ok(Command::Mute(muted)) => self.mute(muted),
-                Ok(Command::Rouse) => self.rouse(),
-                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Command::Rouse) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -180,16 +179,6 @@ impl Work {
         let missing = frame.saturating_sub(hearing.tape.available() as u64);
         let nap = missing * 1_000_000 / u64::from(hearing.tape.rate_hz().max(1));
         Duration::from_micros(nap.clamp(2_000, 20_000))
-    }
-
-    /// Opens a resting loudspeaker's stream again; one that does not go on is looked for anew.
-    fn rouse(&mut self) {
-        if let Device::Open(speaking) = &mut self.loudspeaker
-            && let Err(error) = speaking.rouse(self.clock, &self.faults)
-        {
-            tracing::warn!(%error, "the loudspeaker does not go on");
-            self.loudspeaker = Device::Lost { since: None };
-        }
     }
 
     fn mute(&mut self, muted: bool) {
@@ -255,9 +244,8 @@ impl Work {
     fn open_loudspeaker(&self) -> Result<(Speaking, Mouth), AudioError> {
         let commands = self.rouse.clone();
         let rouse = Box::new(move || {
-            if commands.try_send(Command::Rouse).is_err() {
-                tracing::error!("the sound thread does not take commands");
-            }
+            // Where it is full the thread has much to look at already.
+            commands.try_send(Command::Rouse).ok();
         });
         Speaking::open(self.backend, &self.config, self.clock, &self.faults, rouse)
     }
@@ -266,7 +254,8 @@ impl Work {
         let mut frames = Vec::new();
         if let Device::Open(speaking) = &mut self.loudspeaker {
             speaking.take_in();
-            if !speaking.rest() {
+            if let Err(error) = speaking.tend(self.clock, &self.faults) {
+                tracing::warn!(%error, "the loudspeaker does not go on; it is opened anew");
                 self.loudspeaker = Device::Lost { since: None };
             }
         }

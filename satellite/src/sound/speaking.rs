@@ -19,6 +19,7 @@ const HOME_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// An open loudspeaker.
 pub(super) struct Speaking {
+    name: String,
     device: Box<dyn Loudspeaker>,
     flow: Flow,
     reference: Reference,
@@ -69,7 +70,8 @@ impl Speaking {
         let (mouth, throat) = mouth(rate, writer, rouse);
         let rest = throat.rest();
         let flow = Flow::play(&*device, Box::new(throat), clock, faults)?;
-        Ok((Self { device, flow, reference, spoke_at: Instant::now(), rest }, mouth))
+        let name = config.loudspeaker.clone();
+        Ok((Self { name, device, flow, reference, spoke_at: Instant::now(), rest }, mouth))
     }
 
     /// What was played, for the echo canceller.
@@ -92,39 +94,34 @@ impl Speaking {
         }
     }
 
-    /// Closes its stream once it was silent for long. False where it can't be used any more.
-    pub(super) fn rest(&mut self) -> bool {
-        let playing = matches!(self.flow, Flow::Playing { .. });
-        if !playing || !self.device.rests() || self.rest.silent_ms() < REST_AFTER_MS || !self.rest.begin() {
-            return true;
-        }
-        if let Flow::Playing { stream, home } = std::mem::replace(&mut self.flow, Flow::Lost) {
-            drop(stream);
-            match home.recv_timeout(HOME_TIMEOUT) {
-                Ok(throat) => {
-                    tracing::debug!("the loudspeaker rests");
-                    self.flow = Flow::Resting(throat);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the sound server does not close the loudspeaker; it is opened anew");
-                    return false;
-                }
+    /// Closes its stream once it was silent for long, and opens it again once something is to be heard.
+    ///
+    /// # Errors
+    /// Where it can't be used any more.
+    pub(super) fn tend(&mut self, clock: Clock, faults: &SyncSender<Fault>) -> Result<(), AudioError> {
+        self.flow = match std::mem::replace(&mut self.flow, Flow::Lost) {
+            Flow::Playing { stream, home } if self.may_rest() => {
+                drop(stream);
+                let throat = home.recv_timeout(HOME_TIMEOUT).map_err(|error| AudioError::Unusable {
+                    what: "loudspeaker",
+                    name: self.name.clone(),
+                    reason: format!("the sound server does not close it: {error}"),
+                })?;
+                tracing::debug!("the loudspeaker rests");
+                Flow::Resting(throat)
             }
-        }
-        true
-    }
-
-    /// Opens its stream again, where it rests.
-    pub(super) fn rouse(&mut self, clock: Clock, faults: &SyncSender<Fault>) -> Result<(), AudioError> {
-        match std::mem::replace(&mut self.flow, Flow::Lost) {
-            Flow::Resting(throat) => {
+            Flow::Resting(throat) if self.rest.is_over() => {
                 self.rest.end();
                 self.spoke_at = Instant::now();
-                self.flow = Flow::play(&*self.device, throat, clock, faults)?;
                 tracing::debug!("the loudspeaker plays again");
+                Flow::play(&*self.device, throat, clock, faults)?
             }
-            other => self.flow = other,
-        }
+            as_it_is => as_it_is,
+        };
         Ok(())
+    }
+
+    fn may_rest(&self) -> bool {
+        self.device.rests() && self.rest.silent_ms() >= REST_AFTER_MS && self.rest.begin()
     }
 }

@@ -66,6 +66,11 @@ impl Rest {
         false
     }
 
+    /// Whether something was queued since it rests.
+    pub fn is_over(&self) -> bool {
+        !self.shared.resting.load(Ordering::SeqCst)
+    }
+
     /// It plays again.
     pub fn end(&self) {
         self.shared.silent.store(0, Ordering::SeqCst);
