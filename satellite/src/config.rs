@@ -8,7 +8,7 @@ use serde::Deserialize;
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// The whole file.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Where keys and learnt wake words live; empty is `STATE_DIRECTORY`, else `/var/lib/jarvis-satellite`.
@@ -21,18 +21,6 @@ pub struct Config {
     pub led: LedConfig,
     /// The local socket for buttons and scripts.
     pub control: ControlConfig,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            state_dir: PathBuf::new(),
-            audio: AudioConfig::default(),
-            wake: WakeConfig::default(),
-            led: LedConfig::default(),
-            control: ControlConfig::default(),
-        }
-    }
 }
 
 /// `[audio]`
@@ -220,6 +208,27 @@ mod tests {
     #[test]
     fn an_empty_file_is_the_default() {
         assert_eq!(Config::parse("", "room.toml").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_file_in_the_documents_is_the_default_one_and_has_every_key() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/configuration.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (_, rest) = text.split_once("## The satellite's file").unwrap();
+        let block = rest.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        assert_eq!(Config::parse(block, "room.toml").unwrap(), Config::default());
+        for section in ["", "[audio]", "[wake]", "[led]", "[control]"] {
+            // The parser names all keys that would do.
+            let told = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
+            for key in told.message().split('`').skip(3).step_by(2) {
+                assert!(
+                    block.contains(&format!("\n{key} = "))
+                        || block.contains(&format!("[{key}]"))
+                        || block.starts_with(key),
+                    "{key}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -23,6 +23,64 @@ fn an_empty_file_is_a_configuration() {
     assert!(config.page.listen.ip().is_loopback());
 }
 
+/// The blocks of TOML in a document.
+fn blocks(name: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name)).unwrap();
+    let blocks = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    blocks.collect()
+}
+
+#[test]
+fn the_file_in_the_documents_is_the_default_one() {
+    let blocks = blocks("configuration.md");
+    assert_eq!(toml::from_str::<Config>(&blocks[0]).unwrap(), Config::default());
+    let more: Config = toml::from_str(&blocks[1]).unwrap();
+    assert_eq!((more.speech.engines.len(), more.safety.raise.len(), more.safety.leave.len()), (1, 1, 1));
+}
+
+#[test]
+fn every_key_stands_in_a_document() {
+    let documents = ["configuration.md", "cluster.md", "minds.md", "mcp.md", "memory.md"];
+    let shown = documents.iter().flat_map(|name| blocks(name)).collect::<String>();
+    let is_shown = |key: &str| shown.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == key);
+    let mut keys = 0;
+    for section in [
+        "",
+        "[daemon]",
+        "[link]",
+        "[cluster]",
+        "[[cluster.nodes]]",
+        "[cluster.sensors]",
+        "[ear]",
+        "[speech]",
+        "[[speech.engines]]\nkind = 'openai'",
+        "[minds]",
+        "[[minds.providers]]\nkind = 'openai'",
+        "[[minds.providers]]\nkind = 'claude'",
+        "[minds.budget]",
+        "[minds.route]",
+        "[[minds.route.rules]]",
+        "[mcp]",
+        "[[mcp.servers]]",
+        "[agent]",
+        "[memory]",
+        "[page]",
+        "[safety]",
+        "[[safety.raise]]",
+        "[[safety.leave]]",
+        "[retention]",
+    ] {
+        // The parser names all keys that would do.
+        let told = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
+        assert!(told.message().starts_with("unknown field"), "{section}: {told}");
+        for key in told.message().split('`').skip(3).step_by(2) {
+            keys += 1;
+            assert!(is_shown(key), "{section} {key} stands in no document");
+        }
+    }
+    assert!(keys > 100, "{keys}");
+}
+
 #[test]
 fn a_model_takes_down_what_was_said_unless_its_owner_says_no() {
     assert!(parse("").unwrap().memory.by_model);
