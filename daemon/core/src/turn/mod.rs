@@ -47,9 +47,10 @@ pub const SPEECH_MAX_MS: u64 = 20_000;
 pub const PLAYBACK_SLACK_MS: u64 = 5000;
 /// A satellite that is away may come back for its answer within this.
 pub const LINK_GRACE_MS: u64 = 10_000;
-/// "Stop" acts once it stood for so much more sound: the recogniser takes the beginning of "start the test machine" for it, and shows so for
-/// up to two of its steps of 60 ms.
-const STOP_STEADY_MS: u64 = 150;
+/// "Stop" acts at the end of speech, or once it stood for so much more sound. It is the beginning of "stop the media server", and shown
+/// alone for up to four of the recogniser's steps of 60 ms before the next word is (measured at 90 to 200 words a minute); the beginning of
+/// "start the test machine" is taken for it for two.
+const STOP_STEADY_MS: u64 = 250;
 /// Whole requests among the partials of one turn whose reads are begun ahead.
 pub const FORESEEN_MAX: u8 = 6;
 /// No turn is longer, whatever happens.
@@ -240,14 +241,10 @@ impl Turn {
             }
         }
         let asked = request(text, self.phrase.as_deref());
-        if asked == "stop" {
-            let since = *self.stop_since.get_or_insert(heard);
-            if heard.0.saturating_sub(since.0) >= STOP_STEADY_MS {
-                self.asked = asked.to_owned();
-                return self.finish(Ending::Stopped);
-            }
-        } else {
-            self.stop_since = None;
+        self.stop_since = (asked == "stop").then(|| self.stop_since.unwrap_or(heard));
+        if self.stop_since.is_some_and(|since| heard.0.saturating_sub(since.0) >= STOP_STEADY_MS) {
+            self.asked = asked.to_owned();
+            return self.finish(Ending::Stopped);
         }
         let changed = asked != self.asked;
         if !endpointer.takes(meaning) {
@@ -283,6 +280,9 @@ impl Turn {
                     self.marks.move_to(Mark::SpeechEnd, speech_end);
                     self.marks.move_to(Mark::EndDue, due);
                     self.marks.move_to(Mark::EndDecided, now);
+                    if self.asked == "stop" {
+                        return self.finish(Ending::Stopped);
+                    }
                     self.effects.push_back(Effect::HoldEar);
                     self.commit(now);
                 }

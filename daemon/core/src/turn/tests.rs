@@ -306,11 +306,29 @@ fn a_final_that_asks_for_something_else_replaces_the_answer() {
 
 #[test]
 fn stop_acts_on_a_partial() {
+    // In silence, and where somebody else speaks on.
+    for after in [Pause(400), Words("stop", Meaning::ShortWord, 400)] {
+        let mut scene = Scene::woken();
+        scene.say(&[Words("stop", Meaning::ShortWord, 300), after]);
+        assert_eq!((scene.ending(), scene.commits()), (Some(Ending::Stopped), vec![]));
+        let stopped = scene.at(|e| matches!(e, Effect::Finish(_)));
+        assert!((WAKE + 500..=WAKE + 600).contains(&stopped[0]), "{stopped:?}");
+    }
+}
+
+#[test]
+fn a_guest_that_is_stopped_by_a_slow_speaker_is_heard() {
     let mut scene = Scene::woken();
-    scene.say(&[Words("stop", Meaning::ShortWord, 300), Pause(200)]);
-    assert_eq!(scene.ending(), Some(Ending::Stopped));
-    let stopped = scene.at(|e| matches!(e, Effect::Finish(_)));
-    assert!((WAKE + 300 + STOP_STEADY_MS..=WAKE + 500).contains(&stopped[0]), "{stopped:?}");
+    scene.say(&[
+        Words("stop", Meaning::ShortWord, 300),
+        Words("stop", Meaning::ShortWord, 120),
+        Words("stop the", Meaning::Unknown, 120),
+        Words("stop the media server", Meaning::Complete, 900),
+        Pause(1200),
+    ]);
+    assert_eq!(scene.commits(), ["stop the media server"]);
+    scene.speak_out();
+    assert_eq!(scene.ending(), Some(Ending::Answered));
 }
 
 #[test]
