@@ -102,18 +102,7 @@ pub async fn serve_observed(
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
     tasks.spawn(named("node health", tell_nodes(cluster.clone(), bus.clone())));
-    let speech = match Speech::start(&config.speech).await {
-        Ok((speech, task)) => {
-            tasks.spawn(named("speech", task.run()));
-            tasks.spawn(named("speech status", tell_speech(speech.clone(), bus.clone())));
-            Some(speech)
-        }
-        Err(error) => {
-            tracing::error!("no speech: {error}");
-            bus.tell(EventKind::Degraded { part: "speech".into(), reason: error.to_string(), fallback: None });
-            None
-        }
-    };
+    let speech = open_speech(&config, &mut tasks, &bus).await;
     let (names, keep_names) = LiveNames::keep(cluster.clone());
     tasks.spawn(named("names", keep_names));
     let (events, hub_events) = mpsc::channel(HUB_EVENTS_MAX);
@@ -126,7 +115,8 @@ pub async fn serve_observed(
     });
     let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
     agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
-    let _door = open_stop_door(&config, &safety, &bus)?;
+    let control_group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
+    let _door = open_stop_door(&config, control_group, &safety, &bus)?;
     let grammar = Arc::new(Grammar::embedded().context("the embedded intents")?);
     let changes = RunsConfig {
         typed: typed.clone(),
@@ -180,7 +170,7 @@ pub async fn serve_observed(
     let (stop_turns, stopping) = oneshot::channel();
     let mut turns = tokio::task::JoinSet::new();
     turns.spawn(Turns::new(parts).run(hub_events, typed_turns, stopping));
-    let mut doors = open_doors(&house, &bus).await?;
+    let mut doors = open_doors(&house, control_group, &bus).await?;
     notifier.ready("listening");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
@@ -276,14 +266,28 @@ fn open_cluster(config: &Config, bus: &Bus) -> ClusterClient {
     ClusterClient::new(&ClusterConfig::default()).expect("the empty cluster")
 }
 
+async fn open_speech(config: &Config, tasks: &mut JoinSet<&'static str>, bus: &Bus) -> Option<Speech> {
+    match Speech::start(&config.speech).await {
+        Ok((speech, task)) => {
+            tasks.spawn(named("speech", task.run()));
+            tasks.spawn(named("speech status", tell_speech(speech.clone(), bus.clone())));
+            Some(speech)
+        }
+        Err(error) => {
+            tracing::error!("no speech: {error}");
+            bus.tell(EventKind::Degraded { part: "speech".into(), reason: error.to_string(), fallback: None });
+            None
+        }
+    }
+}
+
 /// The end of a change that nobody in the room waits for, in words.
 fn announcement(row: &ApprovalRow) -> String {
     crate::turn::change_over(row, row.row.id.0.unsigned_abs())
 }
 
 /// The way to stop that works while everything else hangs.
-fn open_stop_door(config: &Config, safety: &Safety, bus: &Bus) -> anyhow::Result<Door> {
-    let group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
+fn open_stop_door(config: &Config, group: Option<u32>, safety: &Safety, bus: &Bus) -> anyhow::Result<Door> {
     let (safety, bus, switch) = (safety.clone(), bus.clone(), safety.switch().clone());
     let told = move |by: &str| {
         tracing::warn!(by, "the kill switch was set");
@@ -294,11 +298,10 @@ fn open_stop_door(config: &Config, safety: &Safety, bus: &Bus) -> anyhow::Result
 }
 
 /// Control socket, page, and MCP where it is served. But for the socket all may be missing.
-async fn open_doors(house: &House, bus: &Bus) -> anyhow::Result<JoinSet<()>> {
+async fn open_doors(house: &House, group: Option<u32>, bus: &Bus) -> anyhow::Result<JoinSet<()>> {
     let mut doors = JoinSet::new();
-    let daemon = &house.config.daemon;
-    let group = daemon.control_group.as_deref().and_then(ctl::group_id);
-    let server = Server::bind(&daemon.socket(), Admission::of_daemon(group)).await.context("no control socket")?;
+    let socket = house.config.daemon.socket();
+    let server = Server::bind(&socket, Admission::of_daemon(group)).await.context("no control socket")?;
     doors.spawn(server.run(house.clone()));
     doors.spawn(mcp::run(house.clone(), bus.clone()));
     match Page::bind(&house.config.page).await {

@@ -60,16 +60,16 @@ impl Write {
         asker: &Asker<'_>,
     ) -> Result<(Reply, ToolRun), StoreError> {
         let begun = Instant::now();
-        let (name, tier) = match &self {
+        let (name, least) = match &self {
             Self::Remember { .. } => (MemoryRemember::NAME, Tier::Green),
             Self::Forget { .. } => (MemoryForget::NAME, Tier::Yellow),
         };
         let came = match self.call() {
-            Ok(call) => self.proposed(call, parts, &asked, asker).await?,
+            Ok(call) => self.proposed(call, least, parts, &asked, asker).await?,
             Err(error) => {
                 let why = error.to_string();
                 let speech = phrase("change.cannot", asked.turn.0, &[("why", &why)]);
-                Came { reply: Reply { speech, ..Reply::default() }, tier, outcome: format!("refused: {why}") }
+                Came { reply: Reply { speech, ..Reply::default() }, tier: least, outcome: format!("refused: {why}") }
             }
         };
         // Without its words: what is forgotten later must not stay in the record of the turn.
@@ -94,12 +94,12 @@ impl Write {
     async fn proposed(
         self,
         call: Call,
+        least: Tier,
         parts: &Parts,
         asked: &Asked<'_>,
         asker: &Asker<'_>,
     ) -> Result<Came, StoreError> {
         let seed = asked.turn.0;
-        let least = if matches!(self, Self::Forget { .. }) { Tier::Yellow } else { Tier::Green };
         let by = GateAsker { room: asked.room.map(str::to_owned), voice: asked.voice };
         let words = move |ask: &Ask, words: Option<&str>| question(ask, words, seed);
         Ok(match parts.safety.propose(call, Origin::Owner, by, Some(asked.turn), words).await {
