@@ -194,13 +194,17 @@ fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The key in `state_dir`, drawn at the first start. A damaged one is drawn anew: what was asked before is void then.
+/// The key in `state_dir`, drawn at the first start. A damaged one is drawn anew: what was asked before is void then, and what was written
+/// down before is not known any more to be as it was. One that cannot be read is left alone.
 pub(super) fn seal_key(state_dir: &Path, random: &SystemRandom) -> Result<SealKey, SafetyError> {
     let path = state_dir.join("approval.key");
-    if let Ok(bytes) = fs::read(&path)
-        && let Ok(key) = <[u8; 32]>::try_from(bytes.as_slice())
-    {
-        return Ok(SealKey(key));
+    match fs::read(&path) {
+        Ok(bytes) => match <[u8; 32]>::try_from(bytes.as_slice()) {
+            Ok(key) => return Ok(SealKey(key)),
+            Err(_) => tracing::error!("{} is damaged: it is drawn anew", path.display()),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(SafetyError::File { doing: "cannot read", path, source }),
     }
     let mut key = [0; 32];
     random.fill(&mut key).map_err(|_| SafetyError::NoRandom)?;
@@ -229,4 +233,24 @@ pub(super) fn store_call(call: &Call) -> String {
 pub(super) fn stored_call(text: &str) -> Option<Call> {
     let stored: Stored = serde_json::from_str(text).ok()?;
     tools::parse(&stored.tool, &stored.args).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_and_one_that_cannot_be_read_is_no_reason_for_another() {
+        let (dir, random) = (tempfile::tempdir().unwrap(), SystemRandom::new());
+        let key = seal_key(dir.path(), &random).unwrap();
+        assert_eq!(seal_key(dir.path(), &random).unwrap().0, key.0);
+        let path = dir.path().join("approval.key");
+        fs::write(&path, "short").unwrap();
+        assert_ne!(seal_key(dir.path(), &random).unwrap().0, key.0);
+        fs::remove_file(&path).unwrap();
+        // A folder is there, and cannot be read.
+        fs::create_dir(&path).unwrap();
+        assert!(matches!(seal_key(dir.path(), &random), Err(SafetyError::File { .. })));
+        assert!(path.is_dir());
+    }
 }
