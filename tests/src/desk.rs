@@ -141,7 +141,8 @@ impl Desk {
     fn wait_up(&mut self) -> Result<()> {
         wait_for("the daemon's control socket", START, || {
             self.daemon.check()?;
-            Ok(house::ctl(&self.config, &["status", "--json"])?.status.success().then_some(()))
+            // Guests are known by name once a node has answered.
+            Ok(house::ctl(&self.config, &["model", "names", "--json"])?.status.success().then_some(()))
         })
     }
 

@@ -2,9 +2,14 @@
 //! all build this one; `make demo MIC=1` builds it around real devices instead of a simulated room.
 
 use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, UdpSocket};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -21,10 +26,14 @@ use crate::sound::{self, RATE_HZ};
 const EVENTS_MAX: usize = 4096;
 /// Longest time from the end of what is said to the end of its turn.
 const TURN_LIMIT: Duration = Duration::from_secs(40);
-/// Longest time from the start of a request to its wake; past it nobody heard.
-const WAKE_LIMIT: Duration = Duration::from_secs(12);
+/// Longest time from the end of a request to its wake; past it nobody heard.
+const WAKE_LIMIT: Duration = Duration::from_secs(30);
 /// Silence at the loudspeaker that ends an answer's recording.
 const QUIET: Duration = Duration::from_millis(700);
+/// Longest time for anything that real processes do.
+const LIMIT: Duration = Duration::from_secs(60);
+/// Ports that are given out: below those that the kernel gives to whoever names none (from 32768 on).
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// What the satellite of the house is called.
 pub const ROOM: &str = "study";
 
@@ -110,7 +119,7 @@ impl<P: Place> House<P> {
         // Its log goes to a file, which has no times of its own.
         command.arg("--config").arg(&file).env_remove("JOURNAL_STREAM");
         let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join("jarvisd.log"))?;
-        wait_for("jarvisd's control socket", Duration::from_secs(60), || {
+        wait_for("jarvisd's control socket", LIMIT, || {
             daemon.check()?;
             Ok(ctl(&config, &["status", "--json"])?.status.success().then_some(()))
         })?;
@@ -177,7 +186,7 @@ impl<P: Place> House<P> {
         let mut command = Command::new(self.config.programs.join("jarvisd"));
         command.arg("--config").arg(self.config.dir.join("jarvisd.toml")).env_remove("JOURNAL_STREAM");
         self.daemon = Process::start("jarvisd", &mut command, &self.config.dir.join("jarvisd.again.log"))?;
-        wait_for("jarvisd's control socket", Duration::from_secs(60), || {
+        wait_for("jarvisd's control socket", LIMIT, || {
             self.daemon.check()?;
             Ok(ctl(&self.config, &["status", "--json"])?.status.success().then_some(()))
         })?;
@@ -187,8 +196,17 @@ impl<P: Place> House<P> {
         self.wait_connected()
     }
 
+    /// Waits until every worker of the ear has its model loaded: one that loads is busy, and hears nobody.
+    pub fn wait_hearing(&mut self) -> Result<()> {
+        wait_for("the ear to hear", LIMIT, || {
+            self.check()?;
+            let ear = self.ctl_json(&["model", "status"])?;
+            Ok((ear["loaded"].is_u64() && ear["loaded"] == ear["workers"]).then_some(()))
+        })
+    }
+
     fn wait_connected(&mut self) -> Result<()> {
-        wait_for("the satellite to connect", Duration::from_secs(30), || {
+        wait_for("the satellite to connect", LIMIT, || {
             self.check()?;
             let rooms = self.ctl_json(&["rooms"])?;
             Ok(rooms.to_string().contains("\"connected\":true").then_some(()))
@@ -205,6 +223,7 @@ impl House {
 
     /// Says something in the room and follows its turn to the end; `tell` sees each event as it happens.
     pub fn ask(&mut self, samples: &[i16], mut tell: impl FnMut(&Event)) -> Result<Asked> {
+        self.wait_hearing()?;
         while self.events.try_recv().is_ok() {}
         let from = self.room.now()?;
         self.room.say(samples)?;
@@ -238,7 +257,7 @@ impl House {
     pub fn wait_quiet(&mut self) -> Result<()> {
         let window = RATE_HZ as usize * QUIET.as_millis() as usize / 1000;
         let begun = self.room.now()?;
-        wait_for("the loudspeaker to fall silent", Duration::from_secs(60), || {
+        wait_for("the loudspeaker to fall silent", LIMIT, || {
             let now = self.room.now()?;
             if now < begun + window {
                 return Ok(None);
@@ -257,13 +276,29 @@ impl<P: Place> Drop for House<P> {
     }
 }
 
-/// For programs that can't be asked for any free port. Between looking and starting somebody else may take it.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// A port of this machine for a program that can't be asked for any free one, or that ends and begins anew at the same place. Nobody takes
+/// it meanwhile: the kernel gives it to nobody, and every other harness is kept from it by a name that is held until this process ends.
+pub fn free_port() -> Result<u16> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    static HELD: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let count = u32::from(PORTS.end - PORTS.start);
+    for _ in 0..count {
+        // Each process begins somewhere else, so that few meet.
+        let place = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = PORTS.start + u16::try_from(place)?;
+        let name = std::os::unix::net::SocketAddr::from_abstract_name(format!("jarvis-tests-port-{port}"))?;
+        let Ok(held) = UnixListener::bind_addr(&name) else { continue };
+        let free = TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok();
+        if free {
+            HELD.lock().unwrap_or_else(PoisonError::into_inner).push(held);
+            return Ok(port);
+        }
+    }
+    bail!("none of the ports {PORTS:?} is free")
 }
 
 pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str, model: &Path) -> Result<String> {
-    let link = std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?;
+    let link = format!("127.0.0.1:{}", free_port()?);
     Ok(format!(
         "[daemon]\nstate_dir = {state:?}\n\n[link]\nlisten = \"{link}\"\n\n[page]\nlisten = \"{page}\"\n\n\
          [ear]\nworker = {ear:?}\nmodel = {model:?}\nlibrary_dir = {library:?}\n{tried}\n\

@@ -222,7 +222,7 @@ impl ModelServer {
     /// Waits until a client has hung up in the middle of so many answers.
     pub async fn hung_up(&self, times: usize) -> Result<()> {
         let mut seen = self.shared.hung_up.subscribe();
-        let waited = tokio::time::timeout(Duration::from_secs(20), seen.wait_for(|now| *now >= times)).await;
+        let waited = tokio::time::timeout(Duration::from_secs(60), seen.wait_for(|now| *now >= times)).await;
         waited.context("no client hung up")?.context("the server is gone")?;
         Ok(())
     }

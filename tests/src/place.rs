@@ -12,7 +12,7 @@ use jarvis_satellite::config::AudioConfig;
 /// Audio backends of the satellite that reach hardware, in the order in which they are tried.
 const BACKENDS: [&str; 2] = ["pulse", "alsa"];
 /// How long the satellite may take to answer a press of its button.
-const BUTTON_LIMIT: Duration = Duration::from_secs(2);
+const BUTTON_LIMIT: Duration = Duration::from_secs(30);
 
 /// Surroundings of a satellite.
 pub trait Place {

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How long a process may take to end after SIGTERM before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a process may take to end after SIGTERM before it is killed: on a loaded machine one that ends in order takes a while.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// A child process that ends with its owner.
 pub struct Process {
@@ -79,7 +79,7 @@ impl Process {
         Ok(self.child.wait()?)
     }
 
-    /// Asks it to end (SIGTERM) and waits; kills it after five seconds.
+    /// Asks it to end (SIGTERM) and waits; kills it after half a minute.
     pub fn stop(&mut self) -> Result<ExitStatus> {
         if let Some(status) = self.child.try_wait()? {
             return Ok(status);

@@ -79,7 +79,7 @@ impl Room {
             .env("HOME", &home)
             .env_remove("PULSE_SERVER");
         let mut server = Process::start("pulseaudio", &mut command, &dir.join("pulseaudio.log"))?;
-        wait_for("PulseAudio", Duration::from_secs(20), || {
+        wait_for("PulseAudio", Duration::from_secs(60), || {
             server.check()?;
             let info = pulse(&socket, "pactl").args(["list", "short", "sources"]).output()?;
             Ok(String::from_utf8_lossy(&info.stdout).contains("record").then_some(()))

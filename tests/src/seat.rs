@@ -14,7 +14,7 @@ use crate::process::wait_for;
 use crate::sound;
 
 /// Longest time until it is connected.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(60);
 /// A loudspeaker goes on so long after the last sound that it was sent.
 const DRAIN: Duration = Duration::from_millis(300);
 /// Frames of silence that a wake brings along.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::house::free_port;
 use crate::process::{Process, Running};
 
 /// Where Debian puts it.
 const SSHD: &str = "/usr/sbin/sshd";
 /// How long it may take to greet.
-const START_LIMIT: Duration = Duration::from_secs(20);
+const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A key pair made by ssh-keygen.
 #[derive(Debug, Clone)]
@@ -57,8 +58,8 @@ pub struct Sshd {
 }
 
 impl Sshd {
-    /// Starts a server in `dir` that shows `host_key`, lets `user_key` in and answers every command with the content of `answer`.
-    /// `port` is tried first where it is given.
+    /// Starts a server in `dir` that shows `host_key`, lets `user_key` in and answers every command with the content of `answer`; at
+    /// `port`, where another had it before.
     pub fn start(dir: &Path, host_key: &KeyPair, user_key: &str, answer: &Path, port: Option<u16>) -> Result<Self> {
         ensure!(Path::new(SSHD).exists(), "{SSHD} is missing (apt install openssh-server)");
         // Its unprivileged part insists on this folder, which only the service's unit makes.
@@ -68,26 +69,16 @@ impl Sshd {
         let authorized = dir.join("authorized_keys");
         fs::write(&authorized, format!("restrict {user_key}\n"))?;
         fs::set_permissions(&authorized, fs::Permissions::from_mode(0o600))?;
-        let mut trouble = None;
-        for attempt in 0..4 {
-            let port = match port.filter(|_| attempt < 2) {
-                Some(port) => port,
-                None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port(),
-            };
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let config = dir.join("sshd_config");
-            fs::write(&config, configuration(address, host_key, &authorized, answer))?;
-            let mut command = Command::new(SSHD);
-            command.args(["-D", "-e", "-f"]).arg(&config);
-            let process = Process::start("sshd", &mut command, &dir.join("sshd.log"))?;
-            let mut sshd = Self { process, address };
-            match sshd.wait_until_it_greets() {
-                Ok(()) => return Ok(sshd),
-                // Somebody else may have taken the port meanwhile.
-                Err(error) => trouble = Some(error),
-            }
-        }
-        Err(trouble.unwrap_or_else(|| anyhow::anyhow!("sshd was not started")))
+        let port = port.map_or_else(free_port, Ok)?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let config = dir.join("sshd_config");
+        fs::write(&config, configuration(address, host_key, &authorized, answer))?;
+        let mut command = Command::new(SSHD);
+        command.args(["-D", "-e", "-f"]).arg(&config);
+        let process = Process::start("sshd", &mut command, &dir.join("sshd.log"))?;
+        let mut sshd = Self { process, address };
+        sshd.wait_until_it_greets()?;
+        Ok(sshd)
     }
 
     /// Where it listens.

@@ -23,8 +23,6 @@ static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 const HEARD_MIN: f64 = 0.5;
 /// A word of one of these is in what is said when Jarvis could not do what he was asked.
 const REGRETS: [&str; 6] = ["sorry", "apologise", "forgive", "regret", "afraid", "fear"];
-/// Longest time from a question to what can be said of it, in milliseconds.
-const ANSWER_MS_MAX: u64 = 2_000;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
@@ -59,8 +57,9 @@ fn assert_regret(said: &str) {
     assert!(REGRETS.iter().any(|regret| words.contains(regret)), "a word of regret: {said:?}");
 }
 
-/// What nobody can know of a node is said as unknown, by the node's name, without a figure, and soon.
-fn assert_unknown_in_time(house: &House, asked: &str, kind: &str, node: &str) {
+/// What nobody can know of a node is said as unknown, by the node's name, without a figure. That it is said soon is held by
+/// tests/cluster.rs, where what would be waited for never comes.
+fn assert_unknown(house: &House, asked: &str, kind: &str, node: &str) {
     let turn = house.ctl_json(&["ask", asked]).unwrap();
     let heard = as_heard(&reply(&turn));
     let mut state = house.cluster.state();
@@ -69,10 +68,7 @@ fn assert_unknown_in_time(house: &House, asked: &str, kind: &str, node: &str) {
     assert!(!unknown.is_empty() && unknown.iter().all(|word| word.is_in(&[&heard])), "{heard:?} is one of {unknown:?}");
     assert!(judge::holds(&heard, node), "it names the node: {heard:?}");
     assert_eq!(judge::numbers_beside(&heard, node), [""; 0], "a figure was made up: {heard:?}");
-    // By the program's own clock, and with what a busy machine may add to it: the machine's other work decides nothing.
-    let took: Vec<u64> = turn["tools"].as_array().unwrap().iter().map(|tool| tool["ms"].as_u64().unwrap()).collect();
-    println!("{asked:?} took {took:?} ms: {heard:?}");
-    assert!(!took.is_empty() && took.iter().all(|ms| *ms <= ANSWER_MS_MAX), "{took:?} ms: {turn}");
+    assert!(!turn["tools"].as_array().unwrap().is_empty(), "the cluster was asked: {turn}");
 }
 
 /// Processes of the ear, the spare ones too.
@@ -125,6 +121,8 @@ async fn an_ear_is_struck(signal: Signal, seed: u64) {
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), seed)).await.unwrap();
     let request = spoken("en-gb", "hey jarvis, how much memory is the database using");
+    // Whoever still loads its model would be taken for the one that hears.
+    house.wait_hearing().unwrap();
     let before: Vec<_> =
         ears(&house).into_iter().filter_map(|ear| Some((ear.clone(), ear.processor_ticks()?))).collect();
     let mut struck = false;
@@ -180,11 +178,11 @@ async fn a_dead_node_is_unknown_and_a_killed_daemon_comes_back() {
 
     // Other nodes than the one just asked: its answer may come from the cache for some seconds.
     house.cluster.kill("pve3").await.unwrap();
-    assert_unknown_in_time(&house, "how hot is node three", "node.temperature", "pve3");
+    assert_unknown(&house, "how hot is node three", "node.temperature", "pve3");
     house.cluster.revive("pve3").await.unwrap();
     // Nobody has noticed that this one died: those asked for it take 3 s to say 595.
     house.cluster.silence("pve4").await.unwrap();
-    assert_unknown_in_time(&house, "which proxmox version does pve four have", "node.version", "pve4");
+    assert_unknown(&house, "which proxmox version does pve four have", "node.version", "pve4");
     house.cluster.revive("pve4").await.unwrap();
 
     house.daemon.kill().unwrap();
@@ -208,6 +206,7 @@ async fn an_utterance_of_a_minute_ends_in_a_word_and_the_next_request_is_answere
     while minute.len() < 60 * 16_000 {
         minute.extend(&more);
     }
+    house.wait_hearing().unwrap();
     let from = house.room.now().unwrap();
     house.room.say(&minute).unwrap();
     let deadline = Instant::now() + Duration::from_secs(120);
@@ -311,7 +310,7 @@ async fn the_owners_command_speaks_asks_lists_and_revokes() {
     }
     let revoked = house.ctl(&["revoke", "study"]).unwrap();
     assert!(revoked.status.success(), "{revoked:?}");
-    wait_for("the satellite to be locked out", Duration::from_secs(30), || {
+    wait_for("the satellite to be locked out", Duration::from_secs(60), || {
         Ok((!house.ctl_json(&["rooms"])?.to_string().contains("\"connected\":true")).then_some(()))
     })
     .unwrap();

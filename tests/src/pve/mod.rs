@@ -38,6 +38,7 @@ pub use state::State;
 pub use work::{Deed, Fate, Mishap, Plan};
 pub use written::Written;
 
+use crate::house::free_port;
 use crate::sshd::{KeyPair, Sshd};
 use expected::Figure;
 use serve::Identity;
@@ -227,7 +228,8 @@ impl Simulator {
         fs::create_dir(&dir)?;
         let identity = Arc::new(Identity::new(&name)?);
         let host_key = self.user_key.is_some().then(|| KeyPair::make(&dir, "host_key")).transpose()?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        // A port that nobody takes while the node is dead.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, free_port()?)).await?;
         let access = Access {
             api: listener.local_addr()?,
             fingerprint: identity.fingerprint.clone(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::message::{MIC_FRAME_SAMPLES, MicEnd, Opened, Utterance};
 use jarvis_satellite::net::{Net, NetConfig, NetEvent, NetHandle, enrol};
+use jarvis_tests::house::free_port;
 use jarvisd::hub::{EndReason, Hub, HubConfig, HubEvent};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// Longest wait for anything; reached only where something is broken.
-pub const LONG: Duration = Duration::from_secs(20);
+pub const LONG: Duration = Duration::from_secs(60);
 
 /// A hub in a runtime of its own, so that it can be killed without a goodbye.
 pub struct Daemon {
@@ -178,8 +179,9 @@ impl Room {
     }
 }
 
+/// A place where nobody else listens, also while a daemon is dead.
 pub fn loopback() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
+    SocketAddr::from(([127, 0, 0, 1], free_port().unwrap()))
 }
 
 pub fn kitchen() -> SatelliteId {
