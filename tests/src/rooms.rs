@@ -1,6 +1,8 @@
 //! Several rooms at once, without sound hardware: a simulated cluster, `jarvisd`, and satellites that hear one file and speak into
 //! another.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -14,8 +16,8 @@ use crate::process::{Process, wait_for};
 use crate::pve::Simulator;
 use crate::sound::{self, RATE_HZ};
 
-/// Silence before what is said: both satellites are up and connected by then.
-const LEAD_S: usize = 12;
+/// Quiet between the microphone's opening and what is said: longer than what a satellite keeps of the time before a wake word.
+const LEAD_S: usize = 2;
 /// RMS level of a room's own noise, as in [`crate::room`]: no microphone gives digital silence.
 const FLOOR: f64 = 16.0;
 /// Longest time for anything that real processes do.
@@ -71,41 +73,65 @@ impl Rooms {
         Ok(())
     }
 
-    /// Opens rooms, each with its satellite, in all of which somebody speaks at the same moment, some seconds from now.
+    /// Opens rooms, each with its satellite, in all of which somebody speaks at the same moment, once all of them are there.
     pub fn speak(&mut self, rooms: &[(&str, Vec<i16>)]) -> Result<()> {
-        let mut commands = Vec::new();
-        for (seed, (room, said)) in rooms.iter().enumerate() {
-            commands.push((*room, self.furnish(room, said, seed as u64)?));
-        }
-        // All at once, so that their files run side by side.
-        for (room, mut command) in commands {
+        for (room, _) in rooms {
+            let mut command = self.furnish(room)?;
             let log = self.config.dir.join(format!("{room}.log"));
-            self.satellites.push((room.to_owned(), Process::start("jarvis-satellite", &mut command, &log)?));
+            self.satellites.push(((*room).to_owned(), Process::start("jarvis-satellite", &mut command, &log)?));
         }
-        wait_for("the satellites to connect", LIMIT, || {
+        self.wait_rooms("connected", rooms.len())?;
+        // A microphone that was closed hears its file from the beginning, and what is written is there before any of them is opened.
+        for (room, _) in rooms {
+            self.press(room, "mute on")?;
+        }
+        self.wait_rooms("muted", rooms.len())?;
+        for (seed, (room, said)) in rooms.iter().enumerate() {
+            let mut sound = sound::noise(LEAD_S * RATE_HZ as usize + said.len(), FLOOR, seed as u64);
+            for (sample, said) in sound[LEAD_S * RATE_HZ as usize..].iter_mut().zip(said) {
+                *sample = sample.saturating_add(*said);
+            }
+            let file = self.config.dir.join(room).join("said.wav");
+            write_wav(&file.with_extension("new"), &sound)?;
+            std::fs::rename(file.with_extension("new"), file)?;
+        }
+        rooms.iter().try_for_each(|(room, _)| self.press(room, "mute off"))
+    }
+
+    /// Waits until so many rooms are said to be so.
+    fn wait_rooms(&mut self, so: &str, count: usize) -> Result<()> {
+        wait_for(&format!("{count} satellites to be {so}"), LIMIT, || {
             self.check()?;
             let told = self.ctl(&["rooms", "--json"])?;
-            Ok((told.matches("\"connected\":true").count() == rooms.len()).then_some(()))
+            Ok((told.matches(&format!("\"{so}\":true")).count() == count).then_some(()))
         })
     }
 
-    fn furnish(&self, room: &str, said: &[i16], seed: u64) -> Result<Command> {
+    /// Uses a button of the room's satellite.
+    fn press(&self, room: &str, line: &str) -> Result<()> {
+        let mut button =
+            UnixStream::connect(self.config.dir.join(room).join("control")).context("the control socket")?;
+        button.set_read_timeout(Some(LIMIT))?;
+        writeln!(button, "{line}")?;
+        let mut answer = String::new();
+        BufReader::new(&button).read_line(&mut answer)?;
+        ensure!(answer == "ok\n", "the satellite of the {room} says {answer:?} to {line:?}");
+        Ok(())
+    }
+
+    /// A satellite in its room, in which nobody says anything yet.
+    fn furnish(&self, room: &str) -> Result<Command> {
         let dir = self.config.dir.join(room);
         std::fs::create_dir_all(&dir)?;
-        let lead = LEAD_S * RATE_HZ as usize;
-        let mut sound = sound::noise(lead + said.len(), FLOOR, seed);
-        for (sample, said) in sound[lead..].iter_mut().zip(said) {
-            *sample = sample.saturating_add(*said);
-        }
-        write_wav(&dir.join("said.wav"), &sound)?;
+        write_wav(&dir.join("said.wav"), &sound::noise(RATE_HZ as usize, FLOOR, 0))?;
         let file = dir.join("satellite.toml");
         let (said, heard, state) = (dir.join("said.wav"), self.loudspeaker(room), dir.join("state"));
-        std::fs::write(
-            &file,
-            format!(
-                "state_dir = {state:?}\n\n[audio]\nbackend = \"wav\"\nmicrophone = {said:?}\nloudspeaker = {heard:?}\n"
-            ),
-        )?;
+        let text = format!(
+            "state_dir = {state:?}\n\n[audio]\nbackend = \"wav\"\nmicrophone = {said:?}\nloudspeaker = {heard:?}\n\n\
+             [control]\nsocket = {:?}\n",
+            dir.join("control")
+        );
+        std::fs::write(&file, text)?;
         let told = self.ctl(&["enrol", room, "--json"])?;
         let enrolled: serde_json::Value = serde_json::from_str(&told)?;
         let code = enrolled["code"].as_str().context("a code")?;
