@@ -27,13 +27,15 @@ use tokio::task::JoinSet;
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Everything that is waited for comes long before this.
-const DEADLINE: Duration = Duration::from_secs(40);
+const DEADLINE: Duration = Duration::from_secs(60);
 /// What is sent in so short a time tells pings, a hundred bytes or two, from sound.
 const WIRE_WINDOW: Duration = Duration::from_millis(200);
 /// Two frames of the microphone, of the ten in that time.
 const WIRE_BYTES_MAX: usize = 2 * MIC_FRAME_BYTES;
 /// What a satellite says by itself (satellite/wake/make_sounds.sh).
 const AWAY: &str = "I am afraid I cannot reach the house.";
+/// Bytes of a .wav file before its samples.
+const WAV_HEADER: usize = 44;
 /// A voice that is not among the wake word's references.
 const VOICE: &str = "en-gb";
 
@@ -250,13 +252,34 @@ fn room(dir: &Path, echo_db: Option<f64>) -> Room {
     Room::open(dir, &RoomConfig { echo_db, seed: 7 }).unwrap()
 }
 
+/// Waits until so many record in the room: its own recorder, and the satellite while its microphone is open.
+fn ears(air: &Room, wanted: usize) {
+    wait_for(&format!("{wanted} ears"), DEADLINE, || {
+        let list = ["list", "short", "source-outputs"];
+        let out = Command::new("pactl").args(list).env("PULSE_SERVER", air.pulse_server()).output()?;
+        let list = String::from_utf8_lossy(&out.stdout).into_owned();
+        // The room's own plumbing records as well, but is no client.
+        let clients = list.lines().filter(|line| line.contains("protocol-native")).count();
+        Ok((clients == wanted).then_some(()))
+    })
+    .unwrap();
+}
+
+/// Waits until the satellite's microphone is open and sound flows: it is there before it flows, and what a satellite keeps of the time
+/// before a wake word is a second and a half.
+fn listens(air: &Room) {
+    ears(air, 2);
+    let from = air.now().unwrap();
+    wait_for("sound to flow", DEADLINE, || Ok((air.now()? > from + 2 * 16_000).then_some(()))).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_in_one_breath_arrives_whole_and_the_answer_is_heard() {
     let _alone = ALONE.lock().await;
     let mut house = House::build(&pulse("")).await;
     let air = room(&house.path("").join("."), Some(-10.0));
     house.start(Some(air.pulse_server())).await;
-    tokio::time::sleep(Duration::from_millis(5_000)).await;
+    listens(&air);
     let said = sound::espeak(VOICE, "hey jarvis, how hot is node two").unwrap();
     let length = said.len();
     air.say(&said).unwrap();
@@ -287,14 +310,18 @@ async fn a_command_in_one_breath_arrives_whole_and_the_answer_is_heard() {
             _ => None,
         })
         .await;
+    // A busy machine may let it falter, but nothing of it is left out or heard twice.
     let lasted = done.0 - started.unwrap();
-    assert!((950_000..1_050_000).contains(&lasted), "a second lasted {lasted} us");
+    assert!(lasted > 950_000, "a second lasted {lasted} us");
     assert!(!done.2, "{done:?}");
-    let recording = air.recording(from).unwrap();
-    let first = sound::first_audible(&recording.heard).unwrap();
-    let last = sound::last_audible(&recording.heard).unwrap();
-    let ms = (last - first) / 16;
-    assert!((970..1_030).contains(&ms), "{ms} ms were heard with {} underruns", done.1);
+    wait_for("what is heard to be recorded", DEADLINE, || {
+        let heard = air.recording(from)?.heard;
+        Ok(sound::last_audible(&heard).is_some_and(|last| last + 8_000 < heard.len()).then_some(()))
+    })
+    .unwrap();
+    let heard = air.recording(from).unwrap().heard;
+    let ms = heard.iter().filter(|sample| sample.saturating_abs() > sound::AUDIBLE).count() / 16;
+    assert!((950..1_030).contains(&ms), "{ms} ms were heard with {} underruns", done.1);
     house.end().await;
 }
 
@@ -322,8 +349,14 @@ async fn what_is_no_wake_word_does_not_leave_the_room() {
         .replace("backend = \"wav\"", &format!("backend = \"wav\"\nmicrophone = {said:?}\nloudspeaker = {heard:?}"));
     std::fs::write(house.path("satellite.toml"), with_files).unwrap();
     house.start(None).await;
-    // A new connection tries how long datagrams may be.
+    // A new connection tries how long datagrams may be: that is over once none was long for a second.
+    let over = async {
+        while house.wire.busiest(Instant::now() - Duration::from_secs(1), WIRE_WINDOW) >= WIRE_BYTES_MAX {
+            tokio::time::sleep(WIRE_WINDOW).await;
+        }
+    };
     tokio::time::sleep(Duration::from_secs(1)).await;
+    tokio::time::timeout(DEADLINE, over).await.expect("the connection never comes to rest");
     let quiet = Instant::now();
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let most = house.wire.busiest(quiet, WIRE_WINDOW);
@@ -336,8 +369,10 @@ async fn what_is_no_wake_word_does_not_leave_the_room() {
             house.log()
         );
     }
-    let sound = hound::WavReader::open(&heard).unwrap().into_samples::<i16>();
-    assert!(sound.map_while(Result::ok).all(|s| s == 0), "and it kept quiet");
+    // What is written so far: the header tells of less.
+    let sound = std::fs::read(&heard).unwrap().split_off(WAV_HEADER);
+    assert!(sound.len() > 5 * 16_000 * 2, "its loudspeaker plays: {} bytes", sound.len());
+    assert!(sound.iter().all(|byte| *byte == 0), "and it kept quiet");
 
     // An open microphone would have been seen on the wire.
     let open = Instant::now();
@@ -355,6 +390,7 @@ async fn devices_that_go_in_mid_utterance_end_it_and_are_told() {
     let mut house = House::build(&pulse("")).await;
     let mut air = room(&house.path("").join("."), None);
     house.start(Some(air.pulse_server())).await;
+    listens(&air);
     air.say(&sound::espeak(VOICE, "hey jarvis, how hot is node two").unwrap()).unwrap();
     let mut unplugged = false;
     let heard = house
@@ -392,8 +428,10 @@ async fn without_a_microphone_it_stays_connected_and_says_so() {
         })
         .await;
     assert!(text.contains("PulseAudio can't be reached"), "{text}");
-    let led = std::fs::read_to_string(house.path("led")).unwrap();
-    assert_eq!(led, "trouble\n");
+    let led = house.path("led");
+    // It is written anew each time: somebody may look while it is empty.
+    wait_for("the LED to show trouble", DEADLINE, || Ok((std::fs::read_to_string(&led)? == "trouble\n").then_some(())))
+        .unwrap();
     house.end().await;
 }
 
@@ -434,6 +472,7 @@ async fn buttons_open_and_close_the_microphone_mute_it_really_and_set_the_volume
     let air = room(&house.path("").join("."), None);
     house.start(Some(air.pulse_server())).await;
     let mut socket = UnixStream::connect(house.path("control.sock")).unwrap();
+    socket.set_read_timeout(Some(DEADLINE)).unwrap();
     let mut answers = BufReader::new(socket.try_clone().unwrap());
     let mut press = |line: &str| {
         writeln!(socket, "{line}").unwrap();
@@ -441,19 +480,7 @@ async fn buttons_open_and_close_the_microphone_mute_it_really_and_set_the_volume
         answers.read_line(&mut answer).unwrap();
         assert_eq!(answer, "ok\n", "{line}");
     };
-    // Whoever records in the room: its own recorder, and the satellite while its microphone is open.
-    let ears = |wanted: usize| {
-        wait_for(&format!("{wanted} ears"), DEADLINE, || {
-            let list = ["list", "short", "source-outputs"];
-            let out = Command::new("pactl").args(list).env("PULSE_SERVER", air.pulse_server()).output()?;
-            let list = String::from_utf8_lossy(&out.stdout).into_owned();
-            // The room's own plumbing records as well, but is no client.
-            let clients = list.lines().filter(|line| line.contains("protocol-native")).count();
-            Ok((clients == wanted).then_some(()))
-        })
-        .unwrap();
-    };
-    ears(2);
+    ears(&air, 2);
     press("ptt down");
     let mut held = true;
     let heard = house
@@ -475,7 +502,7 @@ async fn buttons_open_and_close_the_microphone_mute_it_really_and_set_the_volume
     assert_eq!(house.wait(settings).await.volume_percent, 35);
     press("mute on");
     assert!(house.wait(settings).await.muted);
-    ears(1);
+    ears(&air, 1);
     let called = sound::espeak(VOICE, "hey jarvis").unwrap();
     let from = air.now().unwrap();
     air.say(&called).unwrap();
@@ -485,10 +512,7 @@ async fn buttons_open_and_close_the_microphone_mute_it_really_and_set_the_volume
     }
     press("mute off");
     assert!(!house.wait(settings).await.muted);
-    ears(2);
-    // It is there before it flows: nobody speaks for the first second of sound.
-    let from = air.now().unwrap();
-    wait_for("sound to flow", DEADLINE, || Ok((air.now()? > from + 16_000).then_some(()))).unwrap();
+    listens(&air);
     air.say(&called).unwrap();
     let heard = house.utterance(|heard| heard.samples.len() > 48_000).await;
     assert!(heard.score > 0.0, "it is heard again");
@@ -501,12 +525,14 @@ async fn without_the_daemon_a_call_is_answered_by_the_satellite_itself() {
     let mut house = House::build(&pulse("")).await;
     let air = room(&house.path("").join("."), None);
     house.start(Some(air.pulse_server())).await;
+    listens(&air);
     house.hub.clone().shutdown().await;
     let led = house.path("led");
     wait_for("the LED to show trouble", DEADLINE, || {
         Ok(std::fs::read_to_string(&led)?.contains("trouble").then_some(()))
     })
     .unwrap();
+    // A link that was lost just now is expected back while one speaks.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let from = air.now().unwrap();
     assert!(sound::first_audible(&air.recording(0).unwrap().heard).is_none(), "silent until somebody speaks");
