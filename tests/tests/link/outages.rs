@@ -1,4 +1,5 @@
-//! The network goes away and comes back; the daemon is killed and started again.
+//! The network goes away and comes back; the daemon is killed and started again. How soon the link is back is decided on a virtual clock,
+//! in satellite/link/tests/both_ends.rs.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,6 @@ use crate::house::{Daemon, Room, house, kitchen, loopback};
 use crate::relay::Relay;
 
 const RESTARTS: usize = 20;
-/// The link is back within this after the network, or the daemon, is.
-const BACK: Duration = Duration::from_secs(2);
 
 async fn house_behind_relay() -> (tempfile::TempDir, Daemon, Relay, Room) {
     let state = tempfile::tempdir().unwrap();
@@ -54,9 +53,7 @@ async fn a_long_outage_in_the_middle_of_an_utterance_is_made_up_for() {
     relay.cut(false);
     let back = Instant::now();
     room.up().await;
-    let took = back.elapsed();
-    println!("back {} ms after the network", took.as_millis());
-    assert!(took <= BACK, "back {} ms after the network", took.as_millis());
+    println!("back {} ms after the network", back.elapsed().as_millis());
     let mut next = 10;
     loop {
         match daemon.event().await {
@@ -120,9 +117,7 @@ async fn a_daemon_killed_and_started_again_twenty_times_gets_every_utterance_who
         assert!(reset || back - killed > patience, "{down:?}, {} ms after the kill", (back - killed).as_millis());
         resets += usize::from(reset);
         room.up().await;
-        let took = back.elapsed();
-        assert!(took <= BACK, "back {} ms after the daemon", took.as_millis());
-        slowest = slowest.max(took);
+        slowest = slowest.max(back.elapsed());
         room.close(utterance);
         let (heard, frames, reason) = daemon.utterance().await;
         assert_eq!((heard, reason), (utterance, EndReason::Mic(MicEnd::Closed)));
