@@ -61,7 +61,10 @@ async fn a_spoken_yes_runs_what_was_asked_and_undo_takes_it_back() {
     let back = daemon.ask("guest_shutdown", &call).await.unwrap();
     daemon.safety.undo_by(done, ApprovalId(back.id)).await.unwrap();
     daemon.safety.approve(ApprovalId(back.id), voice()).await.unwrap();
+    // Held, so that it is not over before it was looked at.
+    let hold = daemon.safety.hold(ROOM);
     assert!(daemon.safety.undo(Some(ROOM)).await.unwrap().is_none(), "it is being taken back");
+    drop(hold);
     daemon.safety.wait(ApprovalId(back.id), LONG).await.unwrap().unwrap();
     assert!(!bed.running() && daemon.find(done).await.unwrap().undone);
     let next = daemon.safety.undo(Some(ROOM)).await.unwrap().unwrap();
@@ -123,9 +126,8 @@ async fn somebody_who_speaks_again_within_that_second_holds_it_until_his_turn_is
     let held = async || {
         let asked = daemon.ask("guest_start", &args()).await.unwrap();
         daemon.safety.approve(ApprovalId(asked.id), voice()).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
         let hold = daemon.safety.hold(ROOM);
-        tokio::time::sleep(Duration::from_millis(2_000)).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
         let stage = daemon.find(ApprovalId(asked.id)).await.unwrap().stage;
         assert_eq!((stage.as_str(), bed.deeds()), ("approved", 0));
         (ApprovalId(asked.id), hold)
@@ -210,7 +212,10 @@ async fn a_changed_mind_within_a_second_cancels() {
     let open = daemon.safety.open_in(Some(ROOM)).await.unwrap().unwrap();
     assert_eq!(open.row.id.0, asked.id);
     daemon.safety.approve(ApprovalId(asked.id), voice()).await.unwrap();
+    // As if he began to speak within that second: on a busy machine it may be over by now.
+    let hold = daemon.safety.hold(ROOM);
     assert!(daemon.safety.refuse(ApprovalId(asked.id), "voice in study").await.unwrap());
+    drop(hold);
     let settled = daemon.safety.wait(ApprovalId(asked.id), LONG).await.unwrap().unwrap();
     assert_eq!(settled.stage.name(), "cancelled");
     tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -224,7 +229,10 @@ async fn the_kill_switch_stops_what_was_approved_and_survives_a_restart() {
     bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = false);
     let asked = daemon.ask("guest_start", &args()).await.unwrap();
     daemon.safety.approve(ApprovalId(asked.id), voice()).await.unwrap();
+    // Held, so that it is not begun before it is stopped.
+    let hold = daemon.safety.hold(ROOM);
     daemon.safety.stop("voice in study").await.unwrap();
+    drop(hold);
     daemon.safety.wait(ApprovalId(asked.id), LONG).await.unwrap().unwrap();
     drop(daemon);
     let daemon = bed.start().await.unwrap();
@@ -444,7 +452,7 @@ async fn standing_leave_runs_unasked_within_its_limit() {
 async fn killed_at_any_moment_nothing_runs_twice() {
     let found = kills(40, 8).await.unwrap();
     assert_eq!((found.kills, found.double, found.wrong), (40, 0, 0), "{found:?}");
-    assert!(found.at_steps >= 10 && found.at_steps <= 30, "of both kinds: {found:?}");
+    assert_eq!(found.at_steps, 20, "of both kinds: {found:?}");
     for stage in ["approved", "started", "done"] {
         assert!(found.stages.contains_key(stage), "never killed while it was {stage}: {found:?}");
     }
