@@ -32,6 +32,8 @@ pub struct Stopped {
     pub before: usize,
     /// The longest time from the call that stops until the last request for a change arrived, in milliseconds.
     pub worst_ms: f64,
+    /// The most requests that arrived once the stop was answered, beyond the one that each who asks may have had on its way.
+    pub after: usize,
 }
 
 /// How it is stopped.
@@ -157,12 +159,15 @@ impl Busy<'_> {
                 ensure!(output.status.success() && told.contains("the daemon stopped"), "{told}");
             }
         }
+        let answered = cluster.now_ms();
         // Whoever asked before it has his answer, and is refused when he asks again.
         wait_for("everybody to be refused", PATIENT, || {
             let again = self.refused.iter().zip(&before).all(|(n, before)| n.load(Ordering::SeqCst) > before + 1);
             Ok(again.then_some(()))
         })?;
         let late = arrived(stopped).into_iter().max().map_or(0, |last| last - stopped);
+        let after = arrived(answered).len().saturating_sub(self.refused.len());
+        found.after = found.after.max(after);
         found.rounds += 1;
         found.before += arrived(begun).iter().filter(|at| **at < stopped).count();
         found.worst_ms = found.worst_ms.max(late as f64);

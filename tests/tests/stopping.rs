@@ -13,8 +13,6 @@ use serde_json::Value;
 
 const START: &str = "turn on one one two";
 const PATIENT: Duration = Duration::from_secs(60);
-/// What the owner is promised is 100 ms, which `make bench` measures; a machine that runs every test at once may take longer.
-const LOADED_MS: f64 = 2000.0;
 
 fn unit() -> (PathBuf, String) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../systemd/jarvis-stop.service");
@@ -122,7 +120,8 @@ async fn a_busy_daemon_sends_nothing_any_more_once_it_is_stopped() {
     let found = stopping::rounds(&[Way::Ctl, Way::Door, Way::Hanging]).await.unwrap();
     assert_eq!(found.rounds, 3);
     assert!(found.before >= 18, "it was busy before: {found:?}");
-    assert!(found.worst_ms < LOADED_MS, "{found:?}");
+    // Within how many milliseconds that is, `make bench ONLY=s3` measures.
+    assert_eq!(found.after, 0, "sent after the stop was answered: {found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
