@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use jarvis_tests::pve::{Fate, Fault, Mishap, Plan, Rights, Simulator};
-use jarvisd::cluster::Outcome;
+use jarvisd::cluster::{ClusterClient, ClusterConfig, Outcome};
 
 use crate::house::*;
 
 const FOREVER: Duration = Duration::from_secs(3600);
 
-/// What a start of a stopped VM comes to when that happens; `hopeless` where it never ends.
-async fn start(simulator: &Simulator, plan: impl Into<Plan>, hopeless: bool) -> Outcome {
+/// What a start of a stopped VM comes to when that happens, for a client of this kind.
+async fn start(simulator: &Simulator, plan: impl Into<Plan>, client: fn(&ClusterConfig) -> ClusterClient) -> Outcome {
     let config = config(simulator);
-    let client = if hopeless { hurried(&config) } else { patient(&config) };
+    let client = client(&config);
     let vmid = vm(simulator, false).vmid;
     simulator.plan(vmid, plan);
     let cleared = cleared(&patient(&config), "guest_start", &args(vmid)).await.unwrap();
@@ -36,23 +36,23 @@ fn unknown(outcome: &Outcome) -> (bool, &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_ends_well_is_done_even_with_warnings_or_late() {
     let simulator = simulator(41).await;
-    let outcome = start(&simulator, Fate::Warnings(2), false).await;
+    let outcome = start(&simulator, Fate::Warnings(2), patient).await;
     assert!(matches!(outcome, Outcome::Done { warnings: Some(2), .. }), "{outcome:?}");
-    let outcome = start(&simulator, Fate::Late(Duration::from_millis(400)), false).await;
+    let outcome = start(&simulator, Fate::Late(Duration::from_millis(400)), patient).await;
     assert!(matches!(outcome, Outcome::Done { warnings: None, .. }), "{outcome:?}");
-    let outcome = start(&simulator, Mishap::AnswerSlow(Duration::from_millis(400)), false).await;
+    let outcome = start(&simulator, Mishap::AnswerSlow(Duration::from_millis(400)), patient).await;
     assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_ends_badly_says_why_and_what_its_log_says() {
     let simulator = simulator(42).await;
-    let outcome = start(&simulator, Fate::Fails("start failed: QEMU exited with code 1".to_owned()), false).await;
+    let outcome = start(&simulator, Fate::Fails("start failed: QEMU exited with code 1".to_owned()), patient).await;
     let Outcome::Failed { upid: Some(_), reason, log } = &outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("start failed: QEMU exited with code 1"), "{reason}");
     assert_eq!(log.last().unwrap(), "TASK ERROR: start failed: QEMU exited with code 1");
     let many = "x".repeat(9000);
-    let outcome = start(&simulator, Fate::Fails(many), false).await;
+    let outcome = start(&simulator, Fate::Fails(many), patient).await;
     let Outcome::Failed { reason, log, .. } = &outcome else { panic!("{outcome:?}") };
     assert!(reason.len() <= 400 && log.iter().all(|line| line.len() <= 400));
 }
@@ -61,11 +61,12 @@ async fn a_task_that_ends_badly_says_why_and_what_its_log_says() {
 async fn what_nobody_saw_is_unknown() {
     let simulator = simulator(43).await;
     for done in [false, true] {
-        let outcome = start(&simulator, Fate::Unexpected { done }, false).await;
+        let outcome = start(&simulator, Fate::Unexpected { done }, patient).await;
         let (known, why) = unknown(&outcome);
         assert!(known && why.contains("unexpected status"), "{why}");
     }
-    let (lies, endless) = (start(&simulator, Fate::Lies, true).await, start(&simulator, Fate::Endless, true).await);
+    let lies = start(&simulator, Fate::Lies, unseeing).await;
+    let endless = start(&simulator, Fate::Endless, resigned).await;
     assert!(unknown(&lies).1.contains("it is stopped"), "{lies:?}");
     assert!(unknown(&endless).1.contains("still runs"), "{endless:?}");
 }
@@ -107,7 +108,7 @@ async fn a_snapshot_that_is_not_whole_is_not_there() {
     let cleared =
         cleared(&patient(&config(&simulator)), "snapshot_create", &snapshot_args(vmid, "half")).await.unwrap();
     // Its worker says OK, and what it left is a beginning.
-    let outcome = hurried(&config(&simulator))
+    let outcome = unseeing(&config(&simulator))
         .change(cleared, &always, async |_| {
             simulator.change(|state| {
                 state.guest_mut(vmid).unwrap().half = Some(("half".to_owned(), "prepare".to_owned()));
@@ -122,7 +123,7 @@ async fn a_snapshot_that_is_not_whole_is_not_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_dies_in_the_middle_of_a_task_leaves_it_unknown() {
     let simulator = simulator(45).await;
-    let outcome = start(&simulator, Fate::NodeDies(Duration::from_millis(30)), true).await;
+    let outcome = start(&simulator, Fate::NodeDies(Duration::from_millis(30)), resigned).await;
     let (known, why) = unknown(&outcome);
     assert!(known && why.contains("stopped answering"), "{why}");
     assert!(!guest(&simulator, 112).running);
@@ -157,7 +158,7 @@ async fn a_refusal_before_anything_ran_names_the_remedy() {
         (400, "Parameter verification failed.\n", "newer"),
         (595, "No route to host", "whether it is up"),
     ] {
-        let outcome = start(&simulator, Mishap::Refused(status, text.to_owned()), false).await;
+        let outcome = start(&simulator, Mishap::Refused(status, text.to_owned()), patient).await;
         let (begun, reason) = failed(&outcome);
         assert!(!begun && reason.contains(remedy), "{status} {text}: {reason}");
     }
@@ -302,9 +303,9 @@ async fn an_answer_that_names_no_task_is_a_lost_one() {
         let now = simulator.now_ms();
         simulator.change(|state| state.let_go(112, now));
         let before = begun(&simulator.state(), 112);
-        let slow = matches!(mishap, Mishap::AnswerSlow(_));
+        let client = if matches!(mishap, Mishap::AnswerSlow(_)) { hurried } else { patient };
         let once = usize::from(mishap != Mishap::RequestLost);
-        let outcome = start(&simulator, mishap.clone(), slow).await;
+        let outcome = start(&simulator, mishap.clone(), client).await;
         let (known, why) = unknown(&outcome);
         assert!(!known && why.contains("not known"), "{n} {mishap:?}: {why}");
         assert_eq!(begun(&simulator.state(), 112), before + once, "{mishap:?}: never sent twice");

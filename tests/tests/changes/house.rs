@@ -61,6 +61,13 @@ pub fn resigned(config: &ClusterConfig) -> ClusterClient {
     ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
 }
 
+/// A client that waits for every answer and every task's end, and gives up soon on a guest that never comes to be as it was wanted.
+pub fn unseeing(config: &ClusterConfig) -> ClusterClient {
+    let limits = limits(PATIENT);
+    let change = ChangeLimits { read_back: HURRIED, ..limits.change };
+    ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
+}
+
 /// A client that looks for lost tasks for as long as it takes.
 pub fn tireless(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(PATIENT);
