@@ -121,8 +121,10 @@ impl Odd {
     /// The sections of the daemon's file that name it, once for each path.
     pub fn sections(&self) -> String {
         let one = |path: &str| {
+            // Only silence is to be found out by the clock.
+            let seconds = if ["silent", "calls"].contains(&path) { 2 } else { 30 };
             format!(
-                "[[mcp.servers]]\nname = \"{path}\"\nurl = \"http://{}/{path}\"\nseconds = 2\n\
+                "[[mcp.servers]]\nname = \"{path}\"\nurl = \"http://{}/{path}\"\nseconds = {seconds}\n\
                  green = [\"vast\", \"garbage\", \"silent\"]\n",
                 self.address
             )

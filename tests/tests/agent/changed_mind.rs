@@ -26,11 +26,12 @@ async fn hey_jarvis_cancel_that_comes_in_time() {
     let stage = || desk.stage().unwrap_or_default();
     let heard = seat.heard();
     let asks = spoken("hey jarvis, start the test machine");
+    // Made before they are wanted: there is a second for them.
+    let (yes, second_thought) = (spoken("yes"), spoken("hey jarvis, cancel that"));
     seat.say(seat.woken(), &asks, || stage() == "pending").await.unwrap();
     wait_for("the question to be heard", PATIENT, || Ok((seat.heard() > heard).then_some(()))).unwrap();
-    seat.say(Opened::FollowUp, &spoken("yes"), || stage() == "approved").await.unwrap();
+    seat.say(Opened::FollowUp, &yes, || stage() == "approved").await.unwrap();
     let heard = seat.heard();
-    let second_thought = spoken("hey jarvis, cancel that");
     seat.say(seat.woken(), &second_thought, || stage() != "approved").await.unwrap();
     assert_eq!(stage(), "cancelled");
     wait_for("the room to be told", PATIENT, || Ok((seat.heard() > heard).then_some(()))).unwrap();

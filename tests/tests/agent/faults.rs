@@ -15,13 +15,17 @@ async fn whatever_a_provider_does_the_turn_ends_in_a_word() {
         limited["response"]["retryAfter"] = 1.into();
         let mut swamped = json!({"match": to("swamped"), "response": error("Overloaded")});
         swamped["response"]["status"] = 529.into();
-        let long = "Here is a first sentence, sir. This answer is much longer than what comes of it, I fear.";
+        // It breaks off long after its first sentence has come, and long before its end.
+        let long = format!(
+            "Here is a first sentence, sir. {}",
+            "This answer is much longer than what comes of it. ".repeat(12)
+        );
         let script = json!([
             limited,
             says(to("limited"), "Here I am again, sir."),
             swamped,
-            {"match": to("truncated"), "response": {"content": long}, "chunkSize": 5, "latency": 20, "truncateAfterChunks": 9},
-            {"match": to("disconnect"), "response": {"content": long}, "chunkSize": 5, "latency": 50, "disconnectAfterMs": 500},
+            {"match": to("truncated"), "response": {"content": long}, "chunkSize": 5, "latency": 5, "truncateAfterChunks": 9},
+            {"match": to("disconnect"), "response": {"content": long}, "chunkSize": 5, "latency": 10, "disconnectAfterMs": 700},
             {"match": to("garbage"), "response": {"content": "never"}, "chaos": {"malformedRate": 1.0}},
             {"match": to("dribble"), "response": {"content": "Slowly, sir, but surely."}, "chunkSize": 2, "streamingProfile": {"ttft": 300, "tps": 40}},
         ]);

@@ -14,8 +14,11 @@ use super::scripts::{looks, speaks};
 use super::{KINDS, key, minded, served, served_by, tools};
 
 const WORDS: &str = "kindly enlighten me about the state of things";
-/// A request is routed within this, whatever the network does.
-const DECIDED_MS: i64 = 1_500;
+/// A request is routed long before whatever would be waited for comes to an end. That it is routed within a second and a half is a constant
+/// of the program; how long it takes on a busy machine decides nothing here.
+const DECIDED_MS: i64 = 60_000;
+/// What a provider's connection may take by its configuration: nobody who waited for that would be done in time.
+const PATIENCE: &str = "wait = { connect_ms = 600000 }\n";
 /// A conversation whose one result keeps the 24,000 bytes that are its due has fewer, quotes and all.
 const RESULT_MAX: usize = 48_000;
 
@@ -69,7 +72,7 @@ fn by_grammar(desk: &Desk) {
 async fn a_silent_network_is_found_out_in_time_and_the_house_goes_on_without_a_model() {
     let silent = Silent::new();
     for (seed, kind) in (201..).zip(KINDS) {
-        let desk = served_by(seed, kind, &silent.url(), &key(seed)).await;
+        let desk = served_by(seed, kind, &silent.url(), &(key(seed) + PATIENCE)).await;
         nobody_is_asked(&desk, "it can't be reached");
     }
 }
@@ -77,7 +80,7 @@ async fn a_silent_network_is_found_out_in_time_and_the_house_goes_on_without_a_m
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_that_nobody_knows_is_found_out_in_time() {
     for (seed, kind) in (203..).zip(KINDS) {
-        let desk = served_by(seed, kind, "http://no-such-machine.invalid:8080/v1", &key(seed)).await;
+        let desk = served_by(seed, kind, "http://no-such-machine.invalid:8080/v1", &(key(seed) + PATIENCE)).await;
         nobody_is_asked(&desk, "it can't be reached");
     }
 }
@@ -127,7 +130,8 @@ async fn a_node_that_hangs_is_unknown_and_the_run_ends_in_time() {
     desk.cluster.misbehave("pve2", Fault::Hangs).unwrap();
     let turn = desk.ask(WORDS).unwrap();
     assert_eq!(minded(&turn), "It does not answer, sir.", "{turn:?}");
-    assert!(turn.tools[0].ms < 10_000, "a read is given up: {turn:?}");
+    // The node says nothing for ten minutes.
+    assert!(turn.tools[0].ms < 60_000, "a read is given up: {turn:?}");
     let told = told(&server);
     assert!(told.contains("gaps") && told.contains("node_unknown"), "the model hears that it is unknown: {told}");
 }

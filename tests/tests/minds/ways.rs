@@ -17,14 +17,16 @@ async fn nobody_there_no_such_name_and_no_handshake() {
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     // It accepts, and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // Long enough for what is refused, short for what never comes.
+    let (long, short) = ("wait = { connect_ms = 60000 }", "wait = { connect_ms = 300 }");
     let cases = [
-        (format!("http://{closed}/v1"), Fault::Unreachable(Way::Connect), "url"),
-        ("http://no-such-host.invalid/v1".to_owned(), Fault::Unreachable(Way::Dns), "resolver"),
-        (format!("https://{}/v1", silent.local_addr().unwrap()), Fault::Timeout(Waited::Connect), "firewall"),
+        (format!("http://{closed}/v1"), Fault::Unreachable(Way::Connect), "url", long),
+        ("http://no-such-host.invalid/v1".to_owned(), Fault::Unreachable(Way::Dns), "resolver", long),
+        (format!("https://{}/v1", silent.local_addr().unwrap()), Fault::Timeout(Waited::Connect), "firewall", short),
     ];
     for kind in KINDS {
-        for (url, fault, remedy) in &cases {
-            let minded = Minded::new(kind, url, "wait = { connect_ms = 700 }");
+        for (url, fault, remedy, wait) in &cases {
+            let minded = Minded::new(kind, url, wait);
             let outcome = ask(&minded.provider, question("x")).await;
             let error = outcome.error();
             assert_eq!(&error.fault, fault, "{kind:?} {url}: {error}");
