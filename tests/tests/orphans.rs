@@ -23,9 +23,8 @@ fn a_harness_that_is_killed_leaves_no_process_behind() {
         Ok(demo.tail().contains("The house stands").then_some(()))
     })
     .unwrap();
-    let house = Running::beneath(demo.pid());
     // The daemon asked a node for its temperature: as long as that session lasts, one sshd of the four has a process more.
-    for (name, least) in [
+    let wanted = [
         ("pulseaudio", 1),
         ("sshd", 4),
         ("jarvisd", 1),
@@ -35,11 +34,18 @@ fn a_harness_that_is_killed_leaves_no_process_behind() {
         ("jarvisctl", 1),
         ("parec", 1),
         ("pacat", 1),
-    ] {
-        // The kernel keeps fifteen letters of a name.
-        let found = house.iter().filter(|p| p.name.starts_with(&name[..name.len().min(15)])).count();
-        assert!(found >= least, "{found} of {name} in {house:?}");
-    }
+    ];
+    // The kernel keeps fifteen letters of a name.
+    let count = |house: &[Running], name: &str| {
+        house.iter().filter(|process| process.name.starts_with(&name[..name.len().min(15)])).count()
+    };
+    // The second ear is started once the first is ready.
+    let house = wait_for("every process of the house", GENEROUS, || {
+        let house = Running::beneath(demo.pid());
+        let whole = wanted.iter().all(|(name, least)| count(&house, name) >= *least);
+        Ok(whole.then_some(house))
+    })
+    .unwrap_or_else(|error| panic!("{error:#}: {:?}", Running::beneath(demo.pid())));
     demo.kill().unwrap();
     let mut left = house.clone();
     let gone = wait_for("everything to end", GENEROUS, || {
