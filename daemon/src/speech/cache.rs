@@ -37,9 +37,6 @@ const ENTRIES_MAX: usize = 20_000;
 /// Requests that wait for the disk. A sentence that does not fit is not kept.
 const QUEUE: usize = 16;
 
-/// How long a sentence waits for the disk; a slow one counts as a miss.
-const PATIENCE: Duration = Duration::from_millis(50);
-
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CacheStatus {
@@ -83,6 +80,7 @@ impl Key {
     }
 }
 
+#[derive(Debug)]
 enum Request {
     Get(Key, oneshot::Sender<Option<Vec<i16>>>),
     Put(Key, Vec<i16>),
@@ -90,24 +88,32 @@ enum Request {
 
 /// A handle; cheap to clone. Without a folder it finds and keeps nothing.
 #[derive(Debug, Clone)]
-pub(super) struct Cache(Option<mpsc::Sender<Request>>);
+pub(super) struct Cache(Option<Place>);
+
+/// Where sentences are kept.
+#[derive(Debug, Clone)]
+struct Place {
+    requests: mpsc::Sender<Request>,
+    /// How long a sentence waits for the disk; a slow one counts as a miss.
+    wait: Duration,
+}
 
 impl Cache {
     /// The sentence, if it is kept and sound.
     pub async fn get(&self, key: &Key) -> Option<Vec<i16>> {
-        let sender = self.0.as_ref()?;
+        let place = self.0.as_ref()?;
         let (answer, found) = oneshot::channel();
         let asked = async {
-            sender.send(Request::Get(key.clone(), answer)).await.ok()?;
+            place.requests.send(Request::Get(key.clone(), answer)).await.ok()?;
             found.await.ok()?
         };
-        timeout(PATIENCE, asked).await.ok()?
+        timeout(place.wait, asked).await.ok()?
     }
 
     /// Keeps a sentence, unless the disk is behind.
     pub fn put(&self, key: Key, pcm: Vec<i16>) {
-        if let Some(sender) = &self.0
-            && sender.try_send(Request::Put(key, pcm)).is_err()
+        if let Some(place) = &self.0
+            && place.requests.try_send(Request::Put(key, pcm)).is_err()
         {
             tracing::debug!("the disk is behind: a sentence is not kept");
         }
@@ -118,15 +124,16 @@ impl Cache {
 pub(super) fn start(
     dir: Option<PathBuf>,
     limit_bytes: u64,
+    wait: Duration,
     tasks: &mut JoinSet<()>,
 ) -> (Cache, watch::Receiver<CacheStatus>) {
     let (status_out, status) = watch::channel(CacheStatus::default());
     let Some(dir) = dir else {
         return (Cache(None), status);
     };
-    let (sender, queue) = mpsc::channel(QUEUE);
+    let (requests, queue) = mpsc::channel(QUEUE);
     tasks.spawn_blocking(move || serve(Disk::open(dir, limit_bytes), queue, &status_out));
-    (Cache(Some(sender)), status)
+    (Cache(Some(Place { requests, wait })), status)
 }
 
 fn serve(mut disk: Disk, mut queue: mpsc::Receiver<Request>, status: &watch::Sender<CacheStatus>) {

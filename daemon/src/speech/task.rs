@@ -70,7 +70,8 @@ impl SpeechTask {
         engines.push(Owned { engine: Arc::new(espeak), trouble: None });
         let mut workers = JoinSet::new();
         workers.spawn(owner.run());
-        let (cache, cache_status) = cache::start(config.cache_dir(), config.cache_bytes, &mut workers);
+        let (cache, cache_status) =
+            cache::start(config.cache_dir(), config.cache_bytes, config.cache_wait, &mut workers);
         let task = Self { jobs, status, engines, cache, cache_status, workers, sentences: JoinSet::new() };
         task.publish();
         Ok(task)
