@@ -65,7 +65,7 @@ async fn until(stream: &mut BufReader<TcpStream>, wanted: &str) -> String {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), look).await.unwrap_or_else(|_| panic!("no {wanted}"))
+    tokio::time::timeout(Duration::from_secs(60), look).await.unwrap_or_else(|_| panic!("no {wanted}"))
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 const RATE: u32 = 16_000;
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Keeps what a session wanted.
 #[derive(Default)]
@@ -18,6 +18,19 @@ struct Notes {
     frames: Vec<u64>,
     told: Vec<ToDaemon>,
     moods: Vec<Mood>,
+    /// Told of the end of the answer with this generation.
+    played: Option<(Generation, tokio::sync::oneshot::Sender<()>)>,
+}
+
+impl Notes {
+    fn tell(&mut self, message: ToDaemon) {
+        if let ToDaemon::PlaybackDone { generation, .. } = &message
+            && let Some((_, played)) = self.played.take_if(|(wanted, _)| wanted == generation)
+        {
+            played.send(()).unwrap();
+        }
+        self.told.push(message);
+    }
 }
 
 impl Outlet for Notes {
@@ -31,13 +44,13 @@ impl Outlet for Notes {
     }
 
     fn control(&mut self, message: ToDaemon) {
-        self.told.push(message);
+        self.tell(message);
     }
 
     fn carry_out(&mut self, effect: Effect, now: SatMicros) {
         match effect {
             Effect::Frame(_, frame) => self.frames.push(frame.captured.0),
-            Effect::Control(message) => self.told.push(message),
+            Effect::Control(message) => self.tell(message),
             Effect::Show(mood) => self.moods.push(mood),
             Effect::Volume(percent) => self.speaker.volume(percent),
             Effect::Silence { generation, .. } => {
@@ -153,11 +166,12 @@ async fn answers_are_played_gapless_by_generation_and_reported_when_heard() {
         }
         (hub, calls, front)
     });
-    let mut notes = Notes::default();
+    let (tell, played) = tokio::sync::oneshot::channel();
+    let mut notes = Notes { played: Some((Generation(2), tell)), ..Notes::default() };
     let driving = drive(session, Ports { hub: hub_out, calls: calls_out, front: front_out }, &mut notes, clock, 0.6);
     let enough = async {
         let ends = script.await.unwrap();
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::timeout(DEADLINE, played).await.expect("the answer is heard to its end").unwrap();
         drop(ends);
     };
     tokio::join!(driving, enough);
