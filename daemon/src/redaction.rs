@@ -139,7 +139,6 @@ impl<W: Write> Write for Lines<W> {
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
-    use std::time::Instant;
 
     use jarvis_core::ids::TurnId;
     use serde_json::json;
@@ -224,21 +223,5 @@ mod tests {
         });
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         assert!(!text.contains(PART) && text.contains("[secret") && text.ends_with("nothing to hide\n"), "{text}");
-    }
-
-    #[test]
-    fn what_it_costs_is_far_below_what_an_ear_notices() {
-        let words =
-            "Shut down the media server on node two, and tell me when the backup of last night ended; ".repeat(3);
-        let words = &words[..200];
-        let begun = Instant::now();
-        let rounds = 1000;
-        for _ in 0..rounds {
-            assert!(redact(words).findings.is_empty());
-        }
-        let micros = begun.elapsed().as_secs_f64() * 1e6 / f64::from(rounds);
-        println!("redact: {micros:.1} us for 200 bytes");
-        // A debug build on a busy machine is many times slower than the house.
-        assert!(micros < 20_000.0, "{micros} us");
     }
 }

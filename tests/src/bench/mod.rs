@@ -125,9 +125,9 @@ struct Measure {
 /// Every measure: one entry each.
 const BENCHES: &[Measure] = &[
     Measure { ids: &["v4.wer.clean", "v4.wer.noise15", "v4.call_ms.worst"], run: ear::run },
-    Measure { ids: &["m1.understood.ratio", "m1.intent_ms.p95"], run: intents::run },
+    Measure { ids: &["m1.understood.ratio", "m1.intent_ms.p95", "m1.part_ms.p95"], run: intents::run },
     Measure { ids: &["m3.overflow.count"], run: window::run },
-    Measure { ids: &["s6.secrets.recall", "s6.secrets.false"], run: secrets::run },
+    Measure { ids: &["s6.secrets.recall", "s6.secrets.false", "s6.redact_us.p95"], run: secrets::run },
     Measure { ids: &["store.kill9.lost"], run: store::run },
     Measure { ids: &["m4.spend.ratio", "m4.class.ratio"], run: route::spend },
     Measure { ids: &["m5.overshoot.micro_usd"], run: route::caps },
