@@ -68,7 +68,8 @@ impl Office {
         wait_for("jarvisd and its doors", PATIENT, || {
             office.daemon.check()?;
             let open = |address: &str| std::net::TcpStream::connect(address).is_ok();
-            let ready = open(&office.page) && open(&office.mcp) && office.ctl(&["status"])?.status.success();
+            // Guests are known by name once a node has answered.
+            let ready = open(&office.page) && open(&office.mcp) && office.ctl(&["model", "names"])?.status.success();
             Ok(ready.then_some(()))
         })?;
         Ok(office)

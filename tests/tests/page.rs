@@ -224,6 +224,7 @@ async fn the_two_words_are_shown_to_the_owner_alone_and_confirmed_elsewhere() {
     let stream = owner.client.get(format!("{}/events", office.page())).send().await.unwrap();
     let reply = ask(&office, "force stop one one two");
     let streamed = until_over(stream).await;
+    assert!(streamed.contains("force stop one one two"), "it shows the request: {streamed}");
     let again = owner.client.get(format!("{}/events", office.page())).send().await.unwrap();
     let snapshot = first(again).await;
     let question = owner.newest().await;
