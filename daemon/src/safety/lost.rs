@@ -4,8 +4,8 @@ use jarvis_core::approval::Stage;
 use jarvis_core::gate::Identity;
 use jarvis_core::ids::Upid;
 
+use super::begin::{sent, settle};
 use super::ended::Ended;
-use super::run::{sent, settle};
 use super::{Inner, now};
 use crate::cluster::{Found, Outcome};
 use crate::event::UnixMillis;
