@@ -23,7 +23,7 @@ use crate::seat::Seat;
 const BED: &str = "jarvis-agent-bed";
 /// While this file is beside its own, its commits are counted.
 const ARMED: &str = "armed";
-/// What is asked for.
+/// What is asked for, in words that the grammar does not know: a model makes a change of them.
 const WORDS: &str = "kindly see to it that the archive is brought back to life";
 /// Commits beyond which no request goes.
 const COMMITS_MAX: u64 = 200;
@@ -38,6 +38,17 @@ const LOST: Duration = Duration::from_secs(3);
 const ROOM: &str = "study";
 /// Words are heard at their own pace, so a room asks only at every so many of the strides.
 const ALOUD_STRIDES: u64 = 3;
+
+/// A way to the same end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A model proposes it, and its owner says yes.
+    Asked,
+    /// The owner's own words, and his standing leave, which no model has.
+    OnLeave,
+    /// A model proposes it in a room that hears the question, and says yes.
+    Aloud,
+}
 
 /// When within a commit it dies.
 const MOMENTS: [&str; 2] = ["begun", "durable"];
@@ -55,12 +66,17 @@ pub struct Found {
     pub mismatches: Vec<String>,
 }
 
-/// Kills at every `stride`th commit, in three ways to the same end: with a question and its yes, on standing leave, and on leave in a room
+/// Kills at every `stride`th commit, in three ways to the same end: with a question and its yes, on standing leave, and with both in a room
 /// that hears what became of it.
 pub async fn kills(root: &Path, programs: &Path, seed: u64, stride: u64) -> Result<Found> {
     let mut found = Found::default();
-    let leave = format!("[[safety.leave]]\ntool = \"guest_start\"\nguests = [{GUEST}]\nper_hour = 100000\n");
-    for (way, sections) in [("asked", String::new()), ("on leave", leave.clone()), ("aloud", leave)] {
+    for way in [Way::Asked, Way::OnLeave, Way::Aloud] {
+        let sections = match way {
+            Way::Asked | Way::Aloud => String::new(),
+            Way::OnLeave => {
+                format!("[[safety.leave]]\ntool = \"guest_start\"\nguests = [{GUEST}]\nper_hour = 100000\n")
+            }
+        };
         let mut desk = Desk::start(DeskConfig {
             root: root.to_owned(),
             programs: programs.to_owned(),
@@ -70,7 +86,7 @@ pub async fn kills(root: &Path, programs: &Path, seed: u64, stride: u64) -> Resu
             sections,
         })
         .await?;
-        let seat = if way == "aloud" { Some(Seat::take(&desk, ROOM).await?) } else { None };
+        let seat = if way == Way::Aloud { Some(Seat::take(&desk, ROOM).await?) } else { None };
         let stride = if seat.is_some() { stride * ALOUD_STRIDES } else { stride };
         desk.daemon.stop()?;
         for (moment, first) in MOMENTS.into_iter().zip(1..) {
@@ -100,10 +116,10 @@ async fn one(
     desk: &mut Desk,
     commit: u64,
     moment: &str,
-    (way, seat): (&str, Option<&Seat>),
+    (way, seat): (Way, Option<&Seat>),
     found: &mut Found,
 ) -> Result<bool> {
-    let (armed, name) = (desk.dir().join(ARMED), format!("{way}, killed at commit {commit}, {moment}"));
+    let (armed, name) = (desk.dir().join(ARMED), format!("{way:?}, killed at commit {commit}, {moment}"));
     desk.cluster.change(|state| {
         if let Some(guest) = state.guest_mut(GUEST) {
             guest.running = false;
@@ -115,10 +131,14 @@ async fn one(
     if let Some(seat) = seat {
         seat.is_known(desk)?;
     }
+    if way == Way::OnLeave {
+        is_known(desk)?;
+    }
     std::fs::write(&armed, "")?;
-    let whole = match seat {
-        Some(_) => desk.ask_in(ROOM, WORDS).is_ok(),
-        None => desk.try_ask(WORDS)? && (way != "asked" || desk.try_ask("yes")?),
+    let whole = match way {
+        Way::Asked => desk.try_ask(WORDS)? && desk.try_ask("yes")?,
+        Way::OnLeave => desk.try_ask(&format!("start vm {GUEST}"))?,
+        Way::Aloud => desk.ask_in(ROOM, WORDS).is_ok() && desk.ask_in(ROOM, "yes").is_ok(),
     };
     let survived = whole && desk.daemon.check().is_ok();
     std::fs::remove_file(&armed)?;
@@ -145,6 +165,14 @@ async fn one(
     }
     desk.daemon.stop()?;
     Ok(!survived)
+}
+
+/// Waits until the grammar knows the guest: by number it does once a node has answered.
+fn is_known(desk: &Desk) -> Result<()> {
+    wait_for("the guest to be known", PATIENT, || {
+        let asked = desk.ask(&format!("is vm {GUEST} running"))?;
+        Ok((!asked.tools.is_empty()).then_some(()))
+    })
 }
 
 fn desk_approvals(desk: &Desk) -> Result<i64> {

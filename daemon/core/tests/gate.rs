@@ -4,8 +4,9 @@
 
 use std::path::Path;
 
-use jarvis_core::gate::{Case, cases, matrix, table};
+use jarvis_core::gate::{Case, Decision, Gate, Leave, Origin, cases, matrix, situations, table};
 use jarvis_core::tool::Tier;
+use jarvis_core::tools::{Target, parse};
 
 fn file(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -77,4 +78,29 @@ fn what_must_hold_holds_in_every_case() {
         let destroys = ["guest_stop", "snapshot_delete", "snapshot_rollback"].contains(tool);
         assert!(!destroys || *tier >= Tier::Red, "{case:?}");
     }
+}
+
+#[test]
+fn standing_leave_is_for_the_owners_own_words_and_for_nobody_elses() {
+    let others =
+        [Origin::Model { tainted: false }, Origin::Model { tainted: true }, Origin::Outside { client: "other".into() }];
+    let mut on_leave = 0;
+    for Case { tool, args, situation, .. } in cases() {
+        let call = || parse(tool, &args).unwrap();
+        let Target::Guest(vmid) = call().target() else { continue };
+        let mut owned = situations::named(situation, vmid).unwrap();
+        // All the leave that there can be.
+        owned.policy.leave =
+            vec![Leave { tool: tool.to_owned(), vmids: vec![vmid], rooms: Vec::new(), per_hour: u32::MAX }];
+        let runs =
+            |origin: &Origin| match Gate::new().decide(call(), origin, &owned.asker, &owned.situation(), owned.power) {
+                Decision::Run(cleared) => Some(cleared.tier()),
+                Decision::Ask(_) | Decision::Refuse(_) => None,
+            };
+        on_leave += usize::from(runs(&Origin::Owner) == Some(Tier::Yellow));
+        for origin in &others {
+            assert!(runs(origin).is_none_or(|tier| tier == Tier::Green), "{tool} {args}, {situation}: {origin:?}");
+        }
+    }
+    assert!(on_leave >= 20, "the owner's own words run on it in {on_leave} cases");
 }

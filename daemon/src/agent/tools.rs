@@ -1,13 +1,12 @@
 //! What a model may call, and how it runs once the gate let it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jarvis_core::agent::Ran;
-use jarvis_core::approval::Stage;
 use jarvis_core::context::fence::fenced;
 use jarvis_core::foreign::{OFFERED_MAX, OFFERED_SMALL};
 use jarvis_core::gate::{Asker as GateAsker, Cleared, Gate, Origin, Power, Refusal, Rights, Voice, Work};
-use jarvis_core::ids::{ApprovalId, TurnId};
+use jarvis_core::ids::TurnId;
 use jarvis_core::memory::{UnixMillis, from_model};
 use jarvis_core::mind::message::ToolSpec;
 use jarvis_core::redact::redact;
@@ -24,8 +23,6 @@ use crate::safety::{Proposed, SafetyError};
 use crate::store::StoreError;
 use crate::turn::{Asking, Parts, Recollection, change_question, change_refused};
 
-/// A change that runs on standing leave is waited for so long; past it its room is told when it is over.
-const WAIT_MAX: Duration = Duration::from_secs(4);
 /// A window up to this many tokens is small: it gets the tools that fit the request, not all.
 pub(super) const SMALL_WINDOW: u64 = 8_192;
 
@@ -117,7 +114,11 @@ impl Hands<'_> {
     async fn proposed(&self, proposed: Proposed, kind: Kind) -> (Done, Tier, String) {
         match proposed {
             Proposed::Cleared(cleared) => self.cleared(cleared).await,
-            Proposed::Runs(id) => self.runs(id).await,
+            // Standing leave is for the owner's own words, and the gate gives a model none.
+            Proposed::Runs(id) => {
+                let told = "it is under way; its end is told when it is known";
+                (Done::told(told, false, false), Tier::Yellow, format!("runs: approval {id}"))
+            }
             Proposed::Asked(question) => {
                 let outcome = format!("asked: approval {}", question.id);
                 let tier = question.tier;
@@ -234,28 +235,6 @@ impl Hands<'_> {
             Ok(_) => (Done::told("it is remembered", false, false), "ok".to_owned()),
             Err(error) => (Done::told(&error.to_string(), true, false), error.to_string()),
         }
-    }
-
-    async fn runs(&self, id: ApprovalId) -> (Done, Tier, String) {
-        let waited = self.parts.safety.wait(id, WAIT_MAX).await;
-        let (text, is_error, outcome) = match waited {
-            Ok(None) => ("it is under way; its end is told when it is known".to_owned(), false, "under way".to_owned()),
-            Ok(Some(settled)) => {
-                let stage = settled.stage.name();
-                let outcome = format!("{stage} {}", settled.outcome).trim_end().to_owned();
-                let text = match settled.stage {
-                    Stage::Done => format!("done, and seen to be done {}", settled.outcome),
-                    Stage::Unknown => {
-                        format!("nobody knows whether it was done; it is being looked for: {}", settled.outcome)
-                    }
-                    _ => format!("not done ({stage}): {}", settled.outcome),
-                };
-                (text, settled.stage != Stage::Done, outcome)
-            }
-            Err(error) => ("nobody knows whether it was done".to_owned(), true, error.to_string()),
-        };
-        // A node's own words are in it.
-        (Done::told(&text, is_error, true), Tier::Yellow, outcome)
     }
 }
 

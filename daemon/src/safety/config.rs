@@ -25,7 +25,7 @@ pub struct SafetyConfig {
     pub protected: Vec<u32>,
     /// Tiers raised by hand.
     pub raise: Vec<RaiseConfig>,
-    /// Standing leave for what is YELLOW.
+    /// Standing leave for what is YELLOW and asked for in the owner's own words.
     pub leave: Vec<LeaveConfig>,
     /// What may be asked from a room: `reads`, `yellow` or `all`.
     pub rooms: BTreeMap<String, Rights>,

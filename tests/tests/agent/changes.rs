@@ -1,12 +1,17 @@
 //! Changes that a model proposes: asked about, approved, run, verified, written down.
 
+use std::time::Duration;
+
 use jarvis_tests::desk::{Desk, Kind};
+use jarvis_tests::process::wait_for;
 use serde_json::{Value, json};
 
-use super::{KINDS, calls, desk, minded, once, says, to, tools, with};
+use super::{KINDS, calls, desk, minded, once, to, tools, with};
 
 const START: &str = "kindly see to it that vm 112 is brought back to life";
 const HALT: &str = "kindly be done with vm 112, and brutally";
+/// For what must come: so long that the machine's other work decides nothing.
+const PATIENT: Duration = Duration::from_secs(60);
 
 fn start_script() -> Value {
     json!([calls(to(START), "Very good, sir.", &[("guest_start", json!({"vmid": 112}))])])
@@ -85,16 +90,21 @@ async fn what_was_read_first_raises_the_tier() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn standing_leave_runs_unasked_and_the_model_hears_how_it_went() {
-    let script = json!([
-        says(once(START, "seen to be done"), "It is up, sir."),
-        calls(to(START), "", &[("guest_start", json!({"vmid": 112}))]),
-    ]);
-    let desk =
-        with(55, Kind::Local, script, "[[safety.leave]]\ntool = \"guest_start\"\nguests = [112]\nper_hour = 1\n").await;
+async fn standing_leave_is_for_the_owners_own_words_and_a_model_has_to_ask() {
+    let leave = "[[safety.leave]]\ntool = \"guest_start\"\nguests = [112]\nper_hour = 1\n";
+    let desk = with(55, Kind::Local, start_script(), leave).await;
     stopped(&desk);
-    let turn = desk.ask(START).unwrap();
-    assert_eq!((minded(&turn), desk.guest()), ("It is up, sir.", (true, 1)), "{turn:?}");
+    let asked = desk.ask(START).unwrap();
+    assert!(tools(&asked)[0].1.starts_with("asked") && minded(&asked).contains("112"), "{asked:?}");
+    desk.ask("no").unwrap();
+    assert_eq!((desk.guest(), desk.approvals().unwrap().len()), ((false, 0), 1));
+    desk.ask("start vm 112").unwrap();
+    wait_for("the owner's own change", PATIENT, || Ok((desk.guest() == (true, 1)).then_some(()))).unwrap();
+    let kinds = desk.audit().unwrap();
+    assert!(
+        kinds.iter().filter(|kind| *kind == "asked").count() == 1 && !kinds.contains(&"approved".into()),
+        "{kinds:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

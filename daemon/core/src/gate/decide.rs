@@ -12,7 +12,7 @@ use crate::tools::{Call, Change, Effect, Inverse, Kind, Reason, Ruling, Summary,
 pub enum Origin {
     /// Verb and target are the owner's own words, through the intent grammar.
     Owner,
-    /// A model proposed it.
+    /// A model proposed it. Nobody can tell what moved it: standing leave is not for what it proposes, whatever it had read.
     Model {
         /// Whether it had read what strangers may have written (names, notes, logs, files, tool output).
         tainted: bool,
@@ -30,6 +30,14 @@ impl Origin {
             Self::Owner | Self::Model { tainted: false } => None,
             Self::Model { tainted: true } => Some(Reason::Tainted),
             Self::Outside { .. } => Some(Reason::Outside),
+        }
+    }
+
+    /// Whether the owner's standing leave is for it: verb and target are his own words of this very turn.
+    fn may_use_leave(&self) -> bool {
+        match self {
+            Self::Owner => true,
+            Self::Model { .. } | Self::Outside { .. } => false,
         }
     }
 }
@@ -223,7 +231,7 @@ impl Gate {
             Target::Nothing => None,
         };
         let room = asker.room.as_deref();
-        origin.tainted().is_none()
+        origin.may_use_leave()
             && trusted(asker.voice, situation)
             && situation.policy.leaves(work.call.name(), vmid, room, situation.on_leave_last_hour)
     }

@@ -69,7 +69,7 @@ pub struct Raise {
     pub tier: Tier,
 }
 
-/// Standing leave: a YELLOW call that matches runs without a question.
+/// Standing leave: a YELLOW call that matches, and whose verb and target are the owner's own words, runs without a question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leave {
     /// Which tool.

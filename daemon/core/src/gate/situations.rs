@@ -277,6 +277,15 @@ pub const ALL: &[Named] = &[
         },
     },
     Named {
+        name: "leave for a clean model",
+        about: "there is leave, and a model asks that read nothing of strangers",
+        change: |s, vmid| {
+            states(s, GuestState::Stopped);
+            leave(s, vmid);
+            s.origin = Origin::Model { tainted: false };
+        },
+    },
+    Named {
         name: "leave for a tainted model",
         about: "there is leave, and a tainted model asks",
         change: |s, vmid| {
