@@ -344,6 +344,36 @@ async fn talk_without_the_wake_word_opens_nothing() {
     assert_eq!(sound::first_audible(&recording.heard), None, "and nothing was played");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn stand_down_said_in_the_room_stops_every_change_until_somebody_resumes() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut house = House::start(config(dir.path(), 15)).await.unwrap();
+    house.cluster.calm();
+    house.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
+    let mut say = |house: &mut House, text: &str| {
+        let asked = house.ask(&spoken("en-gb", &format!("hey jarvis, {text}")), |_| ()).unwrap();
+        let turn = asked.turn.unwrap_or_else(|| panic!("nobody woke to {text:?}"));
+        assert_eq!((turn.transcript.as_deref(), turn.error.as_deref()), (Some(text), None), "{turn:?}");
+        turn.reply.unwrap_or_default()
+    };
+    let power = |house: &House| house.ctl_json(&["status"]).unwrap()["power"].clone();
+    let told = say(&mut house, "stand down");
+    assert!(told.contains("Standing down"), "{told}");
+    let stopped = power(&house);
+    assert_eq!((&stopped["power"], &stopped["by"]), (&"stopped".into(), &"voice in study".into()), "{stopped}");
+    let refused = say(&mut house, "start the test machine");
+    assert!(refused.contains("standing down"), "{refused}");
+    assert_eq!(house.ctl_json(&["approvals"]).unwrap(), serde_json::json!([]), "nobody was even asked");
+
+    assert!(house.ctl(&["resume"]).unwrap().status.success());
+    assert_eq!(power(&house)["power"], "on");
+    let question = say(&mut house, "start the test machine");
+    assert!(question.contains("start") && question.contains("112"), "{question}");
+    assert_eq!(house.ctl_json(&["approvals"]).unwrap()[0]["stage"], "pending");
+    assert!(!house.cluster.state().guest(112).unwrap().running, "it is asked about, as before");
+}
+
 /// Waits until the newest approval is in `stage`.
 fn until_approval(house: &mut House, stage: &str) {
     wait_for("the approval", Duration::from_secs(60), || {

@@ -13,6 +13,7 @@ mod hostile;
 mod network;
 mod reads;
 mod resume;
+mod rights;
 mod route;
 mod scripts;
 
