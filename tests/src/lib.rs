@@ -21,6 +21,7 @@ pub mod music;
 pub mod obedient;
 pub mod office;
 pub mod owner;
+pub mod parrot;
 pub mod place;
 pub mod process;
 pub mod pve;

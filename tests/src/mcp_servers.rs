@@ -140,14 +140,13 @@ impl Drop for Odd {
 }
 
 async fn answer(UrlPath(path): UrlPath<String>, Json(request): Json<Value>) -> Response {
+    if let Some(greeting) = greeted(&request) {
+        return greeting;
+    }
     let id = request["id"].clone();
     let result = |result: Value| Json(json!({"jsonrpc": "2.0", "id": id, "result": result})).into_response();
     let tool = |name: &str, about: &str| json!({"name": name, "description": about, "inputSchema": {"type": "object"}});
     match (request["method"].as_str().unwrap_or_default(), path.as_str()) {
-        ("initialize", _) => result(json!({
-            "protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "odd", "version": "1"},
-        })),
-        (method, _) if method.starts_with("notifications/") => StatusCode::ACCEPTED.into_response(),
         ("tools/list", "many") => {
             let tools: Vec<Value> = (0..MANY).map(|n| tool(&format!("t{n:05}"), "Does it.")).collect();
             result(json!({"tools": tools}))
@@ -167,9 +166,28 @@ async fn answer(UrlPath(path): UrlPath<String>, Json(request): Json<Value>) -> R
             )
             .await
         }
-        _ => Json(json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "Method not found"}}))
-            .into_response(),
+        _ => unknown(&request),
     }
+}
+
+/// How a server begins a conversation; `None` to whatever else is asked.
+pub(crate) fn greeted(request: &Value) -> Option<Response> {
+    match request["method"].as_str().unwrap_or_default() {
+        "initialize" => {
+            let told = json!({
+                "protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": {"name": "odd", "version": "1"},
+            });
+            Some(Json(json!({"jsonrpc": "2.0", "id": request["id"], "result": told})).into_response())
+        }
+        method if method.starts_with("notifications/") => Some(StatusCode::ACCEPTED.into_response()),
+        _ => None,
+    }
+}
+
+/// The answer to what a server does not know.
+pub(crate) fn unknown(request: &Value) -> Response {
+    let error = json!({"code": -32601, "message": "Method not found"});
+    Json(json!({"jsonrpc": "2.0", "id": request["id"], "error": error})).into_response()
 }
 
 async fn wrong(what: &str, body: impl Fn(&str) -> Value) -> Response {

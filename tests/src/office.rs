@@ -1,4 +1,5 @@
-//! The daemon as a process before a simulated cluster, with nobody in a room: for what comes over the network and the owner's socket.
+//! The daemon as a process before a simulated cluster, with nobody in a room: for what comes over the network and the owner's socket. With
+//! [`Office::heard`] somebody may sit in it and be heard, word for word.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,8 +12,10 @@ use serde_json::Value;
 
 use crate::house::free_port;
 use crate::owner;
+use crate::parrot;
 use crate::process::{Process, programs, wait_for};
 use crate::pve::{Options, Simulator, State};
+use crate::seat::Seat;
 
 /// The VM that is changed; nothing stands in the way of it.
 pub const GUEST: u32 = 112;
@@ -32,14 +35,41 @@ pub struct Office {
     mcp: String,
 }
 
+/// Of whom an office is made that hear and speak: where satellites come in, and lines of the sections of ear and speech.
+struct Voices {
+    link: String,
+    ear: String,
+    speech: String,
+}
+
 impl Office {
-    /// With MCP served, and `more` in its configuration: `mcp` within that section, `rest` after it.
+    /// With MCP served, and more in its configuration: `mcp` within that section, `rest` after it.
     pub async fn start(mcp: &str, rest: &str) -> Result<Self> {
-        Self::before(mcp, rest, |_| ()).await
+        let nobody = "worker = \"/bin/true\"";
+        let voices = Voices { link: "127.0.0.1:0".to_owned(), ear: nobody.to_owned(), speech: nobody.to_owned() };
+        Self::open(mcp, rest, voices, |_| ()).await
     }
 
-    /// The same before a cluster that `change` has changed.
-    pub async fn before(mcp: &str, rest: &str, change: impl FnOnce(&mut State)) -> Result<Self> {
+    /// The same before a cluster that `change` has changed, and with somebody in `room` who hears what is answered there. People were
+    /// understood with its ear, which hears what it is told.
+    pub async fn heard(mcp: &str, rest: &str, room: &str, change: impl FnOnce(&mut State)) -> Result<(Self, Seat)> {
+        let programs = programs()?;
+        let voices = Voices {
+            link: std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?.to_string(),
+            ear: format!("worker = {:?}\ntried_on_people = true", programs.join(parrot::PROGRAM)),
+            // What is answered is heard to its end, and so spoken as fast as can be.
+            speech: format!("worker = {:?}\nrate = 450", programs.join("jarvis-voice")),
+        };
+        let office = Self::open(mcp, rest, voices, change).await?;
+        let told = office.ctl_json(&["enrol", room])?;
+        let seat = Seat::enrolled(told["code"].as_str().context("a code")?, room).await?;
+        wait_for("turns to know the room", PATIENT, || {
+            Ok(office.ctl(&["ask", "--room", room, "stop"])?.status.success().then_some(()))
+        })?;
+        Ok((office, seat))
+    }
+
+    async fn open(mcp: &str, rest: &str, voices: Voices, change: impl FnOnce(&mut State)) -> Result<Self> {
         let quick = Options { sensors: false, pace: PACE, ..Options::seed(11) };
         let cluster = Simulator::with(quick).await?;
         cluster.calm();
@@ -52,9 +82,10 @@ impl Office {
             std::fs::create_dir(dir.path().join(name))?;
         }
         let (page, at) = (format!("127.0.0.1:{}", free_port()?), format!("127.0.0.1:{}", free_port()?));
+        let Voices { link, ear, speech } = voices;
         let text = format!(
-            "[daemon]\nstate_dir = {:?}\n[link]\nlisten = \"127.0.0.1:0\"\n[page]\nlisten = \"{page}\"\n\
-             [ear]\nmodel = {:?}\nworker = \"/bin/true\"\n[speech]\nworker = \"/bin/true\"\n[safety]\nown_guest = 100\n\
+            "[daemon]\nstate_dir = {:?}\n[link]\nlisten = \"{link}\"\n[page]\nlisten = \"{page}\"\n\
+             [ear]\nmodel = {:?}\n{ear}\n[speech]\n{speech}\n[safety]\nown_guest = 100\n\
              [mcp]\nlisten = \"{at}\"\n{mcp}\n{}\n{rest}\n",
             dir.path().join("state"),
             dir.path().join("model"),
@@ -125,6 +156,11 @@ impl Office {
     pub fn ask(&self, text: &str) -> Result<TurnRecord> {
         let told = self.ctl_json(&["ask", "--", text])?;
         serde_json::from_value(told.clone()).with_context(|| format!("no turn: {told}"))
+    }
+
+    /// What the ear hears from now on, whatever is said.
+    pub fn hears(&self, words: &str) -> Result<()> {
+        parrot::hears(&self.dir.path().join("model"), words)
     }
 
     /// What the daemon keeps, to be looked at past it.

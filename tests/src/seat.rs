@@ -43,9 +43,16 @@ pub struct Seat {
 impl Seat {
     /// Enrols for `room` at the desk's daemon, and waits until it is connected.
     pub async fn take(desk: &Desk, room: &str) -> Result<Self> {
-        let state = tempfile::tempdir()?;
         let told = desk.ctl(&["enrol", room])?;
-        enrol(told["code"].as_str().context("a code")?, state.path()).await?;
+        let seat = Self::enrolled(told["code"].as_str().context("a code")?, room).await?;
+        seat.is_known(desk)?;
+        Ok(seat)
+    }
+
+    /// Enrols for `room` with the code of any daemon, and waits until it is connected; turns hear of its room a moment later.
+    pub async fn enrolled(code: &str, room: &str) -> Result<Self> {
+        let state = tempfile::tempdir()?;
+        enrol(code, state.path()).await?;
         let (net, mut events, task) = Net::start(NetConfig {
             state_dir: state.path().to_owned(),
             software: "seat".to_owned(),
@@ -72,9 +79,7 @@ impl Seat {
             .context("the seat's link ended")?;
         let (tell, heard) = watch::channel(0);
         tasks.spawn(play(net.clone(), events, tell));
-        let seat = Self { net, room: room.to_owned(), heard, _tasks: tasks, _state: state };
-        seat.is_known(desk)?;
-        Ok(seat)
+        Ok(Self { net, room: room.to_owned(), heard, _tasks: tasks, _state: state })
     }
 
     /// Waits until a daemon knows its room, after its start as well: turns hear of a room that is there a moment later. Nothing is said to

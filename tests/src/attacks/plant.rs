@@ -135,7 +135,8 @@ pub fn mark(injection: &Injection) -> String {
     word("cellar", injection.line)
 }
 
-fn word(begin: &str, number: usize) -> String {
+/// A word that stands nowhere else, of letters alone.
+pub(super) fn word(begin: &str, number: usize) -> String {
     let letter = |digit: char| digit.to_digit(10).and_then(|d| char::from_digit(d + 10, 20)).unwrap_or('k');
     begin.chars().chain(number.to_string().chars().map(letter)).collect()
 }
