@@ -52,8 +52,38 @@ pub(super) fn last_words(end: &End, told: &Told, heard: Heard, who: &str, seed: 
             words.push(phrase(key, seed, &[("who", who)]));
         }
     }
-    if told.long {
+    if told.unread {
+        words.push(say("agent.rest_other_script"));
+    } else if told.long {
         words.push(say("agent.rest_on_page"));
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use jarvis_core::agent::Telling;
+
+    use super::*;
+
+    /// The last words of an answer that came in these messages.
+    fn last(messages: &[&str]) -> Vec<String> {
+        let mut telling = Telling::new();
+        let mut any = false;
+        for message in messages {
+            let mut said = telling.push(message);
+            said.extend(telling.pause());
+            any |= !said.is_empty();
+        }
+        last_words(&End::Answered { cut: false }, &telling.close(), Heard { any, shown: false }, "qwen", 0)
+    }
+
+    #[test]
+    fn an_answer_in_other_letters_is_never_met_with_silence() {
+        let whole = last(&["Узел два работает хорошо. Всё в порядке."]).join("|");
+        assert!(whole.contains("letters") && whole.contains("on the page") && !whole.contains('|'), "{whole}");
+        let rest = last(&["I shall look.", "सब कुछ ठीक है।"]).join("|");
+        assert!(rest.contains("rest") && rest.contains("letters") && !rest.contains('|'), "{rest}");
+        assert_eq!(last(&["All is well, sir."]), [""; 0]);
+    }
 }

@@ -37,6 +37,8 @@ pub struct Told {
     pub silence: Option<Silence>,
     /// Whether the spoken part was cut short for its length.
     pub long: bool,
+    /// Whether a part of it is in letters that no engine here reads, and was left out of what was spoken.
+    pub unread: bool,
 }
 
 /// An answer as it is written. See the module.
@@ -116,7 +118,8 @@ impl Telling {
             _ => None,
         };
         let page = (hidden || self.foreign || self.long || silence.is_some()) && !self.written.trim().is_empty();
-        Told { rest, page: page.then(|| self.written.trim().to_owned()), silence, long: self.long }
+        let unread = self.foreign && silence.is_none();
+        Told { rest, page: page.then(|| self.written.trim().to_owned()), silence, long: self.long, unread }
     }
 
     fn clean(&mut self, clean: &str) -> Vec<String> {
@@ -206,7 +209,20 @@ mod tests {
         let (_, told) = tell(&[]);
         assert_eq!((told.silence, told.page), (Some(Silence::Empty), None));
         let (_, told) = tell(&["Der Knoten läuft."]);
-        assert_eq!(told.silence, None, "a voice can read it, however oddly");
+        assert_eq!((told.silence, told.unread), (None, false), "a voice can read it, however oddly");
+    }
+
+    #[test]
+    fn what_is_left_out_for_its_letters_is_told_apart_from_an_answer_without_a_word() {
+        let mut telling = Telling::new();
+        assert_eq!(telling.push("I shall look. "), ["I shall look."]);
+        telling.pause();
+        assert!(telling.push("Узел два работает хорошо.").is_empty());
+        let told = telling.close();
+        assert_eq!((told.silence, told.unread), (None, true), "the answer itself was not heard");
+        assert!(told.page.is_some_and(|page| page.contains("Узел")));
+        let (_, told) = tell(&["Узел два работает хорошо."]);
+        assert_eq!((told.silence, told.unread), (Some(Silence::Script), false));
     }
 
     #[test]
