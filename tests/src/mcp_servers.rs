@@ -88,10 +88,23 @@ impl Notes {
     }
 }
 
+/// The section of the daemon's file that names the same server as a program, with its list in `dir`.
+pub fn notes_program(dir: &Path) -> Result<String> {
+    let command = [python_program()?, script(), PathBuf::from("stdio"), dir.join("notes.txt")];
+    // It is started for each question, which takes Python a while on a busy machine.
+    Ok(format!(
+        "[[mcp.servers]]\nname = \"notes\"\ncommand = {command:?}\nabout = [\"shopping list\"]\n\
+         green = [\"search\"]\nseconds = 60\n"
+    ))
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/server.py")
+}
+
 fn launch(port: u16, dir: &Path, nth: u32, about: Option<&str>) -> Result<Process> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mcp/server.py");
     let mut command = Command::new(python_program()?);
-    command.arg(script).arg(port.to_string()).arg(dir.join("notes.txt")).arg(TOKEN).args(about);
+    command.arg(script()).arg(port.to_string()).arg(dir.join("notes.txt")).arg(TOKEN).args(about);
     Process::start("notes", &mut command, &dir.join(format!("notes.{nth}.log")))
 }
 

@@ -60,7 +60,7 @@ impl Config {
     }
 
     fn servers(&self) -> String {
-        let each: Vec<String> = self.mcp.servers.iter().map(|s| format!("{} ({})", s.name, s.url)).collect();
+        let each: Vec<String> = self.mcp.servers.iter().map(|s| format!("{} ({})", s.name, s.address())).collect();
         if each.is_empty() { "no other ones are asked".to_owned() } else { each.join(", ") }
     }
 

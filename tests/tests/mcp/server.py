@@ -1,6 +1,6 @@
 """A server of the owner's, made with the official Python package: a list of lines in a file.
 
-Usage: server.py PORT FILE TOKEN [DESCRIPTION]. DESCRIPTION is what it says of its tool `add`.
+Usage: server.py PORT FILE TOKEN [DESCRIPTION], or server.py stdio FILE. DESCRIPTION is what it says of its tool `add`.
 """
 
 import pathlib
@@ -9,7 +9,7 @@ import sys
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 
-port, file, token = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+way, file, token = sys.argv[1], pathlib.Path(sys.argv[2]), "".join(sys.argv[3:4])
 about = sys.argv[4] if len(sys.argv) > 4 else "Adds a line to the list."
 server = MCPServer("notes")
 
@@ -27,6 +27,10 @@ def add(text: str) -> str:
     return f"added: {text}"
 
 
+if way == "stdio":
+    server.run("stdio")
+    sys.exit()
+
 inner = server.streamable_http_app()
 
 
@@ -39,4 +43,4 @@ async def guarded(scope, receive, send):
     await inner(scope, receive, send)
 
 
-uvicorn.run(guarded, host="127.0.0.1", port=port, log_level="warning")
+uvicorn.run(guarded, host="127.0.0.1", port=int(way), log_level="warning")

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jarvis_tests::desk::{Desk, DeskConfig, Kind};
-use jarvis_tests::mcp_servers::{Notes, Odd, pin, standings};
+use jarvis_tests::mcp_servers::{Notes, Odd, notes_program, pin, standings};
 use jarvis_tests::process::{programs, wait_for};
 use jarvisd::event::TurnRecord;
 use serde_json::{Value, json};
@@ -138,6 +138,36 @@ async fn a_tool_is_offered_asked_about_and_called_only_as_its_owner_approved_it(
     assert!(!told.contains("null"), "a server that is away is told: {told}");
     let doctor = desk.ctl(&["doctor"]).unwrap().to_string();
     assert!(doctor.contains("notes cannot be asked"), "{doctor}");
+}
+
+/// Processes that have this among their arguments.
+fn running(part: &str) -> usize {
+    let named = std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|argument| argument == part.as_bytes())
+    });
+    named.count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_asked_on_its_input_and_output_by_the_same_rules_and_ends_with_the_question() {
+    let dir = tempfile::tempdir().unwrap();
+    let list = dir.path().join("notes.txt");
+    std::fs::write(&list, "oat milk\n").unwrap();
+    let desk = desk(74, script(), notes_program(dir.path()).unwrap()).await;
+    let all = servers(&desk);
+    assert_eq!(standings(&all, "notes").unwrap(), ["add new", "search new"], "{all}");
+    assert_eq!(reply(&desk.ask(FIND).unwrap()), "I cannot look there, sir.", "a model is told of nothing yet");
+    approve(&desk, "notes", "search");
+    assert_eq!(reply(&desk.ask(FIND).unwrap()), "Oat milk is on it, sir.");
+    approve(&desk, "notes", "add");
+    assert!(reply(&desk.ask(ADD).unwrap()).contains("use add of your server notes"));
+    desk.ask("yes").unwrap();
+    assert_eq!(settled(&desk)["outcome"], "added: eggs");
+    assert_eq!(std::fs::read_to_string(&list).unwrap(), "oat milk\neggs\n", "once");
+    // The daemon's own look may be under way; it ends by itself as well.
+    let part = list.to_str().unwrap();
+    wait_for("the end of its programs", Duration::from_secs(60), || Ok((running(part) == 0).then_some(()))).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

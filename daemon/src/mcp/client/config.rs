@@ -1,6 +1,6 @@
 //! `[[mcp.servers]]`: another server of the owner's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jarvis_core::foreign::{SERVER_CHARS_MAX, is_server, is_tool};
@@ -24,7 +24,10 @@ pub struct ServerConfig {
     /// What the owner calls it.
     pub name: String,
     /// Where it speaks MCP over streamable HTTP.
-    pub url: String,
+    pub url: Option<String>,
+    /// Or else: a program and its arguments that speaks MCP on its standard input and output.
+    #[serde(default)]
+    pub command: Vec<String>,
     /// Words that call for it in a request, beside its name.
     #[serde(default)]
     pub about: Vec<String>,
@@ -66,6 +69,11 @@ impl ServerConfig {
         said.into_iter().find(|(names, _)| is_in(names)).map_or(Tier::Yellow, |(_, tier)| tier)
     }
 
+    /// Where it is: its URL, or its command. What was approved at one address is not approved at another.
+    pub(crate) fn address(&self) -> String {
+        self.url.clone().unwrap_or_else(|| format!("{:?}", self.command))
+    }
+
     pub(super) fn within(&self) -> Duration {
         Duration::from_secs(self.seconds)
     }
@@ -89,8 +97,31 @@ impl ServerConfig {
             if all[..at].iter().any(|other| other.name == server.name) {
                 say("name", format!("there is another server named {:?}", server.name), "give each a name of its own");
             }
-            if let Err(what) = address(&server.url) {
-                say("url", what, "write https://host/mcp, or http://127.0.0.1:port/mcp for one on this machine");
+            match (&server.url, server.command.first()) {
+                (Some(url), None) => {
+                    if let Err(what) = address(url) {
+                        say(
+                            "url",
+                            what,
+                            "write https://host/mcp, or http://127.0.0.1:port/mcp for one on this machine",
+                        );
+                    }
+                }
+                (None, Some(program)) if !Path::new(program).is_absolute() => {
+                    let what = format!("{program:?} may be any program of that name");
+                    say("command", what, "write its whole path, as `command -v NAME` prints it");
+                }
+                (None, Some(_)) if server.token_file.is_some() => {
+                    let what = "a program is given no token".to_owned();
+                    say("token_file", what, "leave it out, or name the file in its arguments");
+                }
+                (None, Some(_)) => {}
+                (Some(_), Some(_)) => {
+                    say("command", "there is a url as well".to_owned(), "leave one of them out");
+                }
+                (None, None) => {
+                    say("name", "it has neither url nor command".to_owned(), "say where it is asked");
+                }
             }
             if server.about.len() > ABOUT_MAX || server.about.iter().any(|words| !words.contains(char::is_alphanumeric))
             {
@@ -157,6 +188,7 @@ mod tests {
     }
 
     const GOOD: &str = "[[servers]]\nname = 'notes'\nurl = 'http://127.0.0.1:9100/mcp'\n";
+    const PROGRAM: &str = "[[servers]]\nname = 'notes'\ncommand = ['/usr/bin/notes', '--list']\n";
 
     #[test]
     fn a_section_is_read_whole_and_tools_are_yellow_unless_their_owner_says_otherwise() {
@@ -171,6 +203,13 @@ mod tests {
         for url in ["https://notes.home/mcp", "http://localhost:1/mcp", "http://[::1]:9/mcp"] {
             assert_eq!(mistakes(&GOOD.replace("http://127.0.0.1:9100/mcp", url)).unwrap(), "", "{url}");
         }
+        assert_eq!(mistakes(PROGRAM).unwrap(), "");
+        let addresses = [GOOD, PROGRAM, &PROGRAM.replace("--list", "--all")].map(|text| {
+            let config: McpConfig = toml::from_str(text).unwrap();
+            config.servers[0].address()
+        });
+        let wanted = ["http://127.0.0.1:9100/mcp", r#"["/usr/bin/notes", "--list"]"#, r#"["/usr/bin/notes", "--all"]"#];
+        assert_eq!(addresses, wanted, "another argument is another address");
     }
 
     #[test]
@@ -184,6 +223,10 @@ mod tests {
             (url("http://notes.home/mcp"), "in the clear"),
             (url("http://127.0.0.1.evil.example/mcp"), "in the clear"),
             (url("ftp://a/mcp"), "neither https nor http"),
+            (format!("{GOOD}command = ['/usr/bin/notes']"), "command: there is a url as well"),
+            ("[[servers]]\nname = 'notes'".to_owned(), "neither url nor command"),
+            (format!("{PROGRAM}token_file = 'notes-token'"), "token_file: a program is given no token"),
+            (PROGRAM.replace("/usr/bin/", ""), "command: \"notes\" may be any program"),
             (url("notes"), "no address"),
             (url("https://me:secret@notes.home/mcp"), "more in it"),
             (url("https://notes.home/mcp?key=1"), "more in it"),
@@ -199,6 +242,5 @@ mod tests {
             assert!(told.contains(part) && !told.contains("secret@"), "{text}: {told}");
         }
         assert!(mistakes(&format!("{GOOD}yellow = ['a']")).is_err(), "a tier is raised, or named GREEN; nothing else");
-        assert!(mistakes("[[servers]]\nname = 'notes'").is_err());
     }
 }

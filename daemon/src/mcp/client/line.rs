@@ -12,7 +12,7 @@ use crate::event::UnixMillis;
 pub struct ServerLine {
     /// What its owner calls it.
     pub name: String,
-    /// Where it is.
+    /// Where it is: its URL, or its command.
     pub url: String,
     /// When it was looked at last; `None`: not since the daemon's start.
     pub looked: Option<UnixMillis>,

@@ -6,6 +6,7 @@
 
 mod config;
 mod line;
+mod program;
 mod session;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -93,7 +94,7 @@ impl Server {
     }
 
     fn line(&self, then: Option<&Approved>, now: Option<&Described>) -> Option<ToolLine> {
-        let standing = foreign::standing(then, now, &self.config().url)?;
+        let standing = foreign::standing(then, now, &self.config().address())?;
         let shown = now.or(then.map(|then| &then.described))?;
         let before = then.filter(|_| matches!(standing, Standing::Changed { .. })).map(|then| &then.described);
         Some(ToolLine {
@@ -204,7 +205,7 @@ impl Servers {
         let tools = server.tools(approved);
         let Seen { at, taken, trouble } = server.seen().clone();
         let left_out = taken.map(|taken| taken.left_out).unwrap_or_default();
-        let (name, url) = (server.config().name.clone(), server.config().url.clone());
+        let (name, url) = (server.config().name.clone(), server.config().address());
         ServerLine { name, url, looked: at, trouble, tools, left_out }
     }
 
@@ -292,7 +293,7 @@ impl Servers {
             if now.pin() != shown.pin {
                 return Err(NotApproved::Changed { server: server_name, tool });
             }
-            let (text, address) = (now.text(), server.config().url.clone());
+            let (text, address) = (now.text(), server.config().address());
             Ok(ToolApproval { server: server_name, tool: now.name.clone(), pin: shown.pin, text, address })
         };
         shown.iter().map(row).collect()

@@ -15,14 +15,16 @@ use rmcp::model::{
     Implementation, PaginatedRequestParams, ProtocolVersion,
 };
 use rmcp::service::{ClientLifecycleMode, RoleClient, RunningService, ServiceError, serve_client_with_lifecycle};
-use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::{IntoTransport, StreamableHttpClientTransport};
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::ServerConfig;
+use super::program::Program;
 
-/// Longest time in which a server must list its tools.
+/// Longest time in which a server that runs already must list its tools.
 const LOOK_MAX: Duration = Duration::from_secs(10);
 /// Longest time for the connection alone.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -57,33 +59,56 @@ pub enum Called {
     Unknown(String),
 }
 
+/// How a server is asked.
+enum Means {
+    /// Over streamable HTTP.
+    Http { url: String, client: Result<Client, String> },
+    /// On the standard input and output of a program.
+    Program,
+}
+
+/// A conversation, with the program where it is had with one.
+struct Talk {
+    // Dropped first: the end of its input is what tells the program to end.
+    session: Session,
+    program: Option<Program>,
+}
+
+impl Talk {
+    /// Ends it. Gives a program's last words.
+    async fn end(self) -> Option<String> {
+        drop(self.session);
+        self.program?.end().await
+    }
+}
+
 /// The way to one server.
 pub(super) struct Way {
     pub(super) config: ServerConfig,
-    client: Result<Client, String>,
+    means: Means,
 }
 
 impl Way {
     pub(super) fn new(config: ServerConfig) -> Self {
-        // A process-wide provider is what reqwest looks for; whoever came first named the same one.
-        let _installed_before = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT_MAX)
-            .build()
-            .map_err(|error| words(&error));
-        Self { config, client }
+        let means = match &config.url {
+            Some(url) => Means::Http { url: url.clone(), client: client() },
+            None => Means::Program,
+        };
+        Self { config, means }
     }
 
     /// The server's tools as they are now.
     pub(super) async fn list(&self, wanted: impl Fn(&str) -> bool) -> Result<Taken, String> {
         let listed = async {
-            let session = self.open().await?;
-            self.listed(&session).await
+            let talk = self.open().await?;
+            let listed = self.listed(&talk.session).await;
+            let said = talk.end().await;
+            listed.map_err(|why| with_last_words(why, said))
         };
-        let within = LOOK_MAX.min(self.config.within());
+        let within = match self.means {
+            Means::Http { .. } => LOOK_MAX.min(self.config.within()),
+            Means::Program => self.config.within(),
+        };
         let listed = timeout_at(Instant::now() + within, Box::pin(listed)).await.map_err(|_| late(within))??;
         Ok(take(&self.config.name, listed, wanted))
     }
@@ -101,11 +126,11 @@ impl Way {
     ) -> Result<(Called, Taken), String> {
         let within = self.config.within();
         let checked = async {
-            let session = self.open().await?;
-            let listed = self.listed(&session).await?;
-            Ok::<_, String>((session, take(&self.config.name, listed, wanted)))
+            let talk = self.open().await?;
+            let listed = self.listed(&talk.session).await?;
+            Ok::<_, String>((talk, take(&self.config.name, listed, wanted)))
         };
-        let (session, taken) =
+        let (talk, taken) =
             timeout_at(Instant::now() + within, Box::pin(checked)).await.map_err(|_| late(within))??;
         let now = taken.tools.iter().find(|tool| tool.name == call.tool);
         if now.is_none_or(|tool| tool.pin() != call.pin) {
@@ -119,7 +144,7 @@ impl Way {
             return Ok((Called::NotCalled("the kill switch was set before it was sent".to_owned()), taken));
         }
         let params = CallToolRequestParams::new(call.tool).with_arguments(call.arguments);
-        let answer = Box::pin(session.call_tool_once(params));
+        let answer = Box::pin(talk.session.call_tool_once(params));
         let called = match timeout_at(Instant::now() + within, answer).await {
             Ok(Ok(CallToolResponse::Complete(result))) => self.answered(result),
             Ok(Ok(CallToolResponse::InputRequired(_))) => {
@@ -132,30 +157,37 @@ impl Way {
             Ok(Err(error)) => Called::Unknown(words(&error)),
             Err(_) => Called::Unknown(late(within)),
         };
+        talk.end().await;
         Ok((called, taken))
     }
 
-    async fn open(&self) -> Result<Session, String> {
-        let client = self.client.clone()?;
-        let bytes = LIST_BYTES_MAX.max(self.config.answer_bytes());
-        let mut config = StreamableHttpClientTransportConfig::with_uri(self.config.url.as_str())
-            // What was sent once is never sent again.
-            .reinit_on_expired_session(false)
-            .max_concurrent_requests(1)
-            .max_json_response_size(bytes)
-            .max_sse_event_size(bytes)
-            .max_error_response_size(ERROR_BYTES_MAX);
-        if let Some(path) = &self.config.token_file {
-            config = config.auth_header(token(path).await?);
+    async fn open(&self) -> Result<Talk, String> {
+        let most = LIST_BYTES_MAX.max(self.config.answer_bytes());
+        match &self.means {
+            Means::Http { url, client } => {
+                let mut config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
+                    // What was sent once is never sent again.
+                    .reinit_on_expired_session(false)
+                    .max_concurrent_requests(1)
+                    .max_json_response_size(most)
+                    .max_sse_event_size(most)
+                    .max_error_response_size(ERROR_BYTES_MAX);
+                if let Some(path) = &self.config.token_file {
+                    config = config.auth_header(token(path).await?);
+                }
+                let transport = StreamableHttpClientTransport::with_client(client.clone()?, config);
+                Ok(Talk { session: begin(transport).await?, program: None })
+            }
+            Means::Program => {
+                let (program, stdout, stdin) = Program::start(&self.config.command)?;
+                // A longer message is dropped unread, and its answer never comes.
+                let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(most);
+                match begin(transport).await {
+                    Ok(session) => Ok(Talk { session, program: Some(program) }),
+                    Err(why) => Err(with_last_words(why, program.end().await)),
+                }
+            }
         }
-        let own = Implementation::new("jarvis", env!("CARGO_PKG_VERSION"));
-        let info = ClientConfig::new(ClientCapabilities::default(), own);
-        let both = ClientLifecycleMode::Auto {
-            preferred_versions: vec![ProtocolVersion::V_2026_07_28],
-            legacy_version: Some(ProtocolVersion::V_2025_11_25),
-        };
-        let transport = StreamableHttpClientTransport::with_client(client, config);
-        Box::pin(serve_client_with_lifecycle(info, transport, both)).await.map_err(|error| words(&error))
     }
 
     async fn listed(&self, session: &Session) -> Result<Vec<Listed>, String> {
@@ -198,6 +230,37 @@ impl Way {
         }
         Called::Answered { text: redact(&text).text, is_error }
     }
+}
+
+fn client() -> Result<Client, String> {
+    // A process-wide provider is what reqwest looks for; whoever came first named the same one.
+    let _installed_before = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .connect_timeout(CONNECT_MAX)
+        .build()
+        .map_err(|error| words(&error))
+}
+
+async fn begin<T, E, A>(transport: T) -> Result<Session, String>
+where
+    T: IntoTransport<RoleClient, E, A>,
+    E: Error + Send + Sync + 'static,
+{
+    let own = Implementation::new("jarvis", env!("CARGO_PKG_VERSION"));
+    let info = ClientConfig::new(ClientCapabilities::default(), own);
+    let both = ClientLifecycleMode::Auto {
+        preferred_versions: vec![ProtocolVersion::V_2026_07_28],
+        legacy_version: Some(ProtocolVersion::V_2025_11_25),
+    };
+    Box::pin(serve_client_with_lifecycle(info, transport, both)).await.map_err(|error| words(&error))
+}
+
+/// Why it failed, and what the program complained of last.
+fn with_last_words(why: String, said: Option<String>) -> String {
+    said.map_or(why.clone(), |said| bounded(&format!("{why}: {said}")))
 }
 
 async fn token(path: &Path) -> Result<String, String> {
