@@ -26,7 +26,7 @@ pub use after::{ANSWER_TOKENS_MAX, ask_after, of_the_owner};
 pub use extract::Reader;
 pub use lifetime::{EPISODIC_MS, WORKING_MS, expiry};
 pub use model::{ANSWER_BYTES_MAX, Extraction, ModelAnswerError, from_model};
-pub use question::{Question, TERMS_MAX, Term};
+pub use question::{Part, Question, TERMS_MAX, Term};
 pub use rank::{Candidate, Hit, RECALLED_MAX, Ranked, TermHits, preselect, rank};
 pub use secret::{Secret, without_secrets};
 pub use subject::{Alias, topic_key};

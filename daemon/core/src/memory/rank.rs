@@ -1,12 +1,13 @@
 //! Which of the memories that hold some of a question's words answer it, best first; and whether any does.
 //!
 //! Relevance is the share of what was looked for that a memory holds, rare words counting more and words nobody ever told counting most:
-//! who asks for the cat's name gets nothing from a memory that only has "name" in it. Recency, use and importance order what is
+//! who asks for the cat's name gets nothing from a memory that only has "name" in it. Which sort of thing is asked for ("which *port*")
+//! counts by half, and to a question for yes or no a memory must hold two of its words, or name a thing of the cluster. Recency, use and importance order what is
 //! relevant; they never make anything relevant.
 
 use std::collections::HashMap;
 
-use super::{IMPORTANCE_MAX, Memory, MemoryId, Question, Standing, Subject, UnixMillis};
+use super::{IMPORTANCE_MAX, Memory, MemoryId, Part, Question, Standing, Subject, UnixMillis};
 
 /// Most memories that a question gets.
 pub const RECALLED_MAX: usize = 10;
@@ -16,13 +17,15 @@ const CANDIDATES_MAX: usize = 60;
 const RELEVANT_MIN: f64 = 0.4;
 /// A word nobody ever told weighs this much more than one told once: it is most likely what was asked for.
 const UNKNOWN: f64 = 1.25;
+/// The same of a word that by its place is what was asked for.
+const UNKNOWN_NAMED: f64 = 1.75;
 /// Rarity is judged as if there were at least so many memories: in a house that was told three things no word is common.
 const TOTAL_MIN: usize = 100;
 /// A thing of the cluster counts as if so few memories held it: its name is no common word, however much is known of it.
 const THING_DF_MAX: usize = 3;
 /// A word that only hints counts as if so many memories held it.
 const HINT_DF: usize = 5;
-/// What only says which attribute is asked counts by half.
+/// What only says which attribute is asked, or which sort of thing, counts by half.
 const HINT: f64 = 0.5;
 /// Recency halves in so many milliseconds.
 const RECENCY_HALF_MS: f64 = 30.0 * 86_400_000.0;
@@ -76,28 +79,49 @@ pub struct Ranked {
 fn weights(question: &Question, found: &Candidate) -> Vec<f64> {
     let total = found.total.max(TOTAL_MIN) as f64;
     let idf = |df: usize| (1.0 + (total - df as f64 + 0.5).max(0.5) / (df as f64 + 0.5)).ln();
-    let weight = |(term, hits): (&super::Term, &TermHits)| match hits.hits.len() {
-        _ if term.hint => HINT * idf(HINT_DF),
-        df if term.thing.is_some() => idf(df.min(THING_DF_MAX)),
-        0 => UNKNOWN * idf(0),
-        df => idf(df),
+    let weight = |(term, hits): (&super::Term, &TermHits)| {
+        let rarity = match hits.hits.len() {
+            _ if term.part == Part::Hint => idf(HINT_DF),
+            df if term.thing.is_some() => idf(df.min(THING_DF_MAX)),
+            0 if term.part == Part::Named => UNKNOWN_NAMED * idf(0),
+            0 => UNKNOWN * idf(0),
+            df => idf(df),
+        };
+        if matches!(term.part, Part::Hint | Part::Sort) { HINT * rarity } else { rarity }
     };
     question.terms.iter().zip(&found.terms).map(weight).collect()
 }
 
-/// What each memory holds of the question: the weight of its terms, and their bm25 together.
-fn holdings(weights: &[f64], question: &Question, found: &Candidate) -> HashMap<MemoryId, (f64, f64, bool)> {
-    let mut held: HashMap<MemoryId, (f64, f64, bool)> = HashMap::new();
+/// What a memory holds of a question.
+#[derive(Debug, Clone, Copy, Default)]
+struct Holding {
+    /// The weight of its terms.
+    weight: f64,
+    /// Their bm25 together; higher is better.
+    bm25: f64,
+    /// How many terms are more than hints.
+    words: usize,
+    /// Whether one of them is a thing of the cluster.
+    thing: bool,
+}
+
+/// What each memory holds of the question.
+fn holdings(weights: &[f64], question: &Question, found: &Candidate) -> HashMap<MemoryId, Holding> {
+    let mut held: HashMap<MemoryId, Holding> = HashMap::new();
     for ((weight, term), hits) in weights.iter().zip(&question.terms).zip(&found.terms) {
         for hit in &hits.hits {
-            let holding = held.entry(hit.id).or_insert((0.0, 0.0, false));
-            holding.0 += weight;
-            holding.1 -= if hit.bm25.is_finite() { hit.bm25 } else { 0.0 };
-            holding.2 |= !term.hint;
+            let holding = held.entry(hit.id).or_default();
+            holding.weight += weight;
+            holding.bm25 -= if hit.bm25.is_finite() { hit.bm25 } else { 0.0 };
+            holding.words += usize::from(term.part != Part::Hint);
+            holding.thing |= term.thing.is_some();
         }
     }
-    // A place is no answer to a question that it has nothing but "where" in common with.
-    held.retain(|_, (.., more_than_hints)| *more_than_hints);
+    // A place is no answer to a question that it has nothing but "where" in common with; and whether the sauna is hot is told neither by
+    // what is hot nor by where the sauna is.
+    let wanted = question.terms.iter().filter(|term| term.part != Part::Hint).count();
+    let least = if question.whether { wanted.min(2) } else { 1 };
+    held.retain(|_, holding| holding.words >= least || (holding.thing && holding.words > 0));
     held
 }
 
@@ -107,7 +131,7 @@ pub fn preselect(question: &Question, found: &Candidate) -> Vec<MemoryId> {
     let all: f64 = weights.iter().sum();
     let mut held: Vec<(MemoryId, f64, f64)> = holdings(&weights, question, found)
         .into_iter()
-        .map(|(id, (weight, bm25, _))| (id, weight, bm25))
+        .map(|(id, holding)| (id, holding.weight, holding.bm25))
         .filter(|(_, weight, _)| *weight >= RELEVANT_MIN * all)
         .collect();
     held.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.2.total_cmp(&a.2)).then(b.0.cmp(&a.0)));
@@ -119,13 +143,13 @@ pub fn rank(question: &Question, found: &Candidate, memories: Vec<Memory>, now: 
     let weights = weights(question, found);
     let all: f64 = weights.iter().sum();
     let held = holdings(&weights, question, found);
-    let best = held.values().map(|(_, bm25, _)| *bm25).fold(f64::MIN_POSITIVE, f64::max);
+    let best = held.values().map(|holding| holding.bm25).fold(f64::MIN_POSITIVE, f64::max);
     let things: Vec<&Subject> = question.things().collect();
     let mut ranked: Vec<Ranked> = memories
         .into_iter()
         .filter(|memory| memory.validity.standing(now) == Standing::Current)
         .filter_map(|memory| {
-            let (weight, bm25, _) = held.get(&memory.id)?;
+            let Holding { weight, bm25, .. } = held.get(&memory.id)?;
             let relevance = if all > 0.0 { (weight / all).min(1.0) } else { 0.0 };
             let text = (bm25 / best).clamp(0.0, 1.0);
             let score = relevance + W_TEXT * text + thing(&memory, &things) + beside(&memory, now);

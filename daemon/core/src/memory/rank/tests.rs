@@ -80,6 +80,32 @@ fn what_was_never_told_is_not_answered_by_what_sounds_like_it() {
 }
 
 #[test]
+fn yes_or_no_is_not_answered_by_one_word_of_it() {
+    for question in ["is the router in the hall", "will the switch go into the garage", "must the bicycle be quick"] {
+        assert_eq!(ids(question, &some()), [0; 0], "{question}");
+    }
+    assert_eq!(ids("is the heat pump in the garage", &some()), [8]);
+    assert_eq!(
+        ids("can you tell me why the router is in the hall", &some()),
+        [6, 1],
+        "that asks for more than yes or no"
+    );
+    let two = [memory(1, "node two hums", NOW), memory(2, "the boiler rattles", NOW)];
+    assert_eq!(ids("must pve2 rattle", &two), [1], "a thing of the cluster is enough");
+}
+
+#[test]
+fn what_is_spoken_of_weighs_more_than_the_sort_of_thing_that_is_asked_for() {
+    let ports = ["grafana listens on port 3000", "wireguard listens on port 51820", "the proxy listens on port 443"];
+    let mut memories: Vec<Memory> = ports.iter().zip(1..).map(|(text, id)| memory(id, text, NOW)).collect();
+    assert_eq!(ids("which port does wireguard listen on", &memories)[0], 2);
+    assert_eq!(ids("which port does the jellyfish listen on", &memories), [0; 0]);
+    memories.push(memory(4, "the electrician is reached at 0555 0142", NOW));
+    memories.push(memory(5, "the fuse is number fourteen", NOW));
+    assert_eq!(ids("which number does the electrician have", &memories), [4]);
+}
+
+#[test]
 fn recency_use_and_importance_order_what_is_relevant_and_make_nothing_relevant() {
     let twins = |change: fn(&mut Memory)| {
         let mut memories: Vec<Memory> =
