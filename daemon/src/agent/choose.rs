@@ -20,6 +20,8 @@ pub(crate) struct Choice {
     pub(crate) provider: Arc<dyn Provider>,
     /// Who is asked, once, where he fails.
     pub(crate) next: Option<Arc<dyn Provider>>,
+    /// The only tools of Jarvis's own that go with it, by the rule; `None` where all do.
+    pub(crate) tools: Option<Vec<String>>,
     /// Why.
     pub(crate) reason: Reason,
 }
@@ -63,7 +65,7 @@ pub(crate) async fn choose(parts: &Parts, asked: &str, turn: TurnId, room: &str)
     let occasion = Occasion { turn: Some(turn), room: room.to_owned() };
     let mut asks = plan.asks.iter().filter_map(|name| parts.minds.provider(name, occasion.clone()));
     match asks.next() {
-        Some(provider) => Ok(Choice { provider, next: asks.next(), reason: plan.reason }),
+        Some(provider) => Ok(Choice { provider, next: asks.next(), tools: plan.tools, reason: plan.reason }),
         None => Err(Nobody::Free(plan.reason)),
     }
 }

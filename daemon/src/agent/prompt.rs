@@ -66,12 +66,14 @@ impl Run<'_> {
         })
     }
 
-    /// What a provider is asked with, but for the conversation; `foreign` are tools of the owner's other servers.
-    pub(super) fn base(&self, provider: &dyn Provider, system: &[SystemPart], foreign: Vec<ToolSpec>) -> Ask {
-        let abilities = provider.abilities();
+    /// What the chosen provider is asked with, but for the conversation; `foreign` are tools of the owner's other servers.
+    pub(super) fn base(&self, choice: &Choice, system: &[SystemPart], foreign: Vec<ToolSpec>) -> Ask {
+        let abilities = choice.provider.abilities();
         let rights = self.parts.safety.policy().rights(self.room);
         let mut tools = if abilities.tools { offered(rights) } else { Vec::new() };
-        if abilities.window_tokens <= SMALL_WINDOW {
+        if let Some(only) = &choice.tools {
+            tools.retain(|tool| only.contains(&tool.name));
+        } else if abilities.window_tokens <= SMALL_WINDOW {
             let fit = context::choose(self.asked, context::SMALL_SET);
             tools.retain(|tool| fit.iter().any(|fit| fit.name() == tool.name));
         }

@@ -105,7 +105,7 @@ impl Run<'_> {
         let Prompt { system, earlier, request, memories } = self.prompt(&mut choice, &offer.lines).await?;
         // What other servers say of their tools is read by the model from its first step on.
         let described = !offer.specs.is_empty();
-        let base = self.base(&*choice.provider, &system, offer.specs);
+        let base = self.base(&choice, &system, offer.specs);
         let messages = conversation(&earlier, request, &base, choice.provider.abilities().window_tokens);
         let start = Start { messages, when: when(&*choice.provider), tainted: false, described };
         let (id, agent) = self.begin(&*choice.provider, start, None).await?;
@@ -182,7 +182,7 @@ impl<'a> Going<'a> {
         // Who was asked before may have repeated what other servers say.
         let (tainted, described) = (self.agent.is_tainted(), self.agent.is_told_of_servers() || !offer.is_empty());
         let start = Start { messages, when: when(&*provider), tainted, described };
-        self.base = self.run.base(&*provider, &self.system, offer);
+        self.base = self.run.base(&self.choice, &self.system, offer);
         (self.id, self.agent) = self.run.begin(&*provider, start, Some(&self.agent)).await?;
         if self.heard_out {
             self.agent.handle(Input::HeardOut, now());

@@ -147,7 +147,8 @@ impl Replay {
 
     fn expected(&self, known: &Known, text: &str, features: &Features) -> Option<MicroUsd> {
         let small = known.candidate.place == Place::Local;
-        let forecast = Forecast::of(features, &self.rules, self.preamble(text, small), estimate::text(text));
+        let preamble = self.preamble(text, small, self.rules.tools(features));
+        let forecast = Forecast::of(features, &self.rules, preamble, estimate::text(text));
         let each = forecast.usage.input.div_ceil(forecast.rounds.max(1));
         let listed = || {
             let quote = self.models.quote(&known.model, self.day, each);
@@ -156,8 +157,8 @@ impl Replay {
         known.price.or_else(listed).map(|price| price.cost(&forecast.usage))
     }
 
-    /// Tokens of instructions and tools.
-    fn preamble(&self, text: &str, small: bool) -> u64 {
+    /// Tokens of instructions and tools; `only` are those that the rule lets go with it.
+    fn preamble(&self, text: &str, small: bool, only: Option<&[String]>) -> u64 {
         let facts = Facts {
             personality: Personality::default(),
             cluster: self.cluster.as_deref(),
@@ -166,7 +167,11 @@ impl Replay {
             now: UnixSeconds(0),
             local_offset_s: 0,
         };
-        let chosen = if small { choose(text, SMALL_SET) } else { own_tools() };
+        let chosen = match only {
+            Some(only) => own_tools().into_iter().filter(|tool| only.iter().any(|name| name == tool.name())).collect(),
+            None if small => choose(text, SMALL_SET),
+            None => own_tools(),
+        };
         let tools: Vec<ToolSpec> = chosen.into_iter().map(spec).collect();
         estimate::preamble(&context::system(&facts), &tools)
     }

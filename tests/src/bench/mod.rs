@@ -129,7 +129,7 @@ const BENCHES: &[Measure] = &[
     Measure { ids: &["m3.overflow.count"], run: window::run },
     Measure { ids: &["s6.secrets.recall", "s6.secrets.false", "s6.redact_us.p95"], run: secrets::run },
     Measure { ids: &["store.kill9.lost"], run: store::run },
-    Measure { ids: &["m4.spend.ratio", "m4.class.ratio"], run: route::spend },
+    Measure { ids: &["m4.spend.ratio", "m4.spend.floor", "m4.class.ratio"], run: route::spend },
     Measure { ids: &["m5.overshoot.micro_usd"], run: route::caps },
     Measure { ids: &["m7.prompt_ms.p95"], run: route::prompt },
     Measure {

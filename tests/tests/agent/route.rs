@@ -99,3 +99,19 @@ async fn a_private_request_is_answered_by_nobody_rather_than_elsewhere() {
     let turn = desk.ask("and what colour is it, by your leave").unwrap();
     assert!(minded(&turn).contains("qwen broke off") && claude.asked().is_empty(), "{turn:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_is_written_without_the_tools_that_look() {
+    let claude =
+        ModelServer::start([cloud("It is short, sir.", &[]), cloud("It is the cable, sir.", &[])]).await.unwrap();
+    let desk = among(98, &[(Kind::Cloud, &claude)], NO_GLEANING).await;
+    assert_eq!(minded(&desk.ask("write me a perl script that renames my photos").unwrap()), "It is short, sir.");
+    assert_eq!(minded(&desk.ask(HARD).unwrap()), "It is the cable, sir.");
+    let tools = |at: usize| -> Vec<String> {
+        let body = claude.asked().remove(at).body;
+        let all = body["tools"].as_array().unwrap();
+        all.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(tools(0), ["page_note"]);
+    assert!(tools(1).len() > 20, "{:?}", tools(1));
+}

@@ -44,6 +44,9 @@ pub struct Features {
     pub changes: u32,
     /// How many words part it into steps.
     pub steps: u32,
+    /// Whether it is about a program and no more: one to be written, or one that stands in it. It asks for no change, for no other thought,
+    /// and names nothing of the cluster.
+    pub program: bool,
 }
 
 impl Features {
@@ -54,14 +57,21 @@ impl Features {
         let among = |list: &[&str]| all.iter().filter(|word| list.contains(&word.as_str())).count();
         let foreign = among(FOREIGN) + all.iter().filter(|word| !word.is_ascii()).count();
         let phrases = rules.phrases();
+        let code = text.contains("```") || text.matches(CODE_SIGNS).count() >= CODE_SIGNS_MIN;
+        let named = names_one(&all, named);
+        let live = phrases.live.first(&all).is_some() || named;
+        let (hard, program) = (phrases.hard.first(&all), phrases.program.first(&all));
+        let written = program.is_some() && phrases.write.first(&all).is_some() && hard.is_none();
+        let changes = phrases.change.count(&all);
         Self {
             words: u32::try_from(all.len()).unwrap_or(u32::MAX),
             english: foreign == 0 || among(ENGLISH) > foreign,
-            code: text.contains("```") || text.matches(CODE_SIGNS).count() >= CODE_SIGNS_MIN,
+            code,
             private: phrases.private.first(&all),
-            hard: phrases.hard.first(&all),
-            live: phrases.live.first(&all).is_some() || names_one(&all, named),
-            changes: phrases.change.count(&all),
+            hard: hard.or(program),
+            live,
+            changes,
+            program: changes == 0 && !named && (written || (code && !live)),
             steps: phrases.steps.count(&all),
         }
     }

@@ -14,6 +14,7 @@ pub(super) struct Costing {
     plain_answer: u64,
     live_rounds: u64,
     live_answer: u64,
+    writing_rounds: u64,
     hard_rounds: u64,
     hard_answer: u64,
     result_per_round: u64,
@@ -34,6 +35,8 @@ impl Forecast {
         let costing = rules.costing();
         let demanding = features.hard.is_some() || features.code || features.steps > 1;
         let (rounds, answer) = match (demanding, features.needs_tools()) {
+            // What nothing can be looked up for takes the answer, and a word that it is on the page.
+            _ if rules.tools(features).is_some() => (costing.writing_rounds, costing.hard_answer),
             (true, true) => (costing.hard_rounds, costing.hard_answer),
             (true, false) => (costing.plain_rounds, costing.hard_answer),
             (false, true) => (costing.live_rounds, costing.live_answer),

@@ -35,6 +35,8 @@ pub struct Plan {
     /// Names of providers: who is asked first, and to whom the request is handed over, once, if he fails. At most two; none where
     /// nobody can be asked.
     pub asks: Vec<String>,
+    /// The only tools of Jarvis's own that go with it; `None` where all do.
+    pub tools: Option<Vec<String>>,
     /// Why.
     pub reason: Reason,
 }
@@ -87,5 +89,5 @@ pub fn decide(of: &Features, rules: &Rules, candidates: &[Candidate]) -> Plan {
         asked: asks.first().map(|candidate| (candidate.name.clone(), candidate.place)),
         passed,
     };
-    Plan { asks: asks.into_iter().map(|candidate| candidate.name.clone()).collect(), reason }
+    Plan { asks: asks.into_iter().map(|candidate| candidate.name.clone()).collect(), tools: rule.tools.clone(), reason }
 }

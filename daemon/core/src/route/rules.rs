@@ -6,6 +6,7 @@ use super::features::Features;
 use super::forecast::Costing;
 use super::phrases::Phrases;
 use super::{PHRASES_MAX, RULES_MAX};
+use crate::tools::TOOLS;
 
 /// The table that comes with Jarvis.
 const BUILT_IN: &str = include_str!("../../route.toml");
@@ -69,6 +70,13 @@ pub struct Rule {
     /// At least so many words part it into steps.
     #[serde(default)]
     pub steps_min: Option<u32>,
+    /// It is about a program, and nothing of the cluster.
+    #[serde(default)]
+    pub program: Option<bool>,
+    /// The only tools of Jarvis's own that go with it; all that there are where nothing is said. Each goes with every question to the
+    /// model, and is paid for each time.
+    #[serde(default)]
+    pub tools: Option<Vec<String>>,
 }
 
 impl Rule {
@@ -80,13 +88,14 @@ impl Rule {
             && is(self.hard, of.hard.is_some())
             && is(self.live, of.live)
             && is(self.english, of.english)
+            && is(self.program, of.program)
             && has(self.words_min, of.words)
             && has(self.changes_min, of.changes)
             && has(self.steps_min, of.steps)
     }
 
     fn is_always(&self) -> bool {
-        let told = [self.private, self.code, self.hard, self.live, self.english];
+        let told = [self.private, self.code, self.hard, self.live, self.english, self.program];
         let counted = [self.words_min, self.changes_min, self.steps_min];
         told.iter().all(Option::is_none) && counted.iter().all(Option::is_none)
     }
@@ -124,6 +133,14 @@ pub enum RulesError {
     /// A rule without a name or a reason could not be explained.
     #[error("rule {0} lacks a name or a because")]
     Nameless(usize),
+    /// A tool that nobody knows.
+    #[error("rule {rule:?} names the tool {tool:?}, and there is none of that name")]
+    NoTool {
+        /// Which rule.
+        rule: String,
+        /// Which tool.
+        tool: String,
+    },
 }
 
 #[derive(Debug, Deserialize)]
@@ -142,6 +159,8 @@ struct WordLists {
     change: Vec<String>,
     live: Vec<String>,
     steps: Vec<String>,
+    write: Vec<String>,
+    program: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +170,14 @@ pub(super) struct Lists {
     pub(super) change: Phrases,
     pub(super) live: Phrases,
     pub(super) steps: Phrases,
+    pub(super) write: Phrases,
+    pub(super) program: Phrases,
+}
+
+impl Lists {
+    fn all(&self) -> [&Phrases; 7] {
+        [&self.private, &self.hard, &self.change, &self.live, &self.steps, &self.write, &self.program]
+    }
 }
 
 /// All of them, in the order in which they are tried. The last always fits.
@@ -178,6 +205,12 @@ impl Rules {
         if let Some(at) = rules.iter().position(|r| r.name.trim().is_empty() || r.because.trim().is_empty()) {
             return Err(RulesError::Nameless(at + 1));
         }
+        for rule in &rules {
+            let unknown = |name: &&String| !TOOLS.iter().any(|tool| tool.name() == name.as_str());
+            if let Some(tool) = rule.tools.iter().flatten().find(unknown) {
+                return Err(RulesError::NoTool { rule: rule.name.clone(), tool: tool.clone() });
+            }
+        }
         if !rules.last().is_some_and(Rule::is_always) {
             return Err(RulesError::NoEnd);
         }
@@ -188,10 +221,11 @@ impl Rules {
             change: Phrases::new(words.change),
             live: Phrases::new(words.live),
             steps: Phrases::new(words.steps),
+            write: Phrases::new(words.write),
+            program: Phrases::new(words.program),
         };
         lists.private.extend(Phrases::new(&own.private));
-        if [&lists.private, &lists.hard, &lists.change, &lists.live, &lists.steps].iter().any(|l| l.len() > PHRASES_MAX)
-        {
+        if lists.all().iter().any(|list| list.len() > PHRASES_MAX) {
             return Err(RulesError::TooMany { what: "phrases of a sort", most: PHRASES_MAX });
         }
         Ok(Self { rules, lists, costing: file.forecast, prefer: own.prefer })
@@ -205,6 +239,11 @@ impl Rules {
     /// Whether a request with these features stays in the house.
     pub fn keep_in_house(&self, of: &Features) -> bool {
         self.judge(of).1 == Who::House
+    }
+
+    /// The only tools that go with a request with these features; `None` where all do.
+    pub fn tools(&self, of: &Features) -> Option<&[String]> {
+        self.judge(of).0.tools.as_deref()
     }
 
     pub(super) fn phrases(&self) -> &Lists {

@@ -125,10 +125,49 @@ fn a_table_with_a_mistake_is_refused() {
     assert_eq!(Rules::new(&nameless), Err(RulesError::Nameless(2)));
     let words = OwnRules { private: vec!["word".to_owned(); PHRASES_MAX], ..OwnRules::default() };
     assert!(matches!(Rules::new(&words), Err(RulesError::TooMany { .. })));
+    let armed = OwnRules {
+        rules: vec![rule(&format!("{fine}\ntools = ['page_note', 'format_disks']"))],
+        ..OwnRules::default()
+    };
+    let unknown = RulesError::NoTool { rule: "x".to_owned(), tool: "format_disks".to_owned() };
+    assert_eq!(Rules::new(&armed), Err(unknown));
     let table = include_str!("../../route.toml");
     let open = table.replace("name = \"plain\"\n", "name = \"plain\"\nlive = false\n");
     assert_eq!(Rules::parse(&open, &OwnRules::default()), Err(RulesError::NoEnd));
     assert!(matches!(Rules::parse("rule = 7", &OwnRules::default()), Err(RulesError::Form(_))));
+}
+
+#[test]
+fn what_is_about_a_program_alone_takes_no_tools_to_look_with() {
+    let all = [claude(), qwen()];
+    for text in [
+        "write me a perl script that renames my photos",
+        "could you draft an ansible role, I mean a playbook, that sets the time zone",
+        "what does `for x in {1..9}; do echo $x; done` mean",
+    ] {
+        let plan = plan(text, Preference::Local, &all);
+        assert_eq!(
+            (plan.asks[0].as_str(), plan.tools.as_deref()),
+            ("claude", Some(&["page_note".to_owned()][..])),
+            "{text}"
+        );
+    }
+    for text in [
+        "is the backup script running",
+        "write a script that restarts the wiki",
+        "restart it, then write a script for that",
+        "analyse the failed tasks and write a script that repeats them",
+        "write down which nodes are slow",
+        "is the node's `{\"state\": [1]; <x>}` right",
+        "debug the slow backups",
+    ] {
+        assert_eq!(plan(text, Preference::Local, &all).tools, None, "{text}");
+    }
+    let rules = rules(Preference::Local);
+    let (program, hard) = ("write a perl script", "think through the nodes' load");
+    let takes = |text: &str| Forecast::of(&features(text), &rules, 1_000, 20);
+    assert!(takes(program).rounds < takes(hard).rounds, "nothing is looked up");
+    assert_eq!(takes(program).usage.output, takes(hard).usage.output);
 }
 
 #[test]
