@@ -287,7 +287,7 @@ fn requests_are_routed_without_a_daemon_and_the_books_are_told_by_one() {
     assert!(ratio > 0.0 && ratio < 1.0 && told["live_names"] == false, "{told}");
     let printed = text(&home.ctl(&["route", requests.to_str().unwrap()]).stdout);
     assert!(printed.contains("4 requests: 1 by the grammar, 2 local, 1 cloud, 0 to nobody"), "{printed}");
-    assert!(printed.contains("asked claude, because it asks for more thought"), "{printed}");
+    assert!(printed.contains("asked claude, because it is about a program"), "{printed}");
     assert!(!home.ctl(&["costs"]).status.success(), "the books are the daemon's");
 
     let _daemon = home.running("minds.log");
