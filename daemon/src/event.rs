@@ -187,6 +187,9 @@ pub struct TurnRecord {
     pub tools: Vec<ToolRun>,
     /// The whole answer as written; `None` for a turn that stayed silent.
     pub reply: Option<String>,
+    /// What of it is read rather than heard.
+    #[serde(default)]
+    pub page: Option<String>,
     /// Times relative to the wake.
     pub marks_ms: MarksMs,
     /// What went wrong, for the owner; `None` if nothing did.
@@ -339,6 +342,7 @@ mod tests {
                 ms: 12,
             }],
             reply: Some("61 °C, sir.".into()),
+            page: None,
             marks_ms: MarksMs { wake: Some(0), ..MarksMs::default() },
             error: None,
         }

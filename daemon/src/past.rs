@@ -31,6 +31,9 @@ pub struct PastTurn {
     pub tools: Vec<ToolRun>,
     /// The answer.
     pub reply: Option<String>,
+    /// What of it is read rather than heard.
+    #[serde(default)]
+    pub page: Option<String>,
     /// Times relative to the wake.
     pub marks_ms: BTreeMap<String, i64>,
     /// What went wrong.
@@ -81,6 +84,7 @@ impl From<TurnRow> for PastTurn {
             route: row.route.map(|(kind, reason)| PastRoute { kind, reason }),
             tools: row.tools.into_iter().map(tool).collect(),
             reply: row.reply,
+            page: row.page,
             marks_ms: row.marks.into_iter().collect(),
             error: row.error,
             finished: row.finished_ms.is_some(),

@@ -91,6 +91,7 @@ pub(crate) fn event(kind: EventKind) -> EventKind {
 pub(crate) fn record(record: &mut TurnRecord) {
     clean_some(&mut record.transcript);
     clean_some(&mut record.reply);
+    clean_some(&mut record.page);
     clean_some(&mut record.error);
     record.route.iter_mut().for_each(clean_route);
     record.tools.iter_mut().for_each(clean_tool);
@@ -168,6 +169,7 @@ mod tests {
             route: Some(route.clone()),
             tools: vec![tool.clone()],
             reply: Some(said()),
+            page: Some(said()),
             marks_ms: crate::event::MarksMs::default(),
             error: Some(said()),
         };

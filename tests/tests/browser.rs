@@ -77,6 +77,13 @@ async fn a_browser_shows_turns_nodes_and_satellites_and_makes_no_markup_of_names
     browser.until(&holds("#turn-list .reply", &reply)).unwrap();
     browser.until(&holds("#live .steps", "Answered by the local grammar")).unwrap();
 
+    // What is put in writing stays with its turn, when the page is opened anew as well.
+    office.ctl_json(&["ask", "put that on the page"]).unwrap();
+    for _ in 0..2 {
+        browser.until(&holds("#turn-list .more", &reply)).unwrap();
+        browser.reload().unwrap();
+    }
+
     // A name that is markup, in an answer; and words that are, in a request.
     office.cluster.change(|state| {
         state.guests.iter_mut().filter(|guest| guest.vmid == GUEST).for_each(|guest| guest.name = Some(HOSTILE.into()))

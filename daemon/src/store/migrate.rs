@@ -8,7 +8,7 @@ use super::StoreError;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// Steps from each version to the next, in order; the first makes version 1. Append, never edit.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_turns.sql"),
     include_str!("migrations/0002_events.sql"),
     include_str!("migrations/0003_memory.sql"),
@@ -18,6 +18,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_server_tools.sql"),
     include_str!("migrations/0008_seals.sql"),
     include_str!("migrations/0009_history.sql"),
+    include_str!("migrations/0010_page.sql"),
 ];
 
 /// The version this program writes.

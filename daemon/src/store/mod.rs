@@ -148,6 +148,12 @@ impl Store {
         self.run(move |tx| write::reply(tx, turn, &text, false)).await
     }
 
+    /// What of the answer is read rather than heard; a later call replaces it.
+    pub async fn page(&self, turn: TurnId, text: Option<&str>) -> Result<(), StoreError> {
+        let text = text.map(redaction::text);
+        self.run(move |tx| write::set(tx, turn, "page", &text)).await
+    }
+
     /// Turns of the same conversation that were over before this one, the newest `limit` of them, oldest first. Words of an answer that
     /// strangers may have written are not among what it brings.
     pub async fn earlier(&self, turn: TurnId, limit: u32) -> Result<Vec<EarlierRow>, StoreError> {

@@ -10,7 +10,7 @@ use super::row::{EarlierRow, EventRow, SentenceRow, Source, ToolRow, TurnRow, Wa
 use super::write::key;
 
 const COLUMNS: &str = "id, conversation_id, room, satellite, source, started_ms, wake_phrase, wake_score, wake_check, \
-                       transcript, route_kind, route_reason, reply, finished_ms, error, forgotten_ms";
+                       transcript, route_kind, route_reason, reply, finished_ms, error, forgotten_ms, page";
 
 pub(super) fn turns(tx: &Transaction<'_>, limit: u32) -> Result<Vec<TurnRow>, StoreError> {
     let mut rows = tx
@@ -99,6 +99,7 @@ fn bare(row: &Row<'_>) -> rusqlite::Result<TurnRow> {
         tools: Vec::new(),
         sentences: Vec::new(),
         reply: row.get(12)?,
+        page: row.get(16)?,
         marks: Vec::new(),
         finished_ms: row.get(13)?,
         error: row.get(14)?,

@@ -109,6 +109,8 @@ pub struct TurnRow {
     pub sentences: Vec<SentenceRow>,
     /// All that was said.
     pub reply: Option<String>,
+    /// What of the answer is read rather than heard.
+    pub page: Option<String>,
     /// Marks, by name.
     pub marks: Vec<Mark>,
     /// When it ended; `None` while it runs, or where the daemon ended first.
@@ -150,7 +152,7 @@ pub struct EventRow {
 /// How long words and traces are kept, in milliseconds; see [`super::Store::retain`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// Words of a turn: transcript, reply, sentences, arguments of tools.
+    /// Words of a turn: transcript, reply, page, sentences, arguments of tools.
     pub words_ms: i64,
     /// What remains of a turn: times, route, outcome.
     pub turns_ms: i64,

@@ -40,7 +40,9 @@ create table turns (
   forgotten_ms integer,
   -- Whether strangers may have written some of the reply: 1 unless a model made it that had read nothing of theirs. No model is told
   -- the words of such a reply later.
-  reply_tainted integer not null default 1 check (reply_tainted in (0, 1))
+  reply_tainted integer not null default 1 check (reply_tainted in (0, 1)),
+  -- What of the answer is read rather than heard: long matter, notes, the command to do it by hand. Forgotten with the transcript.
+  page text
 ) strict;
 create index turns_by_conversation on turns (conversation_id, id);
 create index turns_by_time on turns (started_ms);

@@ -110,11 +110,13 @@ async fn words_are_forgotten_before_turns_and_then_nothing_is_left_in_the_file()
     let store = home.store();
     let old = whole_turn(&store, T0).await;
     let new = whole_turn(&store, T0 + 5 * HOUR_MS).await;
+    store.page(old, Some("node two, in writing")).await.unwrap();
+    assert_eq!(store.turn(old).await.unwrap().unwrap().page.as_deref(), Some("node two, in writing"));
     let keep = Keep { words_ms: 2 * HOUR_MS, turns_ms: 8 * HOUR_MS, events_ms: i64::MAX / 2 };
     let done = store.retain(keep, T0 + 3 * HOUR_MS).await.unwrap();
     assert_eq!(done, Retained { forgotten: 1, ..Retained::default() });
     let row = store.turn(old).await.unwrap().unwrap();
-    assert_eq!((row.transcript, row.reply, row.sentences.len()), (None, None, 0));
+    assert_eq!((row.transcript, row.reply, row.page, row.sentences.len()), (None, None, None, 0));
     assert_eq!(row.tools[0].args, serde_json::Value::Null);
     assert_eq!(row.route.unwrap().0, "intent");
     assert!(row.forgotten_ms.is_some());

@@ -1,7 +1,7 @@
 //! The writes. Each runs inside the transaction that the store's thread commits.
 
 use jarvis_core::ids::TurnId;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, Transaction, params};
 
 use super::row::{Keep, Mark, NewTurn, Retained, ToolRow};
 use super::{MAX_ROWS, StoreError, agent};
@@ -52,7 +52,12 @@ fn conversation(tx: &Transaction<'_>, room: &str, now_ms: i64) -> Result<i64, St
 }
 
 /// Sets one text column of a turn. `column` is one of ours, never from outside.
-pub(super) fn set(tx: &Transaction<'_>, turn: TurnId, column: &'static str, text: &str) -> Result<(), StoreError> {
+pub(super) fn set(
+    tx: &Transaction<'_>,
+    turn: TurnId,
+    column: &'static str,
+    text: &dyn ToSql,
+) -> Result<(), StoreError> {
     let changed = tx
         .prepare_cached(&format!("update turns set {column} = ?2 where id = ?1"))?
         .execute(params![key(turn), text])?;
@@ -148,8 +153,10 @@ pub(super) fn retain(tx: &Transaction<'_>, keep: Keep, now_ms: i64) -> Result<Re
         .query_map(params![now_ms - keep.words_ms, MAX_ROWS], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     for id in &old {
-        tx.prepare_cached("update turns set transcript = null, reply = null, forgotten_ms = ?2 where id = ?1")?
-            .execute(params![id, now_ms])?;
+        tx.prepare_cached(
+            "update turns set transcript = null, reply = null, page = null, forgotten_ms = ?2 where id = ?1",
+        )?
+        .execute(params![id, now_ms])?;
         tx.prepare_cached("delete from sentences where turn_id = ?1")?.execute([id])?;
         agent::forget(tx, *id)?;
         tx.prepare_cached("update tool_runs set args = 'null' where turn_id = ?1")?.execute([id])?;

@@ -453,8 +453,12 @@ impl Running {
         }
         if !reply.speech.is_empty() {
             self.recording.record.reply = Some(reply.speech.clone());
+            if let Err(error) = self.recording.page(&self.parts, reply.page).await {
+                self.broken("store", error.to_string());
+            }
             if self.shown {
-                self.parts.bus.tell(EventKind::Reply { turn: self.id, text: reply.speech, page: reply.page });
+                let page = self.recording.record.page.clone();
+                self.parts.bus.tell(EventKind::Reply { turn: self.id, text: reply.speech, page });
             }
         }
     }
@@ -524,7 +528,7 @@ impl Running {
             bus.tell(EventKind::Route { turn, route });
         }
         if let Some(text) = record.reply.clone() {
-            bus.tell(EventKind::Reply { turn, text, page: None });
+            bus.tell(EventKind::Reply { turn, text, page: record.page.clone() });
         }
     }
 

@@ -24,6 +24,8 @@ pub(super) struct Recording {
     pub(super) record: TurnRecord,
     /// Parts that failed, and why in their own words.
     pub(super) broken: Vec<(String, String)>,
+    /// What is to be read is in the store: an answer without any must take it out again.
+    paged: bool,
 }
 
 impl Recording {
@@ -36,10 +38,11 @@ impl Recording {
             route: None,
             tools: Vec::new(),
             reply: None,
+            page: None,
             marks_ms: MarksMs::default(),
             error: None,
         };
-        Self { record, broken: Vec::new() }
+        Self { record, broken: Vec::new(), paged: false }
     }
 
     pub(super) fn tool(&mut self, tool: ToolRun) {
@@ -51,6 +54,17 @@ impl Recording {
         self.record.route = None;
         self.record.tools.clear();
         self.record.reply = None;
+        self.record.page = None;
+    }
+
+    /// What of the answer is read rather than heard: committed before it is shown.
+    pub(super) async fn page(&mut self, parts: &Parts, page: Option<String>) -> Result<(), StoreError> {
+        if page.is_some() || self.paged {
+            parts.store.page(self.record.turn_id, page.as_deref()).await?;
+            self.paged = page.is_some();
+        }
+        self.record.page = page;
+        Ok(())
     }
 
     /// The last state of things.

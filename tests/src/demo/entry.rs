@@ -87,7 +87,8 @@ impl Entry {
     fn of(turn: Option<TurnRecord>, heard_ms: HeardMs) -> Self {
         let mut entry = Self { heard_ms, ..Self::default() };
         if let Some(turn) = turn {
-            let TurnRecord { turn_id, satellite, wake, transcript, route, tools, reply, marks_ms, error } = turn;
+            let TurnRecord { turn_id, satellite, wake, transcript, route, tools, reply, marks_ms, error, page: _ } =
+                turn;
             let turn_id = Some(turn_id);
             entry = Self { turn_id, satellite, wake, transcript, route, tools, reply, marks_ms, error, ..entry };
         }
@@ -126,6 +127,7 @@ pub(super) mod tests {
                 ms: 12,
             }],
             reply: Some("Node pve2 stands at 61 degrees.".into()),
+            page: None,
             marks_ms: MarksMs { wake: Some(0), played: Some(4100), ..MarksMs::default() },
             error: None,
         }

@@ -67,7 +67,10 @@ async fn a_note_goes_to_the_page_and_secrets_go_nowhere() {
     let desk = desk(44, Kind::Local, script).await;
     let turn = desk.ask(&format!("{words} with {secret}")).unwrap();
     assert!(minded(&turn).starts_with("It is on the page, sir."), "{turn:?}");
+    let page = turn.page.as_deref().unwrap_or_default();
+    assert!(page.starts_with("use ") && page.contains("[secret"), "it is with its turn: {turn:?}");
     let shown = desk.page("/api/turns").unwrap();
+    assert!(shown.contains("\"page\":\"use "), "and stays there: {shown}");
     let told =
         format!("{turn:?}{shown}{}{}", desk.ctl(&["turns"]).unwrap(), desk.ctl(&["audit", "-n", "200"]).unwrap());
     assert!(told.contains("[secret") && shown.contains("[secret"), "it was said, and is marked: {told}");

@@ -176,6 +176,9 @@ fn turn(t: &PastTurn) -> String {
     if let Some(reply) = &t.reply {
         add(&mut out, format_args!("       {}", safe(reply)));
     }
+    for line in t.page.iter().flat_map(|page| page.lines()) {
+        add(&mut out, format_args!("       | {}", safe(line)));
+    }
     let mut facts: Vec<String> = Vec::new();
     facts.extend(t.route.as_ref().map(|r| safe(&format!("{}: {}", r.kind, r.reason))));
     facts.extend(t.tools.iter().map(tool));
@@ -194,6 +197,10 @@ pub(super) fn answer(turn: TurnRecord) -> String {
     let mut out = String::new();
     if let Some(reply) = &turn.reply {
         add(&mut out, format_args!("{}", safe(reply)));
+    }
+    if let Some(page) = &turn.page {
+        add(&mut out, format_args!(""));
+        page.lines().for_each(|line| add(&mut out, format_args!("{}", safe(line))));
     }
     if let Some(route) = turn.route.as_ref().filter(|r| matches!(r.kind, RouteKind::NotUnderstood)) {
         add(&mut out, format_args!("  ({})", safe(&route.reason)));
@@ -342,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_is_told_in_three_lines_and_moves_no_cursor() {
+    fn a_turn_is_told_in_three_lines_and_what_is_to_be_read_and_moves_no_cursor() {
         let turn = PastTurn {
             turn_id: 7,
             started_ms: 0,
@@ -354,6 +361,7 @@ mod tests {
             route: Some(crate::past::PastRoute { kind: "intent".into(), reason: "node.temperature".into() }),
             tools: Vec::new(),
             reply: Some("61 °C, sir.".into()),
+            page: Some("one\n\u{1b}[31mtwo".into()),
             marks_ms: [("speech_end".to_owned(), 900), ("first_audio".to_owned(), 1250)].into(),
             error: None,
             finished: true,
@@ -361,9 +369,10 @@ mod tests {
         };
         let text = turns(vec![turn]);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 3, "{text}");
+        assert_eq!(lines.len(), 5, "{text}");
         assert!(lines[0].starts_with("#7 ") && lines[0].contains("\u{201c}how hot is \u{fffd}[31m node two\u{201d}"));
         assert_eq!(lines[1].trim(), "61 °C, sir.");
-        assert_eq!(lines[2].trim(), "intent: node.temperature \u{b7} first sound 350 ms after the last word");
+        assert_eq!(lines[2..4].iter().map(|line| line.trim()).collect::<Vec<_>>(), ["| one", "| \u{fffd}[31mtwo"]);
+        assert_eq!(lines[4].trim(), "intent: node.temperature \u{b7} first sound 350 ms after the last word");
     }
 }

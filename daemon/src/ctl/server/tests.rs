@@ -66,6 +66,7 @@ fn record(text: &str) -> TurnRecord {
         route: None,
         tools: Vec::new(),
         reply: Some("Quite, sir.".into()),
+        page: None,
         marks_ms: MarksMs::default(),
         error: None,
     }

@@ -270,7 +270,7 @@ function makePast() {
   const summary = el("summary");
   summary.append(el("time"), el("span", "words"), el("span", "where"), el("span", "reply"));
   const inside = el("div", "inside");
-  inside.append(el("div", "steps"), el("p", "wrong"), el("dl", "marks"));
+  inside.append(el("pre", "more"), el("div", "steps"), el("p", "wrong"), el("dl", "marks"));
   details.append(summary, inside);
   node.append(details);
   return node;
@@ -283,10 +283,12 @@ function fillPast(node, turn) {
   time.dateTime = new Date(turn.started_ms).toISOString();
   say(words, turn.transcript ?? (turn.forgotten ? "Forgotten" : turn.source === "said" ? "Words to say" : "Nothing was heard"));
   mark(words, "none", turn.transcript ? null : "");
-  say(where, turn.error ? "failed" : (turn.satellite ?? turn.source));
+  say(where, `${turn.page ? "in writing \u00b7 " : ""}${turn.error ? "failed" : (turn.satellite ?? turn.source)}`);
   mark(where, "state", turn.error ? "bad" : null);
   say(reply, turn.reply ?? "");
-  const [steps, wrong, marks] = inside.children;
+  const [more, steps, wrong, marks] = inside.children;
+  say(more, turn.page ?? "");
+  more.hidden = !turn.page;
   fillSteps(steps, turn);
   say(wrong, turn.error ?? "");
   wrong.hidden = !turn.error;
@@ -419,10 +421,11 @@ function makeQuestion(approval) {
     words.ariaLabel = "The two words that were spoken";
     words.placeholder = "the two words";
     words.autocomplete = "off";
+    words.required = true; // Forgotten words are no wrong ones.
     form.append(words);
   }
-  const yes = el("button", "", "Yes, do it");
-  const no = el("button", "grave", "No");
+  const yes = el("button", approval.tier === "RED" ? "grave" : "", "Yes, do it");
+  const no = el("button", "plain", "No");
   no.type = "button";
   form.append(...(elsewhere ? [no] : [yes, no]));
   form.addEventListener("submit", (event) => {
@@ -432,7 +435,9 @@ function makeQuestion(approval) {
     send("/api/approve", { id: node.itemKey, seal: node.dataset.seal, words }, "Approved.");
   });
   no.addEventListener("click", () => send("/api/deny", { id: node.itemKey }, "Nothing will be done."));
-  node.append(head, el("p", "question"), form, el("p", "confirm"));
+  const confirm = el("p", "confirm");
+  confirm.append(el("span"), el("code"));
+  node.append(head, el("p", "question"), form, confirm);
   return node;
 }
 
@@ -442,11 +447,14 @@ function fillQuestion(node, approval) {
   say(head.children[0], approval.tier);
   mark(head.children[0], "tier", approval.tier);
   const outcome = approval.outcome ? `: ${approval.outcome}` : "";
-  say(head.children[1], `${stages[approval.stage] ?? approval.stage}${outcome}, ${approval.program ? `program ${approval.program}` : (approval.room ?? "typed")}, ${clock(approval.asked_ms)}`);
+  const until = approval.stage === "pending" ? ` until ${clock(approval.expires_ms)}` : "";
+  say(head.children[1], `${stages[approval.stage] ?? approval.stage}${until}${outcome}, ${approval.program ? `program ${approval.program}` : (approval.room ?? "typed")}, ${clock(approval.asked_ms)}`);
   say(question, approval.question);
   form.hidden = approval.stage !== "pending" || state.csrf === null;
   confirm.hidden = approval.stage !== "pending" || approval.told !== "page" || !approval.needs_words;
-  say(confirm, approval.words ? `Its words: ${approval.words}. Confirm them with: jarvisctl approve ${approval.id} ${approval.words}` : "Sign in to see its two words.");
+  const [told, command] = confirm.children;
+  say(told, approval.words ? `Its words: ${approval.words}. Confirm them with ` : "Sign in to see its two words.");
+  say(command, approval.words ? `jarvisctl approve ${approval.id} ${approval.words}` : "");
 }
 
 async function refresh() {

@@ -123,6 +123,7 @@ fn begun(new: NewTurn) -> TurnRow {
         tools: Vec::new(),
         sentences: Vec::new(),
         reply: None,
+        page: None,
         marks: Vec::new(),
         finished_ms: None,
         error: Some("cut".into()),
