@@ -52,15 +52,15 @@ async fn try_begin(inner: &Inner, memory: &MemoryWork, id: ApprovalId) -> Result
     let Some(cleared) = inner.store.consume_approval(redemption, begun, entry).await? else { return Ok(()) };
     inner.journal.note().await?;
     inner.tell_changed(id);
-    if matches!(cleared.args().effect, Effect::Memory(_)) {
-        return remember(inner, memory, id, cleared, row.row.bound).await;
+    if matches!(cleared.args().effect, Effect::Memory(_) | Effect::Note { .. }) {
+        return at_home(inner, memory, id, cleared, row.row.bound).await;
     }
     carry_out(inner, id, cleared).await;
     Ok(())
 }
 
-/// What was approved of the memory: no node takes part in it, so the switch is looked at here.
-async fn remember(
+/// What was approved of the memory or for the page: no node takes part in it, so the switch is looked at here.
+async fn at_home(
     inner: &Inner,
     memory: &MemoryWork,
     id: ApprovalId,
@@ -78,9 +78,9 @@ async fn remember(
             }
             done
         }
-        Effect::Change(_) | Effect::Read(_) | Effect::Note { .. } | Effect::Foreign(_) => {
-            Err("it is nothing of the memory's".to_owned())
-        }
+        // How it ended is shown beside its question, and the turn that waits for it shows the text as its own.
+        Effect::Note { text } => Ok(crate::redaction::text(&text)),
+        Effect::Change(_) | Effect::Read(_) | Effect::Foreign(_) => Err("it is nothing of the house's own".to_owned()),
     };
     let (stage, words) = match done {
         Ok(words) => (Stage::Done, words),

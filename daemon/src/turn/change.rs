@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use jarvis_core::answer::{Reply, phrase};
+use jarvis_core::answer::{Reply, has_phrase, phrase};
 use jarvis_core::approval::{Approver, Channel, Stage};
 use jarvis_core::gate::{Ask, Asker, Origin, Refusal, Voice};
 use jarvis_core::ids::{ApprovalId, TurnId, UnixSeconds};
 use jarvis_core::intent::Intent;
 use jarvis_core::tool::{Facts, Read};
-use jarvis_core::tools::Call;
 use jarvis_core::tools::asked::{self, NoCall};
+use jarvis_core::tools::{Call, PageNote, Tool};
 use tokio::sync::watch;
 
 use super::Parts;
@@ -193,10 +193,10 @@ impl Changing<'_> {
     }
 }
 
-/// What another server answered: it is shown, and not read aloud.
+/// What another server answered, and what was to be noted: it is shown, and not read aloud.
 fn answered(row: &ApprovalRow) -> Option<String> {
-    let done = answered_elsewhere(row) && row.row.stage == Stage::Done;
-    row.outcome.clone().filter(|text| done && !text.is_empty())
+    let is_text = answered_elsewhere(row) || row.row.bound.tool == PageNote::NAME;
+    row.outcome.clone().filter(|text| is_text && row.row.stage == Stage::Done && !text.is_empty())
 }
 
 /// Whether another server was asked to do it.
@@ -257,7 +257,9 @@ pub(crate) fn question(ask: &Ask, words: Option<&str>, seed: u64) -> String {
 /// How a change ended, in words. What was not seen is not said to be done.
 pub(crate) fn over(row: &ApprovalRow, seed: u64) -> String {
     let bound = &row.row.bound;
+    // Words of its own are for what is said better with them; a new tool needs none.
     let done = format!("change.done_{}", bound.tool);
+    let done = if has_phrase(&done) { done.as_str() } else { "change.done" };
     let target = match &bound.identity {
         jarvis_core::gate::Identity::Guest { vmid, .. } | jarvis_core::gate::Identity::Unknown { vmid } => {
             format!("guest {vmid}")
@@ -268,7 +270,7 @@ pub(crate) fn over(row: &ApprovalRow, seed: u64) -> String {
     let why = row.outcome.as_deref().unwrap_or_default();
     let values = [("target", target.as_str()), ("why", why)];
     let key = match row.row.stage {
-        Stage::Done => done.as_str(),
+        Stage::Done => done,
         Stage::Failed => "change.failed",
         Stage::Denied | Stage::Cancelled if why.is_empty() => "change.cancelled",
         Stage::Denied | Stage::Cancelled => "change.dropped",

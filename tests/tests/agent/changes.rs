@@ -115,3 +115,17 @@ async fn what_nobody_may_do_is_declined_in_the_gates_words() {
     assert!(minded(&turn).contains("I must decline"), "{turn:?}");
     assert!(desk.runs().unwrap()[0].ending.contains("declined") && desk.approvals().unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_that_its_owner_wants_to_be_asked_about_is_put_up_after_the_yes() {
+    let words = "draw up a little overview, old chap";
+    let script = json!([calls(to(words), "", &[("page_note", json!({"text": "Two nodes, four cats."}))])]);
+    let raised = "[[safety.raise]]\ntool = \"page_note\"\ntier = \"YELLOW\"\n";
+    let desk = with(57, Kind::Local, script, raised).await;
+    let asked = desk.ask(words).unwrap();
+    assert!(minded(&asked).contains("put a note on the page"), "{asked:?}");
+    let done = desk.ask("yes").unwrap();
+    assert_eq!(done.reply.as_deref(), Some("It is on the page, sir."), "{done:?}");
+    let note = desk.approvals().unwrap().remove(0);
+    assert_eq!((&note["stage"], &note["outcome"]), (&json!("done"), &json!("Two nodes, four cats.")), "{note}");
+}

@@ -116,6 +116,11 @@ pub fn phrase(key: &str, seed: u64, values: &[(&str, &str)]) -> String {
     strings::say(key, seed, values)
 }
 
+/// Whether there are words for `key`: for what may have words of its own, and has others where it has not.
+pub fn has_phrase(key: &str) -> bool {
+    strings::has(key)
+}
+
 /// The reads that a request needs; none for those that Jarvis answers of himself.
 pub fn reads(intent: &Intent) -> Vec<Read> {
     let node = intent.slots.node.clone();

@@ -27,6 +27,11 @@ pub(crate) fn say(key: &str, seed: u64, values: &[(&str, &str)]) -> String {
     fill(template, values)
 }
 
+/// Whether the file has `key`.
+pub(crate) fn has(key: &str) -> bool {
+    ENGLISH.get(key).is_some_and(|list| !list.is_empty())
+}
+
 /// One pass, so that a value that holds braces is never filled again.
 fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut text = String::with_capacity(template.len() + 32);
@@ -59,6 +64,14 @@ mod tests {
                 assert!(!list.is_empty(), "{family}.{key} has no phrasing");
             }
         }
+    }
+
+    /// A tool needs no words of its own; what has some here is a tool, by its right name.
+    #[test]
+    fn words_for_the_end_of_a_change_are_of_tools_that_are_there() {
+        let of_tools: Vec<&str> = ENGLISH.keys().filter_map(|key| key.strip_prefix("change.done_")).collect();
+        assert!(of_tools.len() > 5 && of_tools.iter().all(|name| crate::tools::find(name).is_some()), "{of_tools:?}");
+        assert!(has("change.done") && !has("change.done_nothing"));
     }
 
     #[test]
