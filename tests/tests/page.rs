@@ -253,6 +253,15 @@ async fn the_two_words_are_shown_to_the_owner_alone_and_confirmed_elsewhere() {
     }
     assert_eq!(office.deeds(), 0);
     let id_text = id.to_string();
+    let forgotten = office.ctl(&["approve", &id_text]).unwrap();
+    assert!(!forgotten.status.success());
+    let told = String::from_utf8_lossy(&forgotten.stderr).into_owned();
+    assert!(told.contains("needs its two words") && told.contains("WORD WORD"), "{told}");
+    let wrong = || -> i64 {
+        let db = office.db().unwrap();
+        db.query_row("select wrong_words from approvals where id = ?1", [id], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(wrong(), 0, "whoever forgets them has not guessed");
     assert!(!office.ctl(&["approve", &id_text, "wrong", "words"]).unwrap().status.success());
     let (first_word, second_word) = (words[0].to_uppercase(), words[1].to_uppercase());
     let told = office.ctl(&["approve", &id_text, &first_word, &second_word]).unwrap();

@@ -90,8 +90,12 @@ async fn what_the_unit_runs_stops_a_daemon_that_runs_that_hangs_and_that_is_down
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
+    // The office has no ear, so the doctor finds more than this.
+    let doctor = |office: &Office| String::from_utf8(office.ctl(&["doctor"]).unwrap().stdout).unwrap();
+    assert!(!doctor(&office).contains("every change is stopped"));
     assert!(run(&office).contains("the daemon stopped"));
     assert_eq!(power(&office), "stopped");
+    assert!(doctor(&office).contains("every change is stopped, by jarvisctl"), "{}", doctor(&office));
     wait_for("its entry in the log", PATIENT, || {
         Ok(office.audited()?.iter().any(|kind| kind == "stopped").then_some(()))
     })
@@ -112,6 +116,7 @@ async fn what_the_unit_runs_stops_a_daemon_that_runs_that_hangs_and_that_is_down
     assert!(run(&office).contains("no daemon answered"));
     let text = std::fs::read_to_string(office.state_dir().join("power")).unwrap();
     assert!(text.contains("jarvisctl"), "{text}");
+    assert!(doctor(&office).contains("every change is stopped, by jarvisctl"), "{}", doctor(&office));
     assert_eq!(office.deeds(), 0);
 }
 

@@ -15,7 +15,7 @@ const EXIT_CONFIG: u8 = 78;
 
 /// Jarvis, the voice of your Proxmox VE cluster: the daemon.
 #[derive(Parser)]
-#[command(version, about)]
+#[command(version)]
 struct Arguments {
     /// The configuration.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH)]

@@ -6,12 +6,13 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::time::timeout;
 
-use super::live::{damaged, ear, node, token};
+use super::live::{damaged, ear, node, power, token};
 use super::{Finding, files, minds};
 use crate::cluster::{ClusterClient, ClusterConfig};
 use crate::config::Config;
 use crate::ear::{Ear, EarConfig, EarStatus};
 use crate::environment::Environment;
+use crate::safety::KillSwitch;
 use crate::speech::{Speech, SpeechConfig};
 use crate::store::{ROOM_MIN_BYTES, room_left};
 
@@ -26,6 +27,10 @@ const EAR_LIMIT: Duration = Duration::from_secs(20);
 pub async fn alone(config: &Config, environment: &Environment) -> Vec<Finding> {
     let mut found = files(config, environment);
     found.extend(database(&config.daemon.database()));
+    // Before the first start there is no switch yet.
+    if config.daemon.database().exists() {
+        found.extend(power(&KillSwitch::at(&config.daemon.state_dir).state()));
+    }
     let (ear, voice, nodes, minds) = tokio::join!(
         try_ear(&config.ear),
         try_voice(&config.speech),

@@ -143,7 +143,7 @@ fn nodes(config: &Config) -> Vec<Finding> {
         found.push(Finding::problem(
             "cluster",
             "nodes are configured, but no API token",
-            "make one with the role PVEAuditor (README) and name it in [cluster] token_file",
+            "make one with the role JarvisRead (README, docs/cluster.md) and name it in [cluster] token_file",
         ));
     }
     for node in cluster.nodes.iter().filter(|n| cluster.sensors.is_some() && n.ssh_host_key.is_none()) {

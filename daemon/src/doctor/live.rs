@@ -6,6 +6,7 @@ use super::Finding;
 use crate::cluster::{Lacking, NodeCheck, Part};
 use crate::ear::EarStatus;
 use crate::mcp::McpStatus;
+use crate::safety::SwitchState;
 use crate::speech::{EngineStatus, SpeechStatus};
 use crate::status::{House, SatelliteLine};
 
@@ -20,6 +21,7 @@ pub async fn live(house: &House) -> Vec<Finding> {
         ear(&status.ear),
     ];
     found.extend(status.speech.iter().flat_map(voice));
+    found.extend(power(&status.power));
     // Ear, budget and other servers are told of for themselves.
     let apart = |part: &str| ["ear", "budget"].contains(&part) || part.starts_with("mcp ");
     found.extend(status.degraded.iter().filter(|d| !apart(&d.part)).map(|d| {
@@ -41,6 +43,20 @@ pub async fn live(house: &House) -> Vec<Finding> {
         Err(_) => Finding::note("store", "the database's check took too long", "try again when the house is quiet"),
     });
     found
+}
+
+/// What the kill switch says, where it says anything: whoever asks why nothing is changed looks here.
+pub(super) fn power(state: &SwitchState) -> Option<Finding> {
+    let remedy = "`jarvisctl resume`, or the page, lets changes run again";
+    match state {
+        SwitchState::On => None,
+        SwitchState::Stopped { by, .. } => {
+            Some(Finding::note("safety", format!("every change is stopped, by {by}"), remedy))
+        }
+        SwitchState::Damaged { why } => {
+            Some(Finding::problem("safety", format!("every change is stopped: {why}"), remedy))
+        }
+    }
 }
 
 fn programs(mcp: &McpStatus, wanted: bool) -> Vec<Finding> {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jarvis_core::approval::Told;
 use jarvis_core::cluster::Cluster;
 use jarvis_core::intent::Grammar;
 use jarvis_core::mind::date::Day;
@@ -48,7 +49,7 @@ const CODE_MODE: u32 = 0o600;
 
 /// Jarvis, the voice of your Proxmox VE cluster: the owner's command.
 #[derive(Parser)]
-#[command(name = "jarvisctl", version, about)]
+#[command(name = "jarvisctl", version)]
 struct Arguments {
     /// The daemon's configuration, which says where its socket is.
     #[arg(long, value_name = "FILE", default_value = DEFAULT_PATH, global = true)]
@@ -302,6 +303,15 @@ impl Control<'_> {
         if !self.arguments.json {
             out(&format!("{}\n", show::safe(&question.question)))?;
         }
+        // Forgotten words are no wrong ones, of which there may be three.
+        if question.needs_words && question.stage == "pending" && words.is_empty() {
+            let told = match question.told {
+                Told::Page => "the page shows them to its owner who is signed in",
+                Told::Room => "they were spoken with it",
+            };
+            let what = format!("question {id} is grave: it needs its two words, and {told}");
+            return Err(Trouble::new(what, format!("`jarvisctl approve {id} WORD WORD`")));
+        }
         let words = (!words.is_empty()).then(|| words.join(" "));
         let told = self.ask(&Request::Approve { id, seal: question.seal, words })?;
         let failed = told["stage"] != "done";
@@ -424,11 +434,13 @@ impl Control<'_> {
     fn doctor(&self) -> Result<ExitCode, Trouble> {
         let mut found = Vec::new();
         match self.config() {
-            Err(error) => found.push(Finding::problem(
-                "config",
-                error.to_string().lines().next().unwrap_or("").to_owned(),
-                format!("jarvisd --config {} --check says more", self.arguments.config.display()),
-            )),
+            Err(error) => {
+                let text = error.to_string();
+                let remedy = text.lines().find_map(|line| line.trim().strip_prefix("remedy: ")).unwrap_or_default();
+                let more = format!("jarvisd --config {} --check says more", self.arguments.config.display());
+                let remedy = if remedy.is_empty() { more } else { format!("{remedy}; {more}") };
+                found.push(Finding::problem("config", text.lines().next().unwrap_or_default(), remedy));
+            }
             Ok(config) => self.examine(&config, &mut found)?,
         }
         let bad = found.iter().any(|f| f.level == Level::Problem);
