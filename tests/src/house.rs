@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use jarvis_core::ids::TurnId;
 use jarvisd::event::{Event, EventKind, TurnRecord};
 
 use crate::owner;
@@ -138,6 +139,19 @@ impl<P: Place> House<P> {
     /// The two words of a question, as its owner sees them who is signed in at the page.
     pub async fn words(&self, id: i64) -> Result<Vec<String>> {
         owner::words(&self.page(), &self.config.dir.join("state"), id).await
+    }
+
+    /// Confirms the words that were spoken with a question, as its owner does who is signed in at the page.
+    pub async fn confirm(&self, id: i64, words: &str) -> Result<()> {
+        owner::confirm(&self.page(), &self.config.dir.join("state"), id, words).await
+    }
+
+    /// What a turn said aloud, from its rows: elsewhere it is shown without the words, which are for those who were in the room.
+    pub fn said(&self, turn: TurnId) -> Result<String> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY;
+        let db = rusqlite::Connection::open_with_flags(self.config.dir.join("state/jarvis.db"), flags)?;
+        let all = "select coalesce(group_concat(text, ' '), '') from (select text from sentences where turn_id = ?1 order by seq)";
+        Ok(db.query_row(all, [i64::try_from(turn.0)?], |row| row.get(0))?)
     }
 
     /// Runs `jarvisctl` and gives its output.

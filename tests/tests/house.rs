@@ -10,11 +10,13 @@ use jarvis_tests::demo::request::Request;
 use jarvis_tests::demo::{self, Demo};
 use jarvis_tests::house::{House, HouseConfig};
 use jarvis_tests::judge::{self, as_heard};
+use jarvis_tests::owner;
 use jarvis_tests::process::{Running, programs, wait_for};
 use jarvis_tests::pve::expected::{Figure, expected};
 use jarvis_tests::sound;
-use jarvisd::event::EventKind;
+use jarvisd::event::{EventKind, TurnRecord};
 use rustix::process::Signal;
+use serde_json::json;
 
 /// One house at a time: two would take the processor from each other and sound would break up.
 static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -439,5 +441,61 @@ async fn a_change_is_asked_about_approved_verified_and_written_down() {
     );
     let verified = house.ctl(&["audit", "verify"]).unwrap();
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    house.check().unwrap();
+}
+
+/// Says something in the room; gives the turn that came of it.
+fn say(house: &mut House, text: &str) -> Option<TurnRecord> {
+    house.ask(&spoken("en-gb-x-rp", text), |_| ()).unwrap().turn
+}
+
+/// Requests that were heard as `text`.
+fn heard_as(house: &House, text: &str) -> usize {
+    let turns = house.ctl_json(&["turns", "-n", "50"]).unwrap();
+    turns.as_array().unwrap().iter().filter(|turn| turn["transcript"] == text).count()
+}
+
+/// Without a model, and with a loudspeaker that is as loud at the microphone as whoever speaks: a room that answered its own question
+/// would hear itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_is_asked_about_aloud_and_the_room_listens_once_without_a_wake_word() {
+    let _alone = ALONE.lock().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path(), 9);
+    config.room.echo_db = Some(0.0);
+    let mut house = House::start(config).await.unwrap();
+    house.cluster.calm();
+    house.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
+    let running = |house: &House| house.cluster.state().guest(112).unwrap().running;
+
+    let asked = say(&mut house, "hey jarvis, start the test machine").expect("a turn");
+    let question = asked.reply.unwrap_or_default();
+    assert!(question.contains("start") && question.contains("112") && question.contains("pve"), "{question}");
+    assert!(!running(&house), "nothing runs before a yes");
+    let yes = say(&mut house, "yes").expect("the room listens");
+    assert_eq!((yes.transcript.as_deref(), yes.wake.is_none()), (Some("yes"), true), "{yes:?}");
+    until_approval(&mut house, "done");
+    assert!(running(&house), "{yes:?}");
+    say(&mut house, "yes");
+    assert_eq!(heard_as(&house, "yes"), 1, "once: nobody was asked anything more");
+
+    // A grave one is not for a voice: its words are spoken, shown nowhere, and confirmed on the page.
+    let asked = say(&mut house, "hey jarvis, force stop the test machine").expect("a turn");
+    let said = house.said(asked.turn_id).unwrap();
+    let (_, rest) = said.split_once("the words ").unwrap_or_else(|| panic!("no words were spoken: {said}"));
+    let words: Vec<&str> = rest.split_whitespace().take(2).collect();
+    let words = words.join(" ");
+    let shown = owner::shown(&house.page()).await.unwrap();
+    assert!(!shown.to_string().contains(&words), "{words}: {shown}");
+    let id = shown[0]["id"].as_i64().unwrap();
+    assert!(house.confirm(id, "wrong words").await.is_err() && running(&house));
+    house.confirm(id, &words).await.unwrap();
+    until_approval(&mut house, "done");
+    assert!(!running(&house));
+    house.wait_quiet().unwrap();
+
+    let stopped = say(&mut house, "hey jarvis, stand down").expect("a turn");
+    let power = house.ctl_json(&["status"]).unwrap()["power"].clone();
+    assert_eq!((&power["power"], &power["by"]), (&json!("stopped"), &json!("voice in study")), "{stopped:?}");
     house.check().unwrap();
 }
