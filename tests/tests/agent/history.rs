@@ -14,6 +14,8 @@ async fn a_question_that_goes_on_is_understood_and_holds_no_secret() {
     let desk = among(95, &[(Kind::Local, &qwen)], NO_GLEANING).await;
     let first = format!("recite a limerick about nodes and {secret}");
     desk.ask(&first).unwrap();
+    let at_once = qwen.asked().remove(0).body.to_string();
+    assert!(at_once.contains("recite a limerick") && !at_once.contains("0f3c2a51"), "{at_once}");
     assert_eq!(minded(&desk.ask("but whyever so, old chap").unwrap()), "Because it rhymes, sir.");
     let told = qwen.asked().remove(1).body["messages"].clone();
     let told: Vec<(&str, &str)> = told

@@ -66,6 +66,39 @@ async fn without_money_the_house_answers_says_so_and_tells_why_when_asked() {
     assert!(reply.contains(&because) && reply.contains("allowance"), "{because}: {reply}");
 }
 
+/// An answer of Claude's that took four fifths of its prompt from the cache, and a good deal of money.
+fn dear(text: &str) -> Script {
+    let usage = json!({"input_tokens": 40_000, "cache_read_input_tokens": 160_000, "output_tokens": 1});
+    Script::stream(
+        [
+            json!({"type": "message_start", "message": {"model": "claude-opus-5-5", "usage": usage}}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}),
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 12}}),
+            json!({"type": "message_stop"}),
+        ]
+        .map(|event| Step::event(&event)),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_four_fifths_a_word_is_said_and_what_came_from_the_cache_is_in_the_books() {
+    let claude = ModelServer::start([dear("It is the cable, sir.")]).await.unwrap();
+    let budget = format!("[minds.budget]\nday_usd = 0.23\nmonth_usd = 10\n{NO_GLEANING}");
+    let desk = among(98, &[(Kind::Cloud, &claude)], &budget).await;
+    let turn = desk.ask(HARD).unwrap();
+    let reply = minded(&turn);
+    let said = reply.strip_prefix("It is the cable, sir. ").unwrap_or_else(|| panic!("{reply}"));
+    assert!(said.contains("four fifths of today's"), "{said}");
+    let costs = desk.ctl(&["costs", "--by", "turn"]).unwrap();
+    let line = &costs["lines"][0];
+    assert_eq!(line["key"], json!(turn.turn_id.0.to_string()), "{costs}");
+    // At 4, 0.2 and 20 dollars a million.
+    let figures = ["prompt_tokens", "cached_tokens", "answer_tokens", "cost"].map(|name| line[name].as_u64().unwrap());
+    assert_eq!(figures, [200_000, 160_000, 12, 160_000 + 32_000 + 240], "{costs}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn private_words_stay_in_the_house_also_in_what_is_asked_after_them() {
     let qwen = ModelServer::start([local("It is in the drawer, sir.")]).await.unwrap();

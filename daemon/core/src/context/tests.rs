@@ -28,6 +28,16 @@ fn the_lasting_part_does_not_change_with_the_hour_or_the_cluster() {
 }
 
 #[test]
+fn every_level_of_the_butler_has_words_of_its_own_and_the_same_rules() {
+    use Personality::{Arch, Dry, Formal, Plain};
+    let levels =
+        [Plain, Formal, Dry, Arch].map(|personality| system(&Facts { personality, ..facts(None, &[]) }).remove(0).text);
+    for (n, level) in levels.iter().enumerate() {
+        assert!(level.starts_with(RULES) && !levels[..n].contains(level), "{level}");
+    }
+}
+
+#[test]
 fn the_rules_are_short_enough_for_a_small_window() {
     let tokens = crate::mind::estimate::preamble(&system(&facts(None, &[])), &[]);
     assert!(tokens < 900, "{tokens} of 4096");
