@@ -31,6 +31,7 @@ pub mod room;
 pub mod rooms;
 pub mod seat;
 pub mod secrets;
+pub mod small_disk;
 pub mod sound;
 pub mod speech_server;
 pub mod sshd;

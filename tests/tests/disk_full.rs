@@ -5,14 +5,13 @@
 //! nobody is there.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
 use jarvis_core::approval::Approver;
 use jarvis_core::ids::{ApprovalId, TurnId};
 use jarvis_tests::crash::{Bed, GUEST, ROOM};
+use jarvis_tests::small_disk::SmallDisk;
 use jarvisd::app::serve;
 use jarvisd::config::Config;
 use jarvisd::doctor::{self, Finding, Level};
@@ -26,50 +25,15 @@ use tokio::sync::oneshot;
 /// However slow the machine is.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A mounted file system that goes with its owner.
-struct Small<'a>(&'a Path);
-
-impl<'a> Small<'a> {
-    fn mount(folder: &'a Path, size: &str) -> Option<Self> {
-        let options = format!("size={size},mode=0700");
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "jarvis-test"]).arg(folder).output();
-        let mounted = done.is_ok_and(|output| output.status.success());
-        if !mounted {
-            println!("skipped: no file system can be mounted here");
-        }
-        mounted.then_some(Self(folder))
-    }
-
-    /// Its owner makes room.
-    fn grow(&self) {
-        let done = Command::new("mount").args(["-o", "remount,size=4m"]).arg(self.0).status();
-        assert!(done.is_ok_and(|status| status.success()), "the file system grows");
-    }
-
-    /// Fills it to the last byte with a file of somebody else's.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("holiday.mkv");
-        let mut file = std::fs::File::create(&path).unwrap();
-        for size in [4096, 1] {
-            while file.write_all(&vec![b'x'; size]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for Small<'_> {
-    fn drop(&mut self) {
-        let done = Command::new("umount").arg("-l").arg(self.0).status();
-        if !done.is_ok_and(|status| status.success()) {
-            eprintln!("{} stays mounted", self.0.display());
-        }
-    }
+/// One that is mounted at `folder`; `None` where that can't be.
+fn small_disk(folder: &Path, size: &str) -> Option<SmallDisk> {
+    SmallDisk::mount(folder, size, "0700", "disk-full", "what a full disk does to the daemon's records").unwrap()
 }
 
 #[tokio::test]
 async fn a_full_disk_fails_the_write_and_keeps_what_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(small) = Small::mount(folder.path(), "1m") else { return };
+    let Some(small) = small_disk(folder.path(), "1m") else { return };
     let path = folder.path().join("jarvis.db");
     let (store, _) = Store::open(&path).unwrap();
     let turn = NewTurn { room: "study".into(), satellite: None, source: Source::Typed, started_ms: 1, wake: None };
@@ -104,7 +68,7 @@ async fn a_full_disk_fails_the_write_and_keeps_what_was_acknowledged() {
         }
         Err(error) => assert!(matches!(error, StoreError::Full), "{error:?}"),
     }
-    small.grow();
+    small.grow("4m").unwrap();
     let (store, opened) = Store::open(&path).unwrap();
     assert!(opened.kept_aside.is_none());
     assert_eq!(spoken(store).await, acknowledged);
@@ -162,12 +126,12 @@ fn problems(found: &[Finding], part: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_whose_disk_fills_up_shows_nothing_that_it_can_not_keep_and_goes_on_when_there_is_room() {
     let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let Some(small) = Small::mount(state.path(), "8m") else { return };
+    let Some(small) = small_disk(state.path(), "8m") else { return };
     let config = config(state.path(), elsewhere.path());
     let (before, shown) = with_daemon(&config, async |socket| {
         let before = ask(socket, "what time is it").await;
         assert_eq!(before["error"], Value::Null, "{before}");
-        let filler = small.fill();
+        let filler = small.fill().unwrap();
         // The log's file has room of its own for a while: what still fits is kept, and may be shown.
         let mut shown = Vec::new();
         let error = loop {
@@ -202,12 +166,12 @@ async fn a_daemon_whose_disk_fills_up_shows_nothing_that_it_can_not_keep_and_goe
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_changed_that_can_not_be_written_down() {
     let bed = Bed::new(11).await.unwrap();
-    let Some(small) = Small::mount(bed.dir.path(), "8m") else { return };
+    let Some(small) = small_disk(bed.dir.path(), "8m") else { return };
     let daemon = bed.start().await.unwrap();
     bed.simulator.change(|state| state.guest_mut(GUEST).unwrap().running = false);
     let args = format!(r#"{{"vmid":{GUEST}}}"#);
     let first = ApprovalId(daemon.ask("guest_start", &args).await.unwrap().id);
-    let filler = small.fill();
+    let filler = small.fill().unwrap();
     let mut asked = 0;
     let error = loop {
         match daemon.ask("guest_start", &args).await {
@@ -234,13 +198,13 @@ async fn nothing_is_changed_that_can_not_be_written_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_does_not_start_on_a_full_disk_and_says_what_to_do() {
     let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let Some(small) = Small::mount(state.path(), "8m") else { return };
+    let Some(small) = small_disk(state.path(), "8m") else { return };
     let config = config(state.path(), elsewhere.path());
     with_daemon(&config, async |socket| {
         assert_eq!(ask(socket, "what time is it").await["error"], Value::Null);
     })
     .await;
-    let filler = small.fill();
+    let filler = small.fill().unwrap();
     let refused = serve(config.clone(), Environment::default(), std::future::pending()).await.unwrap_err();
     let told = format!("{refused:#}");
     assert!(told.contains("is full") && told.contains("free space"), "{told}");
