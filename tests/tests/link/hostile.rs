@@ -173,8 +173,26 @@ impl ClientSessionStore for Tickets {
     }
 }
 
+/// Where a server gives tickets, as they do unless they are told not to, [`Tickets`] counts them.
+async fn tickets_are_counted_where_they_are_given() {
+    let (theirs, ours) = (Key::new(), Key::new());
+    let generous = quinn::Endpoint::server(theirs.server(&[ALPN_LINK]), crate::house::loopback()).unwrap();
+    let tickets = Arc::new(Tickets { cache: ClientSessionMemoryCache::new(8), given: AtomicUsize::new(0) });
+    let peer = Peer::new(ours.showing(ours.public), ALPN_LINK, Resumption::store(tickets.clone()));
+    let (dialled, accepted) =
+        tokio::join!(peer.dial(generous.local_addr().unwrap()), async { generous.accept().await.unwrap().await });
+    let _connections = (dialled.unwrap(), accepted.unwrap());
+    let counted = async {
+        while tickets.given.load(Ordering::Relaxed) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LONG, counted).await.expect("no ticket was counted");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_ticket_is_given_so_none_lets_a_revoked_key_in() {
+    tickets_are_counted_where_they_are_given().await;
     let (_state, mut daemon, room) = house().await;
     let satellite = room.stop().await;
     daemon.event_where(|event| matches!(event, HubEvent::Disconnected { .. })).await;
@@ -211,17 +229,8 @@ async fn revoking_closes_a_live_connection_and_ends_its_utterance() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rogue_daemon_is_told_nothing() {
-    let key = Key::new();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(rustls::server::AlwaysResolvesServerRawPublicKeys::new(key.showing(key.public))));
-    config.alpn_protocols = vec![ALPN_ENROL.to_vec(), ALPN_LINK.to_vec()];
-    let quic = quinn::crypto::rustls::QuicServerConfig::try_from(config).unwrap();
-    let rogue =
-        quinn::Endpoint::server(quinn::ServerConfig::with_crypto(Arc::new(quic)), crate::house::loopback()).unwrap();
+    let config = Key::new().server(&[ALPN_ENROL, ALPN_LINK]);
+    let rogue = quinn::Endpoint::server(config, crate::house::loopback()).unwrap();
     let address = rogue.local_addr().unwrap();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hears = heard.clone();

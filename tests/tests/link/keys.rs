@@ -25,6 +25,20 @@ impl Key {
         Self::from_pkcs8(&pair.serialize_der())
     }
 
+    /// A server that holds this key and asks nobody for his; what our own is told not to do, such as giving tickets, this one does.
+    pub fn server(&self, protocols: &[&[u8]]) -> quinn::ServerConfig {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let shown = rustls::server::AlwaysResolvesServerRawPublicKeys::new(self.showing(self.public));
+        let mut config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(shown));
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        let quic = quinn::crypto::rustls::QuicServerConfig::try_from(config).unwrap();
+        quinn::ServerConfig::with_crypto(Arc::new(quic))
+    }
+
     /// Shows `shown`, signs with this one.
     pub fn showing(&self, shown: PublicKey) -> Arc<CertifiedKey> {
         Arc::new(CertifiedKey::new(vec![CertificateDer::from(shown.to_spki().to_vec())], self.signing.clone()))
