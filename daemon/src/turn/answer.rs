@@ -137,7 +137,8 @@ impl Job {
             }
             Understood::Ambiguous { question, choices, intent_kind } => {
                 self.tell(News::Input(Input::Understood(self.attempt))).await;
-                self.route(RouteKind::Question, format!("{intent_kind}: {} would fit", choices.join(", "))).await?;
+                let fits = if choices.is_empty() { "nothing fits".into() } else { choices.join(", ") + " would fit" };
+                self.route(RouteKind::Question, format!("{intent_kind}: {fits}")).await?;
                 (Reply { speech: question, ..Reply::default() }, Outcome::Reply)
             }
             Understood::Nothing { heard } => {

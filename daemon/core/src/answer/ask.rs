@@ -41,6 +41,11 @@ pub(crate) fn which(sort: Sort, choices: &[String]) -> String {
     }
 }
 
+/// No name of the cluster is known.
+pub(crate) fn unseen() -> String {
+    say("ask.unseen", 0, &[])
+}
+
 /// Nothing bears the number.
 pub(crate) fn nobody(sort: Sort, number: &str, choices: &[String]) -> String {
     let values = [("noun", noun(sort)), ("number", number)];

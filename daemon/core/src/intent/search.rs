@@ -354,6 +354,8 @@ impl Search {
         };
         let thing = match self.binding(best)? {
             Binding::Percent(_) | Binding::Text(_) => return None,
+            // Where nobody's name is known, whoever was named may well be there.
+            Binding::Nobody(..) if names.labels(Sort::Node).is_empty() => return asked(ask::unseen(), Vec::new()),
             Binding::Nobody(sort, number) => {
                 let choices = names.labels(*sort);
                 return asked(ask::nobody(*sort, number, &choices), choices);

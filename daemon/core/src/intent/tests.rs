@@ -224,6 +224,9 @@ fn an_unclear_name_is_asked_for() {
     assert_eq!(question, "I know of no node 9. Do you mean pve1, pve2, pve3 or pve4?");
     let (question, ..) = ask("is vm nine nine nine running");
     assert_eq!(question, "I know of no guest 999. Which one do you mean?");
+    let unseen = grammar.understand("how hot is node two", &Names::default());
+    let Understood::Ambiguous { question, choices, .. } = unseen else { panic!("{unseen:?}") };
+    assert!(question.starts_with("No node has answered me yet") && choices.is_empty(), "{question}");
 }
 
 #[test]
