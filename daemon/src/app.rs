@@ -32,7 +32,7 @@ use crate::mind;
 use crate::page::Page;
 use crate::redaction;
 use crate::safety::{Door, RECONCILE_EVERY, RunsConfig, Safety};
-use crate::speech::Speech;
+use crate::speech::{Speech, SpeechConfig};
 use crate::status::House;
 use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
 use crate::systemd::Notifier;
@@ -102,7 +102,7 @@ pub async fn serve_observed(
     tasks.spawn(named("ear", ear_task.run()));
     tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
     tasks.spawn(named("node health", tell_nodes(cluster.clone(), bus.clone())));
-    let speech = open_speech(&config, &mut tasks, &bus).await;
+    let speech = open_speech(&config.speech, &bus, &mut tasks).await;
     let (names, keep_names) = LiveNames::keep(cluster.clone());
     tasks.spawn(named("names", keep_names));
     let (events, hub_events) = mpsc::channel(HUB_EVENTS_MAX);
@@ -255,6 +255,31 @@ async fn open_store(config: &Config, bus: &Bus, probe: Probe) -> anyhow::Result<
     Ok((store, opened.cut_runs))
 }
 
+/// The voice. Where an engine's settings can't work (its key was taken away, say), espeak-ng speaks alone: that is told, and nobody is left
+/// without an answer.
+async fn open_speech(config: &SpeechConfig, bus: &Bus, tasks: &mut JoinSet<&'static str>) -> Option<Speech> {
+    let mut wanted = config.clone();
+    loop {
+        match Speech::start(&wanted).await {
+            Ok((speech, task)) => {
+                tasks.spawn(named("speech", task.run()));
+                tasks.spawn(named("speech status", tell_speech(speech.clone(), bus.clone())));
+                return Some(speech);
+            }
+            Err(error) => {
+                let others = !wanted.engines.is_empty();
+                tracing::error!("the voice: {error}");
+                let fallback = others.then(|| "espeak-ng".to_owned());
+                bus.tell(EventKind::Degraded { part: "speech".into(), reason: error.to_string(), fallback });
+                if !others {
+                    return None;
+                }
+                wanted.engines.clear();
+            }
+        }
+    }
+}
+
 fn open_cluster(config: &Config, bus: &Bus) -> ClusterClient {
     let broken = match ClusterClient::new(&config.cluster) {
         Ok(client) => return client,
@@ -264,21 +289,6 @@ fn open_cluster(config: &Config, bus: &Bus) -> ClusterClient {
     bus.tell(EventKind::Degraded { part: "cluster".into(), reason: broken, fallback: None });
     #[expect(clippy::expect_used, reason = "the default names no node and no secret, so nothing of it can be wrong")]
     ClusterClient::new(&ClusterConfig::default()).expect("the empty cluster")
-}
-
-async fn open_speech(config: &Config, tasks: &mut JoinSet<&'static str>, bus: &Bus) -> Option<Speech> {
-    match Speech::start(&config.speech).await {
-        Ok((speech, task)) => {
-            tasks.spawn(named("speech", task.run()));
-            tasks.spawn(named("speech status", tell_speech(speech.clone(), bus.clone())));
-            Some(speech)
-        }
-        Err(error) => {
-            tracing::error!("no speech: {error}");
-            bus.tell(EventKind::Degraded { part: "speech".into(), reason: error.to_string(), fallback: None });
-            None
-        }
-    }
 }
 
 /// The end of a change that nobody in the room waits for, in words.

@@ -4,9 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use jarvis_tests::desk::Desk;
+use jarvis_tests::process::programs;
+use jarvis_tests::seat::Seat;
+use jarvis_tests::small_disk::SmallDisk;
 use jarvis_tests::speech_server::{Fault, SpeechServer};
 use jarvisd::speech::{RATE_HZ, Speech, SpeechConfig, SpeechError, Spoken};
 use rustix::process::{Pid, Signal, kill_process};
@@ -120,7 +125,7 @@ async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn espeak_speaks_and_the_first_sound_comes_before_the_last() {
+async fn espeak_speaks_a_sentence_whole_and_nothing_that_is_none() {
     let house = House::start("").await;
     let (spoken, sound) = house.say(SENTENCE).await;
     assert_eq!((spoken.engine.as_str(), spoken.fallback, spoken.cached), ("espeak-ng", None, false));
@@ -128,6 +133,34 @@ async fn espeak_speaks_and_the_first_sound_comes_before_the_last() {
     assert_whole(&sound);
     assert_eq!(house.speech.speak("...").await.unwrap_err(), SpeechError::NothingToSay);
     assert!(house.speech.speak(&"word ".repeat(10_000)).await.is_err());
+    house.end().await;
+}
+
+#[tokio::test]
+async fn the_first_sound_is_heard_before_the_last_is_made() {
+    // A worker that gives the beginning of a sentence and nothing after it, so that whoever waited for the end would wait in vain.
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("jarvis-voice");
+    let script = format!("#!/bin/sh\n'{}' | {{ head -c 60000; cat >/dev/null; }}\n", worker().display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let house = House::start(&format!("cache_bytes = 0\nworker = '{}'", program.display())).await;
+    let mut spoken = house.speech.speak(SENTENCE).await.unwrap();
+    let mut heard = Vec::new();
+    while heard.iter().all(|s: &i16| s.unsigned_abs() < 2000) {
+        heard.extend(spoken.next().await.unwrap().unwrap());
+    }
+    assert!(seconds(&heard) < 2.0, "{} s", seconds(&heard));
+    drop(spoken);
+    house.end().await;
+
+    let server = SpeechServer::start(None).await.unwrap();
+    let house = House::with(&server, "").await;
+    server.fails(Fault::Stalls(48_000));
+    let mut spoken = house.speech.speak(SENTENCE).await.unwrap();
+    assert_eq!(spoken.engine, "openai");
+    assert!(!spoken.next().await.unwrap().unwrap().is_empty());
+    drop(spoken);
     house.end().await;
 }
 
@@ -353,6 +386,38 @@ async fn a_server_that_breaks_off_is_replaced_in_mid_sentence() {
     }
 }
 
+/// All the way to a room: whoever hears another voice than before is told why, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_voice_is_a_word_in_the_answer_an_event_and_a_line_of_the_status() {
+    let server = SpeechServer::start(None).await.unwrap();
+    let limits = "first_chunk_ms = 30000\nbetween_chunks_ms = 30000";
+    let section = format!("[[speech.engines]]\nkind = 'openai'\nname = 'kokoro'\nurl = '{}'\n{limits}\n", server.url());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let desk = Desk::among(root, programs().unwrap(), 31, section).await.unwrap();
+    let seat = Seat::take(&desk, "study").await.unwrap();
+    let said = |text: &str| {
+        let turn = desk.ask_in("study", text).unwrap();
+        assert_eq!(turn.error, None, "{turn:?}");
+        desk.sentences(turn.turn_id.0).unwrap()
+    };
+    let told = |sentences: &[String]| sentences.iter().filter(|sentence| sentence.contains("kokoro")).count();
+    let before = said("what time is it");
+    assert!(told(&before) == 0 && server.requests() > 0, "{before:?}");
+    server.fails(Fault::Status(500));
+    let changed = said("who are you");
+    assert_eq!(told(&changed), 1, "{changed:?}");
+    assert!(changed.len() > 1 && changed.last().is_some_and(|last| last.contains("kokoro")), "{changed:?}");
+    until("the status tells it", || {
+        let status = desk.ctl(&["status"]).unwrap();
+        let degraded = status["degraded"].as_array().unwrap();
+        degraded.iter().any(|d| d["part"] == "speech" && d["fallback"] == "espeak-ng")
+    })
+    .await;
+    let after = said("how is the cluster");
+    assert!(told(&after) == 0 && !after.is_empty(), "it was told: {after:?}");
+    assert!(seat.heard() >= 3, "{} answers were heard", seat.heard());
+}
+
 #[tokio::test]
 async fn endless_sound_is_cut() {
     let server = SpeechServer::start(None).await.unwrap();
@@ -428,17 +493,11 @@ async fn the_cache_keeps_its_limit_and_a_folder_it_cannot_write_only_costs_time(
 /// A file system of its own that is smaller than what is spoken.
 #[tokio::test]
 async fn a_full_disk_only_costs_time() {
-    let run = |program: &str, arguments: &[&str]| {
-        std::process::Command::new(program).args(arguments).output().is_ok_and(|out| out.status.success())
-    };
     let folder = tempfile::tempdir().unwrap();
     let small = folder.path().join("small");
     fs::create_dir(&small).unwrap();
-    let place = small.to_str().unwrap();
-    if !run("mount", &["-t", "tmpfs", "-o", "size=96k", "none", place]) {
-        eprintln!("skipped: no small file system can be mounted here");
-        return;
-    }
+    let what = "what a full disk does to the sentences that are kept";
+    let Some(_disk) = SmallDisk::mount(&small, "96k", "0700", "disk-full-speech", what).unwrap() else { return };
     let house = House::in_folder("", tempfile::tempdir_in(&small).unwrap()).await;
     for n in 0..3 {
         let (spoken, sound) = house.say(&format!("{SENTENCE} {}", "indeed ".repeat(n))).await;
@@ -450,5 +509,4 @@ async fn a_full_disk_only_costs_time() {
     let left: Vec<_> = fs::read_dir(house.cache()).unwrap().flatten().collect();
     assert!(left.is_empty(), "nothing half-written stays: {left:?}");
     drop(house.end().await);
-    assert!(run("umount", &[place]));
 }

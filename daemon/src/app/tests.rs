@@ -52,6 +52,21 @@ async fn with_daemon<T>(config: Config, client: impl AsyncFnOnce(&Path) -> T) ->
 }
 
 #[tokio::test]
+async fn an_engine_that_can_not_be_set_up_takes_nobodys_voice_away_and_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = config(dir.path());
+    let engine = "kind = 'openai'\nname = 'kokoro'\nurl = 'http://127.0.0.1:9/v1'\nkey_file = '/nonexistent/key'";
+    config.speech.engines = vec![toml::from_str(engine).unwrap()];
+    let status = with_daemon(config, async |socket| ask(socket, json!({"do": "status"})).await).await;
+    let engines = status["ok"]["speech"]["engines"].as_array().unwrap();
+    assert!(engines.iter().any(|engine| engine["name"] == "espeak-ng"), "{status}");
+    let degraded = status["ok"]["degraded"].as_array().unwrap();
+    let speech = degraded.iter().find(|part| part["part"] == "speech").expect("the loss is told");
+    assert!(speech["reason"].as_str().is_some_and(|reason| reason.contains("/nonexistent/key")), "{speech}");
+    assert_eq!(speech["fallback"], "espeak-ng");
+}
+
+#[tokio::test]
 async fn typed_turns_are_answered_while_ear_voice_and_cluster_are_missing_and_their_loss_is_shown() {
     let dir = tempfile::tempdir().unwrap();
     let config = config(dir.path());
@@ -68,7 +83,8 @@ async fn typed_turns_are_answered_while_ear_voice_and_cluster_are_missing_and_th
     assert_eq!((&time["route"]["kind"], &time["error"]), (&json!("intent"), &Value::Null), "{time}");
     assert!(time["reply"].as_str().is_some_and(|r| !r.is_empty()), "{time}");
     assert_eq!(time["transcript"], "what time is it");
-    assert!(hot["ok"]["reply"].is_string(), "even an unknown temperature is answered: {hot}");
+    let unknown = hot["ok"]["reply"].as_str().unwrap_or_default();
+    assert!(unknown.starts_with("No node has answered me yet"), "what is unknown is said as unknown: {hot}");
     assert_eq!(nonsense["ok"]["route"]["kind"], "not_understood", "{nonsense}");
     assert!(nonsense["ok"]["reply"].is_string(), "{nonsense}");
     let parts: Vec<_> = status["ok"]["degraded"].as_array().unwrap().iter().map(|d| d["part"].clone()).collect();

@@ -129,6 +129,9 @@ fn in_words(message: &str) -> (String, String) {
     if message.starts_with("invalid type") || message.starts_with("invalid value") {
         return (message.to_owned(), "write the kind of value that is expected".to_owned());
     }
+    if message.contains("no SHA-256 fingerprint") {
+        return (message.to_owned(), "docs/cluster.md says how to read it off the node".to_owned());
+    }
     if message.contains("duplicate key") {
         return (message.to_owned(), "keep one of the two".to_owned());
     }

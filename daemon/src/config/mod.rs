@@ -170,6 +170,17 @@ impl Config {
                 ),
             );
         }
+        if self.link.volume_percent > 100 {
+            say(&["link", "volume_percent"], format!("{} %", self.link.volume_percent), "give 0 to 100");
+        }
+        for (index, key, what, remedy) in self.speech.mistakes() {
+            let index = index.map(|index| index.to_string());
+            let keys: Vec<&str> = match &index {
+                Some(index) => vec!["speech", "engines", index.as_str(), key],
+                None => vec!["speech", key],
+            };
+            say(&keys, what, remedy);
+        }
         let days = &self.retention;
         for (key, value) in [
             ("transcripts_days", days.transcripts_days),

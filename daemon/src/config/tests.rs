@@ -94,6 +94,13 @@ fn a_typo_is_told_with_file_line_and_nearest_key() {
         ("[retntion]\n", 1, 2, "`retntion`", "did you mean `retention`?"),
         ("[retention]\ntranscript_days = 3", 2, 1, "`transcript_days`", "did you mean `transcripts_days`?"),
         ("[[cluster.nodes]]\nname = 'a'\nadress = 'b'", 3, 1, "`adress`", "did you mean `address`?"),
+        (
+            "[[cluster.nodes]]\nname = 'a'\naddress = 'b'\nfingerprint = 'AB:CD:...'",
+            4,
+            15,
+            "no SHA-256 fingerprint",
+            "docs/cluster.md",
+        ),
         ("[page]\nquux = 1", 2, 1, "`quux`", "known here: "),
         ("[page]\nlisten = \"nowhere\"", 2, 10, "invalid socket address", "address and port"),
         ("[retention]\nturns_days = \"ten\"", 2, 14, "invalid type", "kind of value"),
@@ -113,6 +120,26 @@ fn a_typo_is_told_with_file_line_and_nearest_key() {
         assert_eq!((told.line, told.column), (line, column), "{text:?}: {told}");
         assert!(told.what.contains(what), "{text:?}: {told}");
         assert!(told.remedy.contains(remedy), "{text:?}: {told}");
+    }
+}
+
+#[test]
+fn what_would_be_bent_or_fail_only_later_is_told_at_once() {
+    let engine = "[[speech.engines]]\nkind = 'openai'\n";
+    let cases = [
+        ("[link]\nvolume_percent = 101\n".to_owned(), 2, "101 %", "0 to 100"),
+        ("[speech]\nrate = 20\n".to_owned(), 2, "20 words", "80 to 450"),
+        ("[speech]\npitch = 100\n".to_owned(), 2, "100", "0 to 99"),
+        (format!("{engine}url = 'kokoro:8880'\n"), 3, "no address", "http://host:port/v1"),
+        (format!("{engine}url = 'http://a/v1'\n{engine}url = 'ftp://b/v1'\n"), 6, "ftp://b/v1", "http://host:port/v1"),
+        (format!("{engine}url = 'http://a/v1'\nspeed = 40.0\n"), 4, "speed", "0.25 to 4.0"),
+        (format!("{engine}url = 'http://a/v1'\npcm_rate_hz = 24\n"), 4, "24 Hz", "24000"),
+        (format!("{engine}url = 'http://a/v1'\nfirst_chunk_ms = 0\n"), 4, "no time", "milliseconds"),
+    ];
+    for (text, line, what, remedy) in cases {
+        let told = mistake(&text);
+        assert_eq!(told.line, line, "{text:?}: {told}");
+        assert!(told.what.contains(what) && told.remedy.contains(remedy), "{text:?}: {told}");
     }
 }
 

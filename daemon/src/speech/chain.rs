@@ -49,6 +49,16 @@ pub(super) struct Job {
 pub(super) struct Candidate {
     pub engine: Arc<dyn Engine>,
     pub resting: Option<String>,
+    /// It failed when it was tried last: a failure now is no news.
+    pub failed_before: bool,
+}
+
+/// Why the engines before the one that speaks do not.
+#[derive(Debug, Default)]
+struct Passed {
+    reasons: Vec<String>,
+    /// The first of them that had worked until now.
+    lost: Option<String>,
 }
 
 /// What the owner learns of a sentence.
@@ -64,11 +74,11 @@ pub(super) struct Outcome {
 pub(super) async fn run(job: Job, candidates: Vec<Candidate>, cache: Cache) -> Outcome {
     let mut outcome = Outcome::default();
     let mut hearer = Hearer::new(job.started);
-    let mut reasons = Vec::new();
+    let mut passed = Passed::default();
     let last = candidates.len().saturating_sub(1);
     let again = candidates.last().cloned();
     for (at, candidate) in candidates.into_iter().chain(again).enumerate() {
-        let Candidate { engine, resting } = candidate;
+        let Candidate { engine, resting, failed_before } = candidate;
         let name = engine.name().to_owned();
         if at > last {
             match outcome.failed.last() {
@@ -79,18 +89,18 @@ pub(super) async fn run(job: Job, candidates: Vec<Candidate>, cache: Cache) -> O
         let key = Key::new(&name, &engine.manner(), &job.text);
         if let Some(pcm) = cache.get(&key).await {
             hearer.begin_again(false);
-            let heard = hearer.engine(&name, &reasons, true).and_then(|()| hearer.sound(&pcm));
+            let heard = hearer.engine(&name, &passed, true).and_then(|()| hearer.sound(&pcm));
             if heard.is_ok() && hearer.flush().is_ok() {
                 outcome.spoke = Some(name);
             }
             return outcome;
         }
         if let Some(reason) = resting {
-            reasons.push(format!("{name}: {reason}"));
+            passed.reasons.push(format!("{name}: {reason}"));
             continue;
         }
         hearer.begin_again(engine.keeps_time() && hearer.is_engine(&name));
-        match speak(engine.as_ref(), &job.text, &mut hearer, &reasons).await {
+        match speak(engine.as_ref(), &job.text, &mut hearer, &passed).await {
             Ok(pcm) => {
                 cache.put(key, pcm);
                 outcome.spoke = Some(name);
@@ -99,22 +109,21 @@ pub(super) async fn run(job: Job, candidates: Vec<Candidate>, cache: Cache) -> O
             Err(SpeechError::Unheard) => return outcome,
             Err(error) => {
                 tracing::warn!(engine = name, %error, "engine failed");
-                reasons.push(format!("{name}: {error}"));
+                passed.reasons.push(format!("{name}: {error}"));
+                // The last one is followed by itself.
+                if at < last && !failed_before {
+                    passed.lost.get_or_insert_with(|| name.clone());
+                }
                 outcome.failed.push((name, error));
             }
         }
     }
-    hearer.fail(SpeechError::NoEngine(reasons.join("; ")));
+    hearer.fail(SpeechError::NoEngine(passed.reasons.join("; ")));
     outcome
 }
 
 /// Speaks with one engine, and gives the whole sound.
-async fn speak(
-    engine: &dyn Engine,
-    text: &str,
-    hearer: &mut Hearer,
-    reasons: &[String],
-) -> Result<Vec<i16>, SpeechError> {
+async fn speak(engine: &dyn Engine, text: &str, hearer: &mut Hearer, passed: &Passed) -> Result<Vec<i16>, SpeechError> {
     let limits = engine.limits();
     let mut deadline = Instant::now() + limits.first_chunk;
     let late = SpeechError::Late(limits.first_chunk.as_millis());
@@ -148,7 +157,7 @@ async fn speak(
         } else if let Some(onset) = piece.iter().position(|s| s.unsigned_abs() > AUDIBLE) {
             audible = true;
             pcm.drain(..(before + onset).saturating_sub(LEAD_IN));
-            hearer.engine(engine.name(), reasons, false)?;
+            hearer.engine(engine.name(), passed, false)?;
             hearer.sound(&pcm)?;
         }
         if audible {
@@ -214,16 +223,17 @@ impl Hearer {
     }
 
     /// This engine speaks from here on.
-    fn engine(&mut self, name: &str, reasons: &[String], cached: bool) -> Result<(), SpeechError> {
-        let fallback = (!reasons.is_empty()).then(|| reasons.join("; "));
+    fn engine(&mut self, name: &str, passed: &Passed, cached: bool) -> Result<(), SpeechError> {
+        let fallback = (!passed.reasons.is_empty()).then(|| passed.reasons.join("; "));
+        let (engine, lost) = (name.to_owned(), passed.lost.clone());
         if let Some(started) = self.started.take() {
             let (chunks, receiver) = mpsc::channel(PIECES_AHEAD);
-            let spoken = Spoken { rate_hz: RATE_HZ, engine: name.to_owned(), fallback, cached, chunks: receiver };
+            let spoken = Spoken { rate_hz: RATE_HZ, engine, fallback, lost, cached, chunks: receiver };
             started.send(Ok(spoken)).map_err(|_| SpeechError::Unheard)?;
             self.chunks = Some(chunks);
         } else {
             let reason = fallback.unwrap_or_default();
-            self.send(Heard::Fallback { engine: name.to_owned(), reason })?;
+            self.send(Heard::Fallback { engine, reason, lost })?;
         }
         self.engine = Some(name.to_owned());
         Ok(())

@@ -14,6 +14,12 @@ const CACHE_BYTES: u64 = 64 << 20;
 /// How long a sentence waits for the disk, so that a slow one costs nothing that is heard.
 const CACHE_WAIT: Duration = Duration::from_millis(50);
 
+/// What espeak-ng takes, in words a minute; its worker would speak at the nearest.
+const RATES: std::ops::RangeInclusive<u16> = 80..=450;
+
+/// Its highest pitch.
+const PITCH_MAX: u8 = 99;
+
 /// How Jarvis speaks.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -54,6 +60,21 @@ impl Default for SpeechConfig {
 }
 
 impl SpeechConfig {
+    /// What the types cannot hold: the place in `engines` where it is one of theirs, the key, what is wrong, and a remedy.
+    pub fn mistakes(&self) -> Vec<(Option<usize>, &'static str, String, &'static str)> {
+        let mut wrong = Vec::new();
+        if !RATES.contains(&self.rate) {
+            wrong.push((None, "rate", format!("{} words a minute", self.rate), "give 80 to 450"));
+        }
+        if self.pitch > PITCH_MAX {
+            wrong.push((None, "pitch", self.pitch.to_string(), "give 0 to 99"));
+        }
+        for (index, engine) in self.engines.iter().enumerate() {
+            wrong.extend(engine.mistakes().into_iter().map(|(key, what, remedy)| (Some(index), key, what, remedy)));
+        }
+        wrong
+    }
+
     /// Where sentences are kept; `None` where none are.
     pub fn cache_dir(&self) -> Option<PathBuf> {
         let kept = self.cache_bytes > 0 && self.state_dir != Path::new("");
@@ -61,7 +82,8 @@ impl SpeechConfig {
     }
 }
 
-/// Makes [`EngineConfig`] from the table below: a name in the configuration, the settings' type, whose `engine()` builds it.
+/// Makes [`EngineConfig`] from the table below: a name in the configuration, the settings' type, whose `engine()` builds it and whose
+/// `mistakes()` tells what the type cannot hold.
 macro_rules! engines {
     ($($(#[$doc:meta])* $kind:literal => $variant:ident($settings:ty),)+) => {
         /// One engine of the table, told apart by `kind`.
@@ -78,6 +100,12 @@ macro_rules! engines {
             pub(super) fn engine(&self) -> Result<Arc<dyn Engine>, SpeechError> {
                 match self {
                     $(Self::$variant(settings) => settings.engine(),)+
+                }
+            }
+
+            fn mistakes(&self) -> Vec<(&'static str, String, &'static str)> {
+                match self {
+                    $(Self::$variant(settings) => settings.mistakes(),)+
                 }
             }
         }

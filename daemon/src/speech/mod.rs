@@ -2,7 +2,8 @@
 //!
 //! [`Speech`] is a handle to one owner task, [`SpeechTask::run`], awaited by whoever started it. A sentence is looked for in the cache,
 //! else spoken by the first engine of the configuration that answers within its time limits; espeak-ng in its worker is always the
-//! last. A fallback is never silent: [`Spoken::fallback`] names its reason, for the event, the page and the turn's record.
+//! last. A fallback is never silent: [`Spoken::fallback`] names its reason, what [`Speech::status`] says becomes an event and a line on the
+//! page, and [`Spoken::lost`] a word in the answer.
 //!
 //! The rate of an answer is fixed at [`RATE_HZ`]: what an engine gives at another rate is converted here, so that the satellite hears
 //! one stream whoever spoke.

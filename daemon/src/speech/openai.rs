@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decode::{Asked, Decoder};
 use super::engine::{Engine, Limits, PcmStream, SpeechError};
+use super::rate::RATES;
 
 /// Bytes of an error's text that are read and shown.
 const ERROR_BYTES: usize = 300;
@@ -26,6 +27,9 @@ const KEY_BYTES: u64 = 4096;
 
 /// Most bytes of a stream before its first sample: the header, and a piece of the network.
 const UNDECIDED_BYTES: usize = 256 * 1024;
+
+/// Speeds that the protocol has.
+const SPEEDS: std::ops::RangeInclusive<f32> = 0.25..=4.0;
 
 /// An engine of kind `openai`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -103,13 +107,35 @@ struct Request<'a> {
 }
 
 impl OpenAiConfig {
+    fn endpoint(&self) -> Option<Url> {
+        let url = Url::parse(&format!("{}/audio/speech", self.url.trim_end_matches('/'))).ok()?;
+        (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+    }
+
+    /// What the types cannot hold: key, what is wrong, and a remedy.
+    pub(super) fn mistakes(&self) -> Vec<(&'static str, String, &'static str)> {
+        let mut wrong = Vec::new();
+        if self.endpoint().is_none() {
+            wrong.push(("url", format!("{:?} is no address of an API", self.url), "write http://host:port/v1"));
+        }
+        if self.speed.is_some_and(|speed| !SPEEDS.contains(&speed)) {
+            wrong.push(("speed", "servers take no such speed".to_owned(), "give 0.25 to 4.0"));
+        }
+        if !RATES.contains(&self.pcm_rate_hz) {
+            wrong.push(("pcm_rate_hz", format!("{} Hz", self.pcm_rate_hz), "give the server's own rate, often 24000"));
+        }
+        for (key, ms) in [("first_chunk_ms", self.first_chunk_ms), ("between_chunks_ms", self.between_chunks_ms)] {
+            if ms == 0 {
+                wrong.push((key, "no server answers in no time".to_owned(), "give milliseconds, such as 1200"));
+            }
+        }
+        wrong
+    }
+
     pub(super) fn engine(&self) -> Result<Arc<dyn Engine>, SpeechError> {
         let setup = |what: String| SpeechError::Setup(format!("speech engine {}: {what}", self.name));
-        let base = self.url.trim_end_matches('/');
-        let url = Url::parse(&format!("{base}/audio/speech"))
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| setup(format!("the url {base:?} is none: write http://host:port/v1")))?;
+        let none = || setup(format!("the url {:?} is none: write http://host:port/v1", self.url));
+        let url = self.endpoint().ok_or_else(none)?;
         let key = match &self.key_file {
             None => None,
             Some(path) => Some(key(path).map_err(|e| setup(format!("{}: {e}", path.display())))?),

@@ -4,7 +4,7 @@ use super::RATE_HZ;
 use super::engine::SpeechError;
 
 /// Rates that speech engines use, in hertz; what lies outside is a broken header.
-const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+pub(super) const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 
 /// Zero crossings of the sinc on each side.
 const CROSSINGS: usize = 16;

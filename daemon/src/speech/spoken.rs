@@ -10,7 +10,7 @@ pub(super) enum Heard {
     /// Sound.
     Pcm(Vec<i16>),
     /// The engine failed in the middle: another takes over.
-    Fallback { engine: String, reason: String },
+    Fallback { engine: String, reason: String, lost: Option<String> },
     /// No engine could finish it.
     Failed(SpeechError),
 }
@@ -24,6 +24,9 @@ pub struct Spoken {
     pub engine: String,
     /// Why it is not the first engine of the configuration; it may come up while the sentence lasts.
     pub fallback: Option<String>,
+    /// The engine whose failure is why another speaks, where it had worked until now: then the hearer is told of the change of voice. It may
+    /// come up while the sentence lasts.
+    pub lost: Option<String>,
     /// Whether it was on disk.
     pub cached: bool,
     pub(super) chunks: mpsc::Receiver<Heard>,
@@ -39,9 +42,10 @@ impl Spoken {
             match self.chunks.recv().await? {
                 Heard::Pcm(samples) => return Some(Ok(samples)),
                 Heard::Failed(error) => return Some(Err(error)),
-                Heard::Fallback { engine, reason } => {
+                Heard::Fallback { engine, reason, lost } => {
                     self.engine = engine;
                     self.fallback = Some(reason);
+                    self.lost = lost;
                 }
             }
         }

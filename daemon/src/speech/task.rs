@@ -109,6 +109,7 @@ impl SpeechTask {
             let trouble = owned.trouble.as_ref().filter(|(_, since)| at < last && now - *since < REST);
             Candidate {
                 engine: Arc::clone(&owned.engine),
+                failed_before: owned.trouble.is_some(),
                 resting: trouble.map(|(reason, since)| {
                     format!("passed over, it failed {} s ago: {reason}", (now - *since).as_secs())
                 }),

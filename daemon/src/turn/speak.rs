@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use jarvis_core::answer::phrase;
 use jarvis_core::ids::{SatelliteId, TurnId};
 use jarvis_core::sentences::Sentences;
 use jarvis_core::speakable::speakable;
@@ -50,6 +51,15 @@ pub(super) struct Text {
     pub(super) uncommitted: bool,
 }
 
+/// An answer on its way to the satellite.
+#[derive(Default)]
+struct Said {
+    writer: Option<AnswerWriter>,
+    samples: u64,
+    /// A speech engine that gave out in the middle of it.
+    lost: Option<String>,
+}
+
 /// A satellite that takes no more sound is found away within this, or else it was stopped there.
 const STOPPED_MAX: Duration = Duration::from_secs(3);
 /// A long answer tells this often that it goes on.
@@ -80,8 +90,8 @@ impl Job {
     }
 
     async fn speak(&mut self) -> Result<u64, Failed> {
-        let mut writer = None;
-        let (mut samples, mut index) = (0, 0);
+        let mut said = Said::default();
+        let mut index = 0;
         while let Some(Text { text, last, uncommitted }) = self.texts.recv().await {
             let sentences = sentences(&text);
             let mut ahead = None;
@@ -101,21 +111,26 @@ impl Job {
                 });
                 committed?;
                 // The next sentence is made while this one is handed over, at the pace at which it is heard.
-                let (handed_over, next) = tokio::join!(self.hand_over(satellite, &mut writer, index, sound?), async {
+                let (handed_over, next) = tokio::join!(self.hand_over(satellite, &mut said, index, sound?), async {
                     Some(self.sound(sentences.get(n + 1)?).await)
                 },);
-                samples += handed_over?;
+                handed_over?;
                 ahead = next;
                 index += 1;
             }
             if last {
+                if let (Some(satellite), Some(engine)) = (&self.satellite, said.lost.take()) {
+                    let words = phrase("voice.lost", self.turn.0, &[("engine", &engine)]);
+                    self.commit(index, &words, uncommitted).await?;
+                    self.hand_over(satellite, &mut said, index, self.sound(&words).await?).await?;
+                }
                 break;
             }
         }
-        if let Some(writer) = writer {
+        if let Some(writer) = said.writer {
             writer.finish().await.map_err(link)?;
         }
-        Ok(samples * SECOND_MS / u64::from(RATE_HZ))
+        Ok(said.samples * SECOND_MS / u64::from(RATE_HZ))
     }
 
     /// The beginning of a sentence's sound; `None` for one without anything to say.
@@ -141,35 +156,35 @@ impl Job {
         Ok(())
     }
 
-    /// Sound of one sentence, chunk by chunk as the engine makes it; says how many samples.
+    /// Sound of one sentence, chunk by chunk as the engine makes it.
     async fn hand_over(
         &self,
         satellite: &SatelliteId,
-        writer: &mut Option<AnswerWriter>,
+        said: &mut Said,
         index: u16,
         sound: Option<Spoken>,
-    ) -> Result<u64, Failed> {
-        let Some(mut sound) = sound else { return Ok(0) };
-        let writer = match writer {
+    ) -> Result<(), Failed> {
+        let Some(mut sound) = sound else { return Ok(()) };
+        let writer = match &mut said.writer {
             Some(writer) => writer,
-            None => {
+            none => {
                 let opened = self.parts.hub.answer(satellite, self.generation, RATE_HZ).await;
-                writer.insert(opened.map_err(link)?)
+                none.insert(opened.map_err(link)?)
             }
         };
         writer.sentence(index).await.map_err(link)?;
-        let mut samples = 0;
         let mut told = Instant::now();
         while let Some(chunk) = sound.next().await {
             let chunk = chunk.map_err(|error| Failed::Speech(error.to_string()))?;
             writer.pcm(&chunk).await.map_err(link)?;
-            samples += chunk.len() as u64;
+            said.samples += chunk.len() as u64;
             if told.elapsed() >= GOES_ON {
                 told = Instant::now();
                 self.tell(News::Input(Input::Speaking(self.attempt))).await;
             }
         }
-        Ok(samples)
+        said.lost = said.lost.take().or(sound.lost);
+        Ok(())
     }
 
     async fn tell(&self, news: News) {
