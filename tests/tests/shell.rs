@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use jarvis_tests::process::{Process, programs, wait_for};
+use jarvis_tests::small_disk::SmallDisk;
 use serde_json::Value;
 
 /// For what a loaded machine does in the end.
@@ -193,6 +194,11 @@ fn a_locked_database_stops_the_start_with_a_remedy_and_stays_where_it_is() {
     assert!(ended.contains(path.to_str().unwrap()) && ended.contains("in use by another process"), "{ended}");
     assert!(ended.contains("stop it"), "{ended}");
     assert_eq!(jarvisd::store::kept_aside_beside(&path), Vec::<PathBuf>::new(), "what is locked is not damaged");
+    let findings = home.json(&["doctor"]);
+    let holder = format!("(process {})", std::process::id());
+    let told = |f: &&Value| f["level"] == "problem" && f["what"].as_str().is_some_and(|what| what.contains(&holder));
+    let found = findings.as_array().unwrap().iter().find(told).unwrap_or_else(|| panic!("{findings}"));
+    assert!(found["remedy"].as_str().unwrap().starts_with("end that"), "{found}");
     drop(other);
     drop(home.running("third"));
 }
@@ -201,16 +207,10 @@ fn a_locked_database_stops_the_start_with_a_remedy_and_stays_where_it_is() {
 fn a_full_disk_is_told_in_turn_status_and_doctor_and_forgotten_once_there_is_room() {
     let home = Home::new();
     let state = home.path("state");
-    let mount = ["-t", "tmpfs", "-o", "size=2m,mode=0750", "jarvis-test"];
-    if !Command::new("mount").args(mount).arg(&state).output().is_ok_and(|done| done.status.success()) {
-        println!("skipped: no file system can be mounted here");
-        return;
-    }
-    let _mounted = Mounted(state.clone());
+    let what = "how a full disk is told in turn, status and doctor";
+    let Some(disk) = SmallDisk::mount(&state, "2m", "0750", "disk-full-told", what).unwrap() else { return };
     let _daemon = home.running("log");
-    let filler = state.join("filler");
-    let mut file = std::fs::File::create(&filler).unwrap();
-    while std::io::Write::write(&mut file, &[1; 4096]).is_ok_and(|written| written > 0) {}
+    let filler = disk.fill().unwrap();
     // What room the database has left within its own files is soon used up.
     let full = wait_for("a turn to fail", GENEROUS, || {
         let turn = home.json(&["ask", "what", "can", "you", "do"]);
@@ -222,22 +222,10 @@ fn a_full_disk_is_told_in_turn_status_and_doctor_and_forgotten_once_there_is_roo
     let doctor = text(&home.ctl(&["doctor"]).stdout);
     assert!(doctor.contains("0 MiB are left") && doctor.contains("free space there"), "{doctor}");
 
-    drop(file);
     std::fs::remove_file(&filler).unwrap();
     let turn = home.json(&["ask", "what time is it"]);
     assert!(turn["error"].is_null(), "{turn}");
     wait_for("the status to say so", GENEROUS, || Ok((!stored(&home.json(&["status"]))).then_some(()))).unwrap();
-}
-
-/// A file system that goes with its owner.
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        if !Command::new("umount").arg("-l").arg(&self.0).status().is_ok_and(|status| status.success()) {
-            eprintln!("{} stays mounted", self.0.display());
-        }
-    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Where no daemon runs: the parts are started for a moment and looked at.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::ear::{Ear, EarConfig, EarStatus};
 use crate::environment::Environment;
 use crate::safety::KillSwitch;
 use crate::speech::{Speech, SpeechConfig};
-use crate::store::{ROOM_MIN_BYTES, room_left};
+use crate::store::{ROOM_MIN_BYTES, StoreError, room_left};
 
 /// What the voice is tried with.
 const TRIAL: &str = "Very good, sir.";
@@ -43,31 +44,63 @@ pub async fn alone(config: &Config, environment: &Environment) -> Vec<Finding> {
     found
 }
 
-fn database(path: &Path) -> Option<Finding> {
+fn database(path: &Path) -> Vec<Finding> {
     if !path.exists() {
-        return Some(Finding::note("store", "there is no database yet", "jarvisd makes it at its first start"));
+        return vec![Finding::note("store", "there is no database yet", "jarvisd makes it at its first start")];
     }
+    [in_use(path), Some(sound(path))].into_iter().flatten().collect()
+}
+
+/// Whoever has the database open while no daemon answers may hold a lock, in which case no daemon starts.
+fn in_use(path: &Path) -> Option<Finding> {
+    let holders = holders(path);
+    (!holders.is_empty()).then(|| {
+        Finding::problem(
+            "store",
+            format!("{} is open in {}", path.display(), holders.join(", ")),
+            "end that: jarvisd does not start while somebody else has a lock on its database",
+        )
+    })
+}
+
+/// Processes that have the file open, as far as this user may look into them.
+fn holders(path: &Path) -> Vec<String> {
+    let Ok(path) = path.canonicalize() else { return Vec::new() };
+    let holder = |process: fs::DirEntry| {
+        let pid: u32 = process.file_name().to_str()?.parse().ok()?;
+        let mut opened = fs::read_dir(process.path().join("fd")).ok()?.flatten();
+        let holds = opened.any(|file| fs::read_link(file.path()).is_ok_and(|to| to == path));
+        let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        (holds && pid != std::process::id()).then(|| format!("{} (process {pid})", name.trim()))
+    };
+    fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(holder).collect()
+}
+
+fn sound(path: &Path) -> Finding {
     let look = || -> rusqlite::Result<String> {
         let db = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.query_row("pragma integrity_check(1)", [], |row| row.get(0))
     };
-    Some(match look() {
+    match look() {
         Ok(verdict) if verdict == "ok" => Finding::good("store", "every page of the database is sound"),
         Ok(verdict) => damaged(&verdict),
-        Err(error) => match crate::store::StoreError::from(error) {
+        Err(error) => match StoreError::from(error) {
             damage if damage.is_damage() => damaged(&damage.to_string()),
             _ if path.parent().and_then(room_left).is_some_and(|left| left < ROOM_MIN_BYTES) => Finding::problem(
                 "store",
                 "the database cannot be opened on a full disk",
                 "free space there, then look again",
             ),
+            locked @ StoreError::Busy => {
+                Finding::problem("store", format!("{}: {locked}", path.display()), "end the program that holds it")
+            }
             other => Finding::problem(
                 "store",
                 format!("{}: {other}", path.display()),
                 "run this as root or as jarvisd's user",
             ),
         },
-    })
+    }
 }
 
 async fn try_ear(config: &EarConfig) -> Finding {

@@ -103,7 +103,11 @@ pub(super) fn ear(status: &EarStatus) -> Finding {
 pub(super) fn voice(status: &SpeechStatus) -> Vec<Finding> {
     let told = |engine: &EngineStatus| match &engine.trouble {
         None => Finding::good("speech", format!("{} works", engine.name)),
-        Some(trouble) => Finding::problem("speech", format!("{} is passed over", engine.name), trouble.clone()),
+        Some(trouble) => Finding::problem(
+            "speech",
+            format!("{} is passed over: {trouble}", engine.name),
+            "mend that, or take it out of [speech]; it is tried again every half minute that somebody is answered",
+        ),
     };
     status.engines.iter().map(told).collect()
 }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde_json::Value;
 
-use super::{Control, Trouble, show, wire};
+use super::{Control, Trouble, show};
 use crate::ctl::protocol::{McpQuestion, Request};
 use crate::mcp::{McpStatus, Scope, TokenLine};
 
@@ -96,7 +96,7 @@ impl Control<'_> {
 
     /// Carries bytes both ways until either end is done.
     fn bridge(&self, scope: Scope) -> Result<ExitCode, Trouble> {
-        let mut connection = wire::Connection::open(&self.socket())?;
+        let mut connection = self.connect()?;
         connection.ask(&Request::McpServe { scope })?;
         let cut = |e: io::Error| {
             Trouble::new(format!("the conversation broke off: {e}"), "`journalctl -u jarvisd` may say why")

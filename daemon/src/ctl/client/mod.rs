@@ -345,8 +345,20 @@ impl Control<'_> {
         Config::load(&self.arguments.config, self.environment)
     }
 
+    /// Where nobody answers, and the file that would say where the daemon is can't be used, the one is told with the other.
+    fn connect(&self) -> Result<wire::Connection, Trouble> {
+        wire::Connection::open(&self.socket()).map_err(|trouble| match self.config() {
+            Err(error) if self.arguments.socket.is_none() => {
+                let error = error.to_string();
+                let why = error.lines().next().unwrap_or_default();
+                Trouble::new(format!("{}, the usual place ({why})", trouble.what), trouble.remedy)
+            }
+            _ => trouble,
+        })
+    }
+
     fn ask(&self, request: &Request) -> Result<Value, Trouble> {
-        wire::Connection::open(&self.socket())?.ask(request)
+        self.connect()?.ask(request)
     }
 
     fn show<T: DeserializeOwned>(&self, request: &Request, show: fn(T) -> String) -> Result<ExitCode, Trouble> {
@@ -372,7 +384,7 @@ impl Control<'_> {
     }
 
     fn follow(&self, number: u32) -> Result<ExitCode, Trouble> {
-        let mut connection = wire::Connection::open(&self.socket())?;
+        let mut connection = self.connect()?;
         let past = connection.ask(&Request::Turns { limit: number, follow: true })?;
         self.print(&past, show::turns)?;
         loop {
@@ -460,7 +472,13 @@ impl Control<'_> {
                 found.extend(shaped::<Vec<Finding>>(&told)?);
             }
             Err(trouble) => {
-                found.push(Finding::problem("daemon", trouble.what, trouble.remedy));
+                let remedy = match trouble.remedy.as_str() {
+                    wire::NOT_RUNNING => {
+                        "systemctl start jarvisd; what keeps it from running may stand below".to_owned()
+                    }
+                    _ => trouble.remedy,
+                };
+                found.push(Finding::problem("daemon", trouble.what, remedy));
                 let runtime = tokio::runtime::Builder::new_multi_thread()
                     .enable_all()
                     .build()

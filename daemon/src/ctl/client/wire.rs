@@ -11,6 +11,9 @@ use crate::ctl::protocol::{Answer, MAX_LINE_BYTES, Request, Trouble};
 /// Longest answer: a line of turns or sentences may be longer than a request.
 const MAX_ANSWER_BYTES: u64 = 64 * MAX_LINE_BYTES as u64;
 
+/// What to do where no daemon is.
+pub(super) const NOT_RUNNING: &str = "systemctl start jarvisd; `jarvisctl doctor` looks for what keeps it from running";
+
 /// An open connection.
 pub(super) struct Connection(BufReader<UnixStream>);
 
@@ -25,10 +28,9 @@ impl Connection {
     pub(super) fn open(socket: &Path) -> Result<Self, Trouble> {
         let shown = socket.display();
         UnixStream::connect(socket).map(|stream| Self(BufReader::new(stream))).map_err(|e| match e.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => Trouble::new(
-                format!("no jarvisd answers at {shown}"),
-                "systemctl start jarvisd; `jarvisctl doctor` looks for what keeps it from running",
-            ),
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
+                Trouble::new(format!("no jarvisd answers at {shown}"), NOT_RUNNING)
+            }
             ErrorKind::PermissionDenied => Trouble::new(
                 format!("{shown} is not for this user"),
                 "run it with sudo, or join the group that [daemon] control_group names",
