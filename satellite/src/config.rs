@@ -148,30 +148,40 @@ impl Config {
     }
 
     fn check(&self, text: &str, path: &str) -> Result<(), ConfigError> {
-        let wrong = |key: &str, reason: String| {
+        let wrong = |section: &str, key: &str, reason: String| {
             Err(ConfigError::Wrong {
                 path: path.to_owned(),
-                line: text.lines().position(|line| line.trim_start().starts_with(key)).map_or(1, |n| n + 1),
-                reason: format!("{key}: {reason}"),
+                line: line_of_key(text, section, key),
+                reason: format!("{section}.{key}: {reason}"),
             })
         };
         if let Err(error) = crate::audio::backend(&self.audio.backend) {
-            return wrong("backend", error.to_string());
+            return wrong("audio", "backend", error.to_string());
         }
         if self.audio.volume_percent > 100 {
-            return wrong("volume_percent", "it goes from 0 to 100".to_owned());
+            return wrong("audio", "volume_percent", "it goes from 0 to 100".to_owned());
         }
         if !(0.3..=1.0).contains(&self.wake.threshold) {
-            return wrong("threshold", "it goes from 0.3 (fires at anything) to 1.0".to_owned());
+            return wrong("wake", "threshold", "it goes from 0.3 (fires at anything) to 1.0".to_owned());
         }
         if self.wake.sure < self.wake.threshold {
-            return wrong("sure", "it can't lie below threshold".to_owned());
+            return wrong("wake", "sure", "it can't lie below threshold".to_owned());
         }
         if let Err(error) = crate::led::led(&self.led) {
-            return wrong("backend", error.to_string());
+            return wrong("led", "backend", error.to_string());
         }
         Ok(())
     }
+}
+
+/// Where a key of a section stands, else the section itself, else the first line.
+fn line_of_key(text: &str, section: &str, key: &str) -> usize {
+    let place = toml::de::DeTable::parse(text).ok().and_then(|file| {
+        let (name, inside) = file.get_ref().get_key_value(section)?;
+        let key = inside.get_ref().as_table().and_then(|table| table.get_key_value(key));
+        Some(key.map_or_else(|| name.span(), |(name, _)| name.span()).start)
+    });
+    line_of(text, place.unwrap_or(0))
 }
 
 fn line_of(text: &str, at: usize) -> usize {
@@ -241,6 +251,9 @@ mod tests {
         check("[wake]\nthreshold = 0.1", &["room.toml:2:", "0.3"]);
         check("[wake]\nthreshold = 0.7\nsure = 0.6", &["room.toml:3:", "threshold"]);
         check("[led]\nbackend = \"lava\"", &["room.toml:2:", "log"]);
+        check("[audio]\nbackend = \"null\"\n[led]\nbackend = \"lava\"", &["room.toml:4:", "led.backend", "log"]);
+        check("[audio]\nbackend = \"null\"\n\n[led]\nbackend = \"file\"", &["room.toml:5:", "needs a path"]);
+        check("[wake]\nsure = 0.4", &["room.toml:2:", "wake.sure"]);
         check("[audio\n", &["room.toml:1:"]);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! `ptt down`, `ptt up`, `stop`, `volume 0..100`, `mute on|off`. Who held push-to-talk and hangs up has let go of it.
 
-use std::os::unix::fs::PermissionsExt;
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,12 +32,18 @@ pub struct Control {
 }
 
 impl Control {
-    /// Opens the socket; one that a dead satellite left behind is replaced.
+    /// Opens the socket; one that a dead satellite left behind is replaced, and nothing else is.
     pub fn open(path: &Path) -> std::io::Result<Self> {
-        if let Err(error) = std::fs::remove_file(path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(error);
+        match std::fs::symlink_metadata(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+            Ok(found) if !found.file_type().is_socket() => {
+                return Err(Error::new(ErrorKind::AlreadyExists, "something else is there: name another place"));
+            }
+            Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
+                return Err(Error::new(ErrorKind::AddrInUse, "another satellite has it: stop that one"));
+            }
+            Ok(_) => std::fs::remove_file(path)?,
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
@@ -145,7 +152,8 @@ mod tests {
     async fn a_button_that_vanishes_is_released_and_garbage_ends_the_connection() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("control.sock");
-        std::fs::write(&path, "left behind").unwrap();
+        // Left behind by a satellite that was killed.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         let (calls, mut out) = mpsc::channel(8);
         let control = Control::open(&path).unwrap();
         let serving = tokio::spawn(control.serve(calls));
@@ -162,5 +170,20 @@ mod tests {
         drop(out);
         serving.await.unwrap();
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn neither_a_file_nor_a_living_satellites_socket_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let letter = dir.path().join("letter");
+        std::fs::write(&letter, "Dear aunt,").unwrap();
+        let refused = Control::open(&letter).unwrap_err();
+        assert!(refused.to_string().contains("name another place"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&letter).unwrap(), "Dear aunt,");
+        let path = dir.path().join("control.sock");
+        let _living = Control::open(&path).unwrap();
+        let refused = Control::open(&path).unwrap_err();
+        assert!(refused.to_string().contains("stop that one"), "{refused}");
+        assert!(path.exists());
     }
 }

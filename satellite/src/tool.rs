@@ -57,16 +57,25 @@ fn list_devices() -> Result<()> {
     Ok(())
 }
 
+/// Looks at every part, whatever is wrong with another.
 fn check(config: &Config) -> Result<()> {
     let backend = audio::backend(&config.audio.backend)?;
-    let microphone = backend.microphone(&config.audio)?.rate_hz();
-    let loudspeaker = backend.loudspeaker(&config.audio)?.rate_hz();
-    let (_, phrases) = wake::spotter(config)?;
-    println!("audio: {}, microphone at {microphone} Hz, loudspeaker at {loudspeaker} Hz", backend.name());
-    println!("wake words: {}", phrases.join(", "));
+    let mut wrong = Vec::new();
+    let mut look = |part: &str, found: Result<String>| match found {
+        Ok(found) => println!("{part}: {found}"),
+        Err(error) => wrong.push(format!("{error:#}")),
+    };
+    let hz = |rate: u32| format!("{} at {rate} Hz", backend.name());
+    look("microphone", backend.microphone(&config.audio).map(|found| hz(found.rate_hz())).map_err(Into::into));
+    look("loudspeaker", backend.loudspeaker(&config.audio).map(|found| hz(found.rate_hz())).map_err(Into::into));
+    look("wake words", wake::spotter(config).map(|(_, phrases)| phrases.join(", ")).map_err(Into::into));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
-    runtime.block_on(async { crate::run::start_net(config, phrases).map(drop) })?;
-    println!("enrolled, and ready to run");
+    let daemon = runtime.block_on(async { crate::run::start_net(config, Vec::new()).map(|(net, ..)| net.daemon()) });
+    look("enrolled", daemon.map(|daemon| format!("with the daemon at {daemon}")).map_err(Into::into));
+    // What is wrong with the sound system befalls both devices.
+    wrong.dedup();
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n  and "));
+    println!("ready to run");
     Ok(())
 }
 

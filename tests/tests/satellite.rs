@@ -452,7 +452,7 @@ async fn a_wrong_device_name_lists_what_there_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rate_that_no_device_has_is_refused_with_what_would_do() {
     let _alone = ALONE.lock().await;
-    for (rate, told) in [("48000", "microphone at 48000 Hz"), ("7", "7 Hz"), ("4000000000", "4000000000 Hz")] {
+    for (rate, told) in [("48000", "microphone: pulse at 48000 Hz"), ("7", "7 Hz"), ("4000000000", "4000000000 Hz")] {
         let house = House::build(&pulse(&format!("microphone_rate_hz = {rate}"))).await;
         let air = room(&house.path("").join("."), None);
         let mut check = house.command();

@@ -146,7 +146,7 @@ pub fn backend(name: &str) -> Result<&'static dyn Backend, AudioError> {
     })
 }
 
-/// "is only: a, b" or "is none at all", for [`AudioError::NoDevice`].
+/// "are: a, b" or "is none at all", for [`AudioError::NoDevice`].
 fn existing(names: &[String]) -> String {
     if names.is_empty() { "is none at all".to_owned() } else { format!("are: {}", names.join(", ")) }
 }
