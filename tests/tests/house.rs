@@ -353,7 +353,7 @@ async fn stand_down_said_in_the_room_stops_every_change_until_somebody_resumes()
     let mut house = House::start(config(dir.path(), 15)).await.unwrap();
     house.cluster.calm();
     house.cluster.change(|state| state.guest_mut(112).unwrap().running = false);
-    let mut say = |house: &mut House, text: &str| {
+    let say = |house: &mut House, text: &str| {
         let asked = house.ask(&spoken("en-gb", &format!("hey jarvis, {text}")), |_| ()).unwrap();
         let turn = asked.turn.unwrap_or_else(|| panic!("nobody woke to {text:?}"));
         assert_eq!((turn.transcript.as_deref(), turn.error.as_deref()), (Some(text), None), "{turn:?}");
