@@ -188,7 +188,7 @@ pub struct TurnRecord {
     /// The whole answer as written; `None` for a turn that stayed silent.
     pub reply: Option<String>,
     /// What of it is read rather than heard.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
     /// Times relative to the wake.
     pub marks_ms: MarksMs,

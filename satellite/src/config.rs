@@ -231,12 +231,7 @@ mod tests {
             // The parser names all keys that would do.
             let told = toml::from_str::<Config>(&format!("{section}\nno_such_key = 1\n")).unwrap_err();
             for key in told.message().split('`').skip(3).step_by(2) {
-                assert!(
-                    block.contains(&format!("\n{key} = "))
-                        || block.contains(&format!("[{key}]"))
-                        || block.starts_with(key),
-                    "{key}"
-                );
+                assert!(block.contains(&format!("\n{key} = ")) || block.contains(&format!("[{key}]")), "{key}");
             }
         }
     }

@@ -1,12 +1,13 @@
-//! Keys and a verifier that takes any daemon.
+//! Keys, and a verifier that takes anybody's.
 
 use std::sync::Arc;
 
 use jarvis_link::key::PublicKey;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 pub struct Key {
     pub signing: Arc<dyn SigningKey>,
@@ -25,14 +26,14 @@ impl Key {
         Self::from_pkcs8(&pair.serialize_der())
     }
 
-    /// A server that holds this key and asks nobody for his; what our own is told not to do, such as giving tickets, this one does.
+    /// A server that holds this key and takes anybody's; what our own is told not to do, such as giving tickets, this one does.
     pub fn server(&self, protocols: &[&[u8]]) -> quinn::ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let shown = rustls::server::AlwaysResolvesServerRawPublicKeys::new(self.showing(self.public));
         let mut config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(Arc::new(Anybody))
             .with_cert_resolver(Arc::new(shown));
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let quic = quinn::crypto::rustls::QuicServerConfig::try_from(config).unwrap();
@@ -58,6 +59,47 @@ impl ServerCertVerifier for Anybody {
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![SignatureScheme::ED25519]
+    }
+
+    fn requires_raw_public_keys(&self) -> bool {
+        true
+    }
+}
+
+impl ClientCertVerifier for Anybody {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        Ok(ClientCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
