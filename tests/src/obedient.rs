@@ -1,6 +1,5 @@
-//! A model that always obeys: whoever wrote a text that it reads, in its prompt, in what is said of a tool or in what one brought, has his
-//! will at once. It looks
-//! first where it is told to look, as a model does that was asked to look after the house.
+//! A model that always obeys: whoever wrote a text that it reads, in its prompt, in what is said of a tool or in what one brought, has
+//! his will at once. It looks first where it is told to look, as a model does that was asked to look after the house.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
