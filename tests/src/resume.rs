@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use clap::Parser;
 use jarvisd::config::Config;
 use jarvisd::environment::Environment;
 use jarvisd::store::Probe;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use crate::crash::GUEST;
 use crate::desk::{Desk, DeskConfig, Kind};
@@ -67,35 +68,50 @@ pub struct Found {
 }
 
 /// Kills at every `stride`th commit, in three ways to the same end: with a question and its yes, on standing leave, and with both in a room
-/// that hears what became of it.
+/// that hears what became of it. Each has a house of its own, side by side: most of their time goes by in waiting.
 pub async fn kills(root: &Path, programs: &Path, seed: u64, stride: u64) -> Result<Found> {
+    let runtime = &Handle::current();
+    // Threads of their own, since whoever waits for a program blocks.
+    let found = std::thread::scope(|scope| {
+        let ways = [Way::Asked, Way::OnLeave, Way::Aloud]
+            .map(|way| scope.spawn(move || runtime.block_on(in_this_way(root, programs, seed, stride, way))));
+        ways.map(|way| way.join().unwrap_or_else(|_| Err(anyhow!("the test itself broke"))))
+    });
+    let mut all = Found::default();
+    for found in found {
+        let Found { kills, in_a_run, spoken, mismatches } = found?;
+        all.kills += kills;
+        all.in_a_run += in_a_run;
+        all.spoken += spoken;
+        all.mismatches.extend(mismatches);
+    }
+    Ok(all)
+}
+
+async fn in_this_way(root: &Path, programs: &Path, seed: u64, stride: u64, way: Way) -> Result<Found> {
     let mut found = Found::default();
-    for way in [Way::Asked, Way::OnLeave, Way::Aloud] {
-        let sections = match way {
-            Way::Asked | Way::Aloud => String::new(),
-            Way::OnLeave => {
-                format!("[[safety.leave]]\ntool = \"guest_start\"\nguests = [{GUEST}]\nper_hour = 100000\n")
-            }
-        };
-        let mut desk = Desk::start(DeskConfig {
-            root: root.to_owned(),
-            programs: programs.to_owned(),
-            seed,
-            kind: Kind::Local,
-            script: script(),
-            sections,
-        })
-        .await?;
-        let seat = if way == Way::Aloud { Some(Seat::take(&desk, ROOM).await?) } else { None };
-        let stride = if seat.is_some() { stride * ALOUD_STRIDES } else { stride };
-        desk.daemon.stop()?;
-        for (moment, first) in MOMENTS.into_iter().zip(1..) {
-            // The strides of the two moments lie between each other.
-            let mut commit = 1 + (first - 1) * stride / 2;
-            while one(&mut desk, commit, moment, (way, seat.as_ref()), &mut found).await? {
-                commit += stride;
-                ensure!(commit <= COMMITS_MAX, "a request of more than {COMMITS_MAX} commits");
-            }
+    let sections = match way {
+        Way::Asked | Way::Aloud => String::new(),
+        Way::OnLeave => format!("[[safety.leave]]\ntool = \"guest_start\"\nguests = [{GUEST}]\nper_hour = 100000\n"),
+    };
+    let mut desk = Desk::start(DeskConfig {
+        root: root.to_owned(),
+        programs: programs.to_owned(),
+        seed,
+        kind: Kind::Local,
+        script: script(),
+        sections,
+    })
+    .await?;
+    let seat = if way == Way::Aloud { Some(Seat::take(&desk, ROOM).await?) } else { None };
+    let stride = if seat.is_some() { stride * ALOUD_STRIDES } else { stride };
+    desk.daemon.stop()?;
+    for (moment, first) in MOMENTS.into_iter().zip(1..) {
+        // The strides of the two moments lie between each other.
+        let mut commit = 1 + (first - 1) * stride / 2;
+        while one(&mut desk, commit, moment, (way, seat.as_ref()), &mut found).await? {
+            commit += stride;
+            ensure!(commit <= COMMITS_MAX, "a request of more than {COMMITS_MAX} commits");
         }
     }
     Ok(found)
