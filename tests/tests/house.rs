@@ -251,17 +251,20 @@ async fn the_doctor_names_each_nodes_trouble_and_an_answer_does_not_outlive_its_
     let right = house.cluster.expected("node.temperature", &[("node", "pve2")]);
     let before = hot(&house);
     assert!(right.iter().any(|figure| holds(&before, figure)), "{before:?} holds one of {right:?}");
-    let findings = |house: &House, part: &str, level: &str| -> Vec<String> {
+    let doctor = |house: &House| -> serde_json::Value {
         let output = house.ctl(&["doctor", "--json"]).unwrap();
-        let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let findings = |all: &serde_json::Value, part: &str, level: &str| -> Vec<String> {
         let of_part = all.as_array().unwrap().iter().filter(|f| f["part"] == part && f["level"] == level);
         of_part.map(|f| format!("{} -> {}", f["what"], f["remedy"])).collect()
     };
-    assert_eq!(findings(&house, "cluster", "good").len(), 4);
-    assert_eq!(findings(&house, "sensors", "good").len(), 4);
+    let well = doctor(&house);
+    assert_eq!((findings(&well, "cluster", "good").len(), findings(&well, "sensors", "good").len()), (4, 4), "{well}");
 
     house.cluster.kill("pve2").await.unwrap();
-    let dead = (findings(&house, "cluster", "problem"), findings(&house, "sensors", "problem"));
+    let told = doctor(&house);
+    let dead = (findings(&told, "cluster", "problem"), findings(&told, "sensors", "problem"));
     assert!(matches!(&dead, (api, ssh) if api.len() == 1 && ssh.len() == 1), "{dead:?}");
     assert!(dead.0[0].contains("pve2") && dead.1[0].contains("pve2"), "{dead:?}");
     let reply = hot(&house);
@@ -272,9 +275,10 @@ async fn the_doctor_names_each_nodes_trouble_and_an_answer_does_not_outlive_its_
     std::fs::write(house.cluster.token_file(), "jarvis@pve!reader=00000000-0000-4000-8000-000000000000\n").unwrap();
     house.daemon.stop().unwrap();
     house.restart_daemon().unwrap();
-    let wrong = findings(&house, "cluster", "problem");
+    let told = doctor(&house);
+    let wrong = findings(&told, "cluster", "problem");
     assert_eq!(wrong.iter().filter(|f| f.contains("401") && f.contains("token")).count(), 4, "{wrong:?}");
-    assert_eq!(findings(&house, "sensors", "good").len(), 4, "SSH knows no token");
+    assert_eq!(findings(&told, "sensors", "good").len(), 4, "SSH knows no token: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
