@@ -2,8 +2,8 @@
 //!
 //! Relevance is the share of what was looked for that a memory holds, rare words counting more and words nobody ever told counting most:
 //! who asks for the cat's name gets nothing from a memory that only has "name" in it. Which sort of thing is asked for ("which *port*")
-//! counts by half, and to a question for yes or no a memory must hold two of its words, or name a thing of the cluster. Recency, use and importance order what is
-//! relevant; they never make anything relevant.
+//! counts by half, and to a question for yes or no a memory must hold two of its words, or name a thing of the cluster. Recency, use and
+//! importance order what is relevant; they never make anything relevant.
 
 use std::collections::HashMap;
 
