@@ -38,3 +38,4 @@ pub mod sshd;
 pub mod stopping;
 pub mod suite;
 pub mod told;
+pub mod trial;

@@ -91,7 +91,7 @@ async fn what_high_availability_was_asked_for_is_done_when_it_is_seen() {
     assert!(!guest(&simulator, vmid).running);
 
     simulator.plan(vmid, jarvis_tests::pve::Fate::Lies);
-    let (outcome, _) = carried_out(&unseeing(&config(&simulator)), "guest_start", &args(vmid)).await;
+    let (outcome, _) = carried_out(&unseeing_of_a_manager(&config(&simulator)), "guest_start", &args(vmid)).await;
     let Outcome::Unknown { upid: Some(_), why } = outcome else { panic!("{outcome:?}") };
     assert!(why.contains("it is stopped"), "OK of the manager is not yet a running guest: {why}");
 }

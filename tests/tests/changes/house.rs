@@ -19,6 +19,8 @@ const WORDS: &str = "amber falcon";
 
 /// For what must come: so long that the machine's other work decides nothing.
 const PATIENT: Duration = Duration::from_secs(300);
+/// For a manager's task, which is over at once, and for the guest that it never starts.
+const MANAGED: Duration = Duration::from_secs(8);
 /// For what never comes.
 const HURRIED: Duration = Duration::from_millis(700);
 
@@ -65,6 +67,13 @@ pub fn resigned(config: &ClusterConfig) -> ClusterClient {
 pub fn unseeing(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(PATIENT);
     let change = ChangeLimits { read_back: HURRIED, ..limits.change };
+    ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
+}
+
+/// The same for what high availability was asked for: from the request until the guest is seen there is one limit, the task's.
+pub fn unseeing_of_a_manager(config: &ClusterConfig) -> ClusterClient {
+    let limits = limits(PATIENT);
+    let change = ChangeLimits { task: MANAGED, ..limits.change };
     ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
 }
 
