@@ -141,8 +141,8 @@ async fn the_first_sound_is_heard_before_the_last_is_made() {
     // A worker that gives the beginning of a sentence and nothing after it, so that whoever waited for the end would wait in vain.
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("jarvis-voice");
-    // dd, since head keeps what it reads until a page is full.
-    let first = "dd bs=64k count=60000 iflag=count_bytes status=none";
+    // Byte by byte, since head keeps what it reads until a page is full.
+    let first = "dd bs=1 count=60000 status=none";
     let script = format!("#!/bin/sh\n'{}' | {{ {first}; cat >/dev/null; }}\n", worker().display());
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();

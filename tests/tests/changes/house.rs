@@ -73,7 +73,7 @@ pub fn unseeing(config: &ClusterConfig) -> ClusterClient {
 /// The same for what high availability was asked for: from the request until the guest is seen there is one limit, the task's.
 pub fn unseeing_of_a_manager(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(PATIENT);
-    let change = ChangeLimits { task: MANAGED, ..limits.change };
+    let change = ChangeLimits { task: MANAGED, read_back: HURRIED, ..limits.change };
     ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
 }
 
