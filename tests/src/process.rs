@@ -73,6 +73,20 @@ impl Process {
         rustix::process::kill_process(pid, signal).with_context(|| format!("signal {}", self.name))
     }
 
+    /// Hangs it as a whole (SIGSTOP), until it gets SIGCONT. A signal is taken by one thread after another: this waits for the last.
+    pub fn hang(&self) -> Result<()> {
+        self.signal(rustix::process::Signal::STOP)?;
+        wait_for("every thread to stand still", GRACE, || {
+            let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid()))?;
+            let stand = |thread: std::io::Result<std::fs::DirEntry>| -> Result<bool> {
+                let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+                Ok(stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T')))
+            };
+            let all: Vec<bool> = threads.map(stand).collect::<Result<_>>()?;
+            Ok(all.iter().all(|stands| *stands).then_some(()))
+        })
+    }
+
     /// Kills it at once (SIGKILL) and waits.
     pub fn kill(&mut self) -> Result<ExitStatus> {
         self.child.kill().with_context(|| format!("kill {}", self.name))?;

@@ -108,7 +108,7 @@ async fn what_the_unit_runs_stops_a_daemon_that_runs_that_hangs_and_that_is_down
     assert_eq!(power(&office), "on");
 
     // It hangs as a whole: not even its door answers.
-    office.daemon.signal(Signal::STOP).unwrap();
+    office.daemon.hang().unwrap();
     let told = run(&office);
     office.daemon.signal(Signal::CONT).unwrap();
     assert!(told.contains("no daemon answered"), "{told}");

@@ -60,8 +60,8 @@ const SPELLED_MAX: usize = 5;
 /// The words for a token that is no figure.
 pub(super) fn say(core: &str) -> String {
     let lower = core.to_lowercase();
-    if let Some((_, words)) = SAID_AS.iter().find(|(short, _)| *short == lower) {
-        return (*words).to_owned();
+    if let Some(words) = said_as(&lower) {
+        return words.to_owned();
     }
     if let Some(base) = core.strip_suffix("'s").filter(|base| !is_plain(base)) {
         return format!("{}'s", say(base));
@@ -84,6 +84,10 @@ pub(super) fn say(core: &str) -> String {
         }
     }
     words.join(" ")
+}
+
+fn said_as(short: &str) -> Option<&'static str> {
+    SAID_AS.iter().find(|(form, _)| *form == short).map(|(_, words)| *words)
 }
 
 /// Letter by letter and digit by digit.
@@ -121,7 +125,11 @@ fn compound(part: &str, inside: bool, words: &mut Vec<String>) {
         match kind {
             Run::Digits => words.push(number::in_name(run)),
             Run::Letters if lone_letter => words.push(spell(run)),
-            Run::Letters => words.push(word(run)),
+            Run::Letters => {
+                let said = word(run);
+                // What would be taken for a short form if it were read once more is said as that here, too.
+                words.push(said_as(&said.to_lowercase()).map_or(said, str::to_owned));
+            }
             Run::Others => words.extend(run.chars().filter_map(symbol).map(str::to_owned)),
         }
         rest = after;

@@ -65,7 +65,8 @@ const CASES: &[(&str, &str)] = &[
     ("a NVMe and a qemu", "a n v m e and a q emu"),
     ("sixty-one, up-to-date", "sixty-one, up to date"),
     ("I don't know it's so", "I don't know it's so"),
-    ("/etc/pve", "etc slash p v e"),
+    ("/etc/pve", "et cetera slash p v e"),
+    ("ok0 and dr1", "okay zero and d r one"),
     // addresses
     ("192.168.1.10", "one nine two dot one six eight dot one dot one zero"),
     ("10.0.0.0/24", "one zero dot zero dot zero dot zero slash twenty-four"),
