@@ -1,4 +1,4 @@
-"""`python3 -m train.variants FOLDER`: espeak-ng's data once more in FOLDER/espeak-ng-data, with voices in it that nobody made.
+"""`python3 -m train.variants FOLDER [--seed N]`: espeak-ng's data once more in FOLDER/espeak-ng-data, with voices in it that nobody made.
 
 espeak-ng has some hundred variants, fewer than a network needs so as not to care who speaks. Each of these is a trained variant whose
 formants, pitch and timbre were moved at random; held-out ones, and what is much like them, are never a beginning. Found through
@@ -14,7 +14,6 @@ from .voices import INVENTED, TRAINED, TUNING, invented
 
 DATA = Path("/usr/lib/x86_64-linux-gnu/espeak-ng-data")
 VARIANTS = "voices/!v"
-SEED = 42
 FORMANTS = range(9)
 
 
@@ -69,10 +68,11 @@ def main():
     """Those to train on first, then those to tune with."""
     parser = argparse.ArgumentParser(prog="train.variants", description=__doc__.split("\n\n")[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=42, help="another one gives other voices")
     options = parser.parse_args()
     data = options.folder / DATA.name
     shutil.copytree(DATA, data)
-    chance = random.Random(SEED)
+    chance = random.Random(options.seed)
     sources = [name for name in TRAINED if (data / VARIANTS / name).is_file()]
     for number in range(INVENTED + TUNING):
         lines = (data / VARIANTS / chance.choice(sources)).read_text(encoding="utf-8", errors="replace").splitlines()
