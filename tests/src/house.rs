@@ -55,6 +55,8 @@ pub struct HouseConfig {
     pub model: PathBuf,
     /// Whether people were understood with it; only a model without a description of its own needs to be vouched for.
     pub tried_on_people: Option<bool>,
+    /// How long a turn waits for the cluster, in milliseconds; without it as long as where people wait.
+    pub wait_ms: Option<u32>,
     /// Models that can be asked: further sections of the daemon's file.
     pub minds: String,
 }
@@ -63,7 +65,8 @@ impl HouseConfig {
     /// A house with the embedded model and a quiet echo (-10 dB).
     pub fn new(root: PathBuf, programs: PathBuf, dir: PathBuf, seed: u64) -> Self {
         let room = RoomConfig { echo_db: Some(-10.0), seed };
-        Self { model: model(&root), tried_on_people: None, minds: String::new(), root, programs, dir, seed, room }
+        let model = model(&root);
+        Self { model, tried_on_people: None, wait_ms: None, minds: String::new(), root, programs, dir, seed, room }
     }
 
     /// Where the satellite keeps its key and the wake words it learnt.
@@ -326,7 +329,10 @@ pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str,
         approves = config.tried_on_people.is_none(),
         library = library(&config.root),
         voice = config.programs.join("jarvis-voice"),
-        cluster = cluster.toml()?,
+        cluster = match config.wait_ms {
+            Some(ms) => cluster.toml()?.replacen("[cluster]\n", &format!("[cluster]\nwait_ms = {ms}\n"), 1),
+            None => cluster.toml()?,
+        },
     ))
 }
 

@@ -2,19 +2,15 @@
 //! What a sound card's own driver does is not shown by this; none is here.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use jarvis_tests::demo::referee::Referee;
 use jarvis_tests::demo::request::Request;
-use jarvis_tests::house::{House, HouseConfig};
+use jarvis_tests::house::House;
 use jarvis_tests::place::Place;
 use jarvis_tests::process::programs;
 use jarvis_tests::room::{Room, RoomConfig};
-
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
-}
+use jarvis_tests::trial::config;
 
 /// A room whose devices are ALSA's.
 fn room(dir: &std::path::Path) -> Room {
@@ -27,7 +23,7 @@ fn room(dir: &std::path::Path) -> Room {
 async fn a_request_through_alsa_is_heard_and_its_answer_is_right_in_the_room() {
     let dir = tempfile::tempdir().unwrap();
     let room = room(dir.path());
-    let config = HouseConfig::new(root(), programs().unwrap(), dir.path().to_owned(), 8);
+    let config = config(dir.path(), 8);
     let mut referee = Referee::new(&config.root, &config.programs).unwrap();
     let mut house = House::around(room, config).await.unwrap();
     for (voice, text) in [

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use jarvis_link::message::{MIC_FRAME_SAMPLES, MicEnd, Opened, SatMicros, ToSatellite, Utterance};
 use jarvis_satellite::net::{Net, NetConfig, NetEvent, NetHandle};
-use jarvis_tests::house::{House, HouseConfig};
+use jarvis_tests::house::House;
 use jarvis_tests::judge::as_heard;
-use jarvis_tests::process::{programs, wait_for};
+use jarvis_tests::process::wait_for;
 use jarvis_tests::pve::Simulator;
 use jarvis_tests::pve::expected::Figure;
 use jarvis_tests::rooms::Rooms;
 use jarvis_tests::sound::{self, Random};
+use jarvis_tests::trial::config;
 use jarvisd::event::{EventKind, TurnRecord};
 use jarvisd::past::PastTurn;
 use rustix::process::Signal;
@@ -32,11 +33,6 @@ const _: () = assert!(PACE.as_millis() as usize * (WAKES / ROOMS.len()) < 60_000
 const LONG: Duration = Duration::from_secs(60);
 /// Sound before the moment at which the wake word was recognised, as a satellite keeps it.
 const PREROLL_FRAMES: usize = 75;
-
-fn config(dir: &Path, seed: u64) -> HouseConfig {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    HouseConfig::new(root, programs().unwrap(), dir.to_owned(), seed)
-}
 
 fn spoken(text: &str) -> Vec<i16> {
     sound::scaled(&sound::espeak("en-gb", text).unwrap(), 9000)

@@ -41,7 +41,7 @@ async fn spoken_requests_are_answered_and_the_answers_are_heard() {
         seed: u64::from(std::process::id()),
         echo_db: -10.0,
         requests: vec![
-            say("en-gb-x-rp", "hey jarvis, how hot is node two"),
+            say("en-gb-x-rp", "hey jarvis, which node is home assistant on"),
             say("en-us", "hey jarvis, how much memory is the database using"),
         ],
         stay: false,

@@ -1,15 +1,14 @@
 //! Rooms that speak at once, and an owner's own names: end to end, with real processes and sound on files.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use jarvis_tests::house::HouseConfig;
 use jarvis_tests::judge::as_heard;
-use jarvis_tests::process::{programs, wait_for};
+use jarvis_tests::process::wait_for;
 use jarvis_tests::pve::Simulator;
 use jarvis_tests::rooms::Rooms;
 use jarvis_tests::sound;
+use jarvis_tests::trial::config;
 use jarvisd::event::TurnRecord;
 
 /// One house at a time: two would take the processor from each other and sound would break up.
@@ -48,11 +47,6 @@ const HALL: Asker = Asker {
     kind: "guest.memory",
     slot: ("guest", "103"),
 };
-
-fn config(dir: &std::path::Path, seed: u64) -> HouseConfig {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    HouseConfig::new(root, programs().unwrap(), dir.to_owned(), seed)
-}
 
 fn spoken(voice: &str, text: &str) -> Vec<i16> {
     sound::scaled(&sound::espeak(voice, &format!("hey jarvis, {text}")).unwrap(), 9000)

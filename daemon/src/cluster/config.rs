@@ -11,6 +11,8 @@ use super::Limits;
 pub const API_PORT: u16 = 8006;
 /// The SSH port where an address names none.
 pub const SSH_PORT: u16 = 22;
+/// What a turn may be told to wait, in milliseconds: no node answers sooner, and nobody waits longer for a word.
+pub const WAIT_MS: std::ops::RangeInclusive<u32> = 500..=30_000;
 /// More nodes than this are a mistake in the file: every read asks each of them.
 pub const NODES_MAX: usize = 64;
 
@@ -24,7 +26,9 @@ pub struct ClusterConfig {
     pub token_file: Option<PathBuf>,
     /// Temperatures over SSH; absent leaves them unknown.
     pub sensors: Option<SensorsConfig>,
-    /// How long is waited. Nothing of the file: a program that is killed on purpose can't wait a minute and a half each time.
+    /// The longest a turn waits for the cluster, in milliseconds; [`super::RUN_LIMIT`] without it.
+    pub wait_ms: Option<u32>,
+    /// How long else is waited. Nothing of the file: a program that is killed on purpose can't wait a minute and a half each time.
     #[serde(skip)]
     pub limits: Limits,
 }

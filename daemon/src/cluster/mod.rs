@@ -1,7 +1,7 @@
 //! The cluster: a typed client of the Proxmox VE API and of the nodes' temperature sensors.
 //!
-//! [`ClusterClient::run`] answers a turn's reads within [`RUN_LIMIT`], whatever the nodes do: what did not come in time is a gap that
-//! names the node. [`ClusterClient::change`] carries out what the safety gate cleared, once. Only GET is ever sent twice.
+//! [`ClusterClient::run`] answers a turn's reads within [`RUN_LIMIT`] (or `[cluster] wait_ms`), whatever the nodes do: what did not come in
+//! time is a gap that names the node. [`ClusterClient::change`] carries out what the safety gate cleared, once. Only GET is ever sent twice.
 //!
 //! `config` is the section of the TOML, `pin` the TLS, `api` one GET with its failover, `heard` an answer read to its end, `wire` the
 //! JSON as it comes, `convert` what it means, `upid` a task's identifier, `sensors` the temperatures, `reads` how each read is put
@@ -130,10 +130,11 @@ impl ClusterClient {
     /// # Errors
     /// Where a secret cannot be read or a node is described wrongly.
     pub fn new(config: &ClusterConfig) -> Result<Self, SetupError> {
-        Self::with_limits(config, config.limits)
+        let run = config.wait_ms.map_or(config.limits.run, |ms| Duration::from_millis(ms.into()));
+        Self::with_limits(config, Limits { run, ..config.limits })
     }
 
-    /// [`Self::new`] with other limits.
+    /// [`Self::new`] with other limits, whatever the file says of them.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -143,7 +144,7 @@ impl ClusterClient {
         Ok(Self { reader: Arc::new(reads::Reader::new(api, sensors, limits)), last_seen: Arc::default() })
     }
 
-    /// Runs `reads` side by side within [`RUN_LIMIT`]. What is not known by then is in [`Facts::gaps`].
+    /// Runs `reads` side by side within [`RUN_LIMIT`], or what the owner set in its place. What is not known by then is in [`Facts::gaps`].
     pub async fn run(&self, reads: Vec<Cleared<Read>>) -> (Facts, Vec<ToolRun>) {
         self.run_by(&self.reader, reads).await
     }
