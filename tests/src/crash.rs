@@ -107,7 +107,8 @@ impl Bed {
             settle: SETTLE,
             task: PATIENT,
         };
-        let cluster = ClusterClient::with_limits(&self.config, Limits { run: PATIENT, change, ..Limits::default() })?;
+        let limits = Limits { run: PATIENT, change, ..Limits::default() };
+        let cluster = ClusterClient::new(&ClusterConfig { limits, ..self.config.clone() })?;
         let store = open(&self.database(), wire.as_ref()).await?;
         let bus = Bus::new();
         let servers = Servers::new(&McpConfig::default(), store.clone(), bus.clone());

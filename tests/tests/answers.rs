@@ -13,7 +13,7 @@ use jarvis_tests::frozen::{self, Frozen};
 use jarvis_tests::judge::as_heard;
 use jarvis_tests::pve::Simulator;
 use jarvis_tests::pve::expected::wanted;
-use jarvisd::cluster::{ClusterClient, ClusterConfig, Limits};
+use jarvisd::cluster::{ClusterClient, ClusterConfig};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -39,9 +39,9 @@ async fn every_answer_holds_what_the_cluster_says() {
 
 /// Requests answered otherwise than the state says.
 async fn judged(simulator: &Simulator) -> Vec<String> {
-    let config = toml::from_str::<File>(&simulator.toml().unwrap()).unwrap().cluster;
-    let patience = Limits { run: std::time::Duration::from_secs(30), ..Limits::default() };
-    let client = ClusterClient::with_limits(&config, patience).unwrap();
+    let mut config = toml::from_str::<File>(&simulator.toml().unwrap()).unwrap().cluster;
+    config.limits.run = std::time::Duration::from_secs(30);
+    let client = ClusterClient::new(&config).unwrap();
     let names = Names::from_cluster(&client.names().await.unwrap());
     let grammar = Grammar::embedded().unwrap();
     let state = simulator.state();

@@ -34,7 +34,8 @@ fn config(simulator: &Simulator) -> ClusterConfig {
 
 /// A client with so much patience that the machine's other work decides nothing.
 fn patient(config: &ClusterConfig) -> ClusterClient {
-    ClusterClient::with_limits(config, Limits { run: FAR_TOO_LONG / 2, ..Limits::default() }).unwrap()
+    let limits = Limits { run: FAR_TOO_LONG / 2, ..Limits::default() };
+    ClusterClient::new(&ClusterConfig { limits, ..config.clone() }).unwrap()
 }
 
 /// A client as people have it, for questions that are not answered.

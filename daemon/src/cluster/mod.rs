@@ -131,14 +131,7 @@ impl ClusterClient {
     /// Where a secret cannot be read or a node is described wrongly.
     pub fn new(config: &ClusterConfig) -> Result<Self, SetupError> {
         let run = config.wait_ms.map_or(config.limits.run, |ms| Duration::from_millis(ms.into()));
-        Self::with_limits(config, Limits { run, ..config.limits })
-    }
-
-    /// [`Self::new`] with other limits, whatever the file says of them.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn with_limits(config: &ClusterConfig, limits: Limits) -> Result<Self, SetupError> {
+        let limits = Limits { run, ..config.limits };
         let api = Arc::new(api::Api::new(config, limits)?);
         let sensors = sensors::Sensors::new(config)?.map(Arc::new);
         Ok(Self { reader: Arc::new(reads::Reader::new(api, sensors, limits)), last_seen: Arc::default() })
@@ -288,4 +281,19 @@ fn now() -> UnixSeconds {
 fn wall() -> WallMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_says_how_long_a_turn_waits_and_nothing_else_changes() {
+        let limits = |wait_ms| {
+            let config = ClusterConfig { wait_ms, ..ClusterConfig::default() };
+            ClusterClient::new(&config).unwrap().reader.limits
+        };
+        assert_eq!(limits(None), Limits::default());
+        assert_eq!(limits(Some(4_000)), Limits { run: Duration::from_secs(4), ..Limits::default() });
+    }
 }

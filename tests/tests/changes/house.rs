@@ -45,14 +45,18 @@ fn limits(change: Duration) -> Limits {
     Limits { run: PATIENT / 5, change, ..Limits::default() }
 }
 
+fn with(config: &ClusterConfig, limits: Limits) -> ClusterClient {
+    ClusterClient::new(&ClusterConfig { limits, ..config.clone() }).unwrap()
+}
+
 /// A client that waits for what must come.
 pub fn patient(config: &ClusterConfig) -> ClusterClient {
-    ClusterClient::with_limits(config, limits(PATIENT)).unwrap()
+    with(config, limits(PATIENT))
 }
 
 /// A client that gives up soon, for what never comes.
 pub fn hurried(config: &ClusterConfig) -> ClusterClient {
-    ClusterClient::with_limits(config, limits(HURRIED)).unwrap()
+    with(config, limits(HURRIED))
 }
 
 /// A client that waits for every answer, and gives up soon on what never comes after it: so a request is lost by its fate alone, never
@@ -60,28 +64,28 @@ pub fn hurried(config: &ClusterConfig) -> ClusterClient {
 pub fn resigned(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(HURRIED);
     let change = ChangeLimits { answer: PATIENT, ..limits.change };
-    ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
+    with(config, Limits { change, ..limits })
 }
 
 /// A client that waits for every answer and every task's end, and gives up soon on a guest that never comes to be as it was wanted.
 pub fn unseeing(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(PATIENT);
     let change = ChangeLimits { read_back: HURRIED, ..limits.change };
-    ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
+    with(config, Limits { change, ..limits })
 }
 
 /// The same for what high availability was asked for: from the request until the guest is seen there is one limit, the task's.
 pub fn unseeing_of_a_manager(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(PATIENT);
     let change = ChangeLimits { task: MANAGED, read_back: HURRIED, ..limits.change };
-    ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
+    with(config, Limits { change, ..limits })
 }
 
 /// A client that looks for lost tasks for as long as it takes.
 pub fn tireless(config: &ClusterConfig) -> ClusterClient {
     let limits = limits(PATIENT);
     let change = ChangeLimits { settle: PATIENT, ..limits.change };
-    ClusterClient::with_limits(config, Limits { change, ..limits }).unwrap()
+    with(config, Limits { change, ..limits })
 }
 
 /// Options for quick tasks.
