@@ -15,7 +15,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::config::{NODES_MAX, WAIT_MS};
+use super::config::NODES_MAX;
 use super::heard::{BODY_MAX, Unheard, heard};
 use super::{ClusterConfig, Limits, NodeHealth, SetupError, now, pin};
 
@@ -82,10 +82,6 @@ impl Api {
                 "[cluster] names {} nodes; at most {NODES_MAX} are asked",
                 config.nodes.len()
             )));
-        }
-        if let Some(ms) = config.wait_ms.filter(|ms| !WAIT_MS.contains(ms)) {
-            let (least, most) = (WAIT_MS.start(), WAIT_MS.end());
-            return Err(SetupError(format!("[cluster] wait_ms is {ms}; it is between {least} and {most}")));
         }
         if config.nodes.is_empty() {
             return Ok(Self { endpoints: Vec::new(), user: String::new(), late: limits.late, dial: limits.view() });
@@ -357,8 +353,6 @@ mod tests {
         };
         let limits = super::super::Limits::default();
         assert!(Api::new(&config, limits).is_err(), "a token is needed");
-        let hasty = ClusterConfig { wait_ms: Some(50), ..ClusterConfig::default() };
-        assert!(Api::new(&hasty, limits).is_err_and(|error| error.to_string().contains("between 500 and 30000")));
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("token");
         std::fs::write(&file, "jarvis@pve!reader=c0ffee\n").unwrap();

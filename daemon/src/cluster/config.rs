@@ -12,7 +12,7 @@ pub const API_PORT: u16 = 8006;
 /// The SSH port where an address names none.
 pub const SSH_PORT: u16 = 22;
 /// What a turn may be told to wait, in milliseconds: no node answers sooner, and nobody waits longer for a word.
-pub const WAIT_MS: std::ops::RangeInclusive<u32> = 500..=30_000;
+const WAIT_MS: std::ops::RangeInclusive<u32> = 500..=30_000;
 /// More nodes than this are a mistake in the file: every read asks each of them.
 pub const NODES_MAX: usize = 64;
 
@@ -62,6 +62,12 @@ pub struct SensorsConfig {
 }
 
 impl ClusterConfig {
+    /// What types cannot hold: `(key, what is wrong, remedy)`.
+    pub fn mistakes(&self) -> Vec<(&'static str, String, &'static str)> {
+        let wrong = self.wait_ms.filter(|ms| !WAIT_MS.contains(ms));
+        wrong.map(|ms| ("wait_ms", format!("{ms} ms"), "give 500 to 30000")).into_iter().collect()
+    }
+
     /// Makes relative secret files absolute within `credentials`, systemd's credentials directory.
     pub fn resolve(&mut self, credentials: &Path) {
         let paths = [self.token_file.as_mut(), self.sensors.as_mut().map(|s| &mut s.key_file)];

@@ -20,6 +20,16 @@ impl Unplaced {
         Self { keys: keys.iter().map(|k| (*k).to_owned()).collect(), what, remedy: remedy.to_owned() }
     }
 
+    /// In a section, or in one entry of its array: the array's name, and which.
+    pub(super) fn within(section: &str, entry: Option<(&str, usize)>, key: &str, what: String, remedy: &str) -> Self {
+        let index = entry.map(|(_, index)| index.to_string());
+        let keys: Vec<&str> = match (entry, &index) {
+            (Some((array, _)), Some(index)) => vec![section, array, index, key],
+            _ => vec![section, key],
+        };
+        Self::new(&keys, what, remedy)
+    }
+
     pub(super) fn placed(self, text: &str, path: &Path) -> Mistake {
         let what = format!("{}: {}", self.keys.join("."), self.what);
         mistake(text, path, span(text, &self.keys), what, self.remedy)

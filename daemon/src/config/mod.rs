@@ -26,6 +26,8 @@ use crate::safety::SafetyConfig;
 use crate::speech::SpeechConfig;
 use crate::store::Keep;
 
+use locate::Unplaced;
+
 pub use diagnose::{ConfigError, Mistake};
 pub use secret::{SecretError, Secrets};
 
@@ -117,6 +119,26 @@ impl Default for RetentionConfig {
 }
 
 impl RetentionConfig {
+    /// What types cannot hold: `(key, what is wrong, remedy)`.
+    fn mistakes(&self) -> Vec<(&'static str, String, &'static str)> {
+        let mut wrong = Vec::new();
+        for (key, days) in [
+            ("transcripts_days", self.transcripts_days),
+            ("turns_days", self.turns_days),
+            ("events_days", self.events_days),
+        ] {
+            if days == 0 || days > MAX_DAYS {
+                wrong.push((key, format!("{days} days"), "give 1 to 36500"));
+            }
+        }
+        if self.turns_days < self.transcripts_days {
+            let what =
+                format!("turns go after {} days, their words only after {}", self.turns_days, self.transcripts_days);
+            wrong.push(("turns_days", what, "keep turns at least as long as transcripts"));
+        }
+        wrong
+    }
+
     /// As the store takes it.
     pub fn keep(&self) -> Keep {
         let ms = |days: u32| i64::from(days) * DAY_MS;
@@ -148,79 +170,60 @@ impl Config {
     }
 
     /// Completes what sections take from each other, and tells what types cannot hold.
-    fn settle(&mut self, environment: &Environment) -> Vec<locate::Unplaced> {
+    fn settle(&mut self, environment: &Environment) -> Vec<Unplaced> {
+        let mut wrong = self.mistakes();
+        for (keys, what) in secret::resolve(self, environment) {
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            wrong.push(Unplaced::new(&keys, what, secret::REMEDY));
+        }
+        self.link.state_dir.clone_from(&self.daemon.state_dir);
+        self.speech.state_dir.clone_from(&self.daemon.state_dir);
+        wrong
+    }
+
+    fn mistakes(&self) -> Vec<Unplaced> {
         let mut wrong = Vec::new();
-        let mut say = |keys: &[&str], what: String, remedy: &str| wrong.push(locate::Unplaced::new(keys, what, remedy));
+        let mut say = |keys: &[&str], what: String, remedy: &str| wrong.push(Unplaced::new(keys, what, remedy));
         if !self.daemon.state_dir.is_absolute() {
             say(&["daemon", "state_dir"], "is not an absolute path".to_owned(), "begin it with /");
         }
         if !self.page.listen.ip().is_loopback() {
-            say(
-                &["page", "listen"],
-                format!("{} can be reached from outside", self.page.listen),
-                "the page has no login: listen on 127.0.0.1 or [::1], and reach it through an SSH tunnel or a proxy that asks who is there",
-            );
+            let what = format!("{} can be reached from outside", self.page.listen);
+            let remedy = "whoever reaches the page may look: listen on 127.0.0.1 or [::1], and reach it through an SSH tunnel or a \
+                          proxy that asks who is there";
+            say(&["page", "listen"], what, remedy);
         }
         if !(1..=EARS_MAX).contains(&self.ear.workers) {
-            say(
-                &["ear", "workers"],
-                format!("{} workers", self.ear.workers),
-                &format!(
-                    "give 1 to {EARS_MAX}: as many rooms are heard at once, and each worker holds the whole model"
-                ),
-            );
+            let remedy =
+                format!("give 1 to {EARS_MAX}: as many rooms are heard at once, and each worker holds the whole model");
+            say(&["ear", "workers"], format!("{} workers", self.ear.workers), &remedy);
         }
         if self.link.volume_percent > 100 {
             say(&["link", "volume_percent"], format!("{} %", self.link.volume_percent), "give 0 to 100");
         }
-        for (index, key, what, remedy) in self.speech.mistakes() {
-            let index = index.map(|index| index.to_string());
-            let keys: Vec<&str> = match &index {
-                Some(index) => vec!["speech", "engines", index.as_str(), key],
-                None => vec!["speech", key],
-            };
-            say(&keys, what, remedy);
-        }
-        let days = &self.retention;
-        for (key, value) in [
-            ("transcripts_days", days.transcripts_days),
-            ("turns_days", days.turns_days),
-            ("events_days", days.events_days),
-        ] {
-            if value == 0 || value > MAX_DAYS {
-                say(&["retention", key], format!("{value} days"), "give 1 to 36500");
+        let sections = [
+            ("cluster", self.cluster.mistakes()),
+            ("retention", self.retention.mistakes()),
+            ("agent", self.agent.mistakes()),
+        ];
+        for (section, mistakes) in sections {
+            for (key, what, remedy) in mistakes {
+                say(&[section, key], what, remedy);
             }
-        }
-        if days.turns_days < days.transcripts_days {
-            say(
-                &["retention", "turns_days"],
-                format!("turns go after {} days, their words only after {}", days.turns_days, days.transcripts_days),
-                "keep turns at least as long as transcripts",
-            );
-        }
-        for mistake in self.minds.mistakes() {
-            let index = mistake.index.map(|index| index.to_string());
-            let keys: Vec<&str> = match &index {
-                Some(index) => vec!["minds", "providers", index.as_str(), mistake.key],
-                None => vec!["minds", mistake.key],
-            };
-            say(&keys, mistake.what, mistake.remedy);
-        }
-        for (key, what, remedy) in self.agent.mistakes() {
-            say(&["agent", key], what, remedy);
         }
         for (keys, what, remedy) in self.safety.mistakes().into_iter().chain(self.mcp.mistakes()) {
             say(keys, what, remedy);
         }
+        for (index, key, what, remedy) in self.speech.mistakes() {
+            wrong.push(Unplaced::within("speech", index.map(|index| ("engines", index)), key, what, remedy));
+        }
+        for mistake in self.minds.mistakes() {
+            let entry = mistake.index.map(|index| ("providers", index));
+            wrong.push(Unplaced::within("minds", entry, mistake.key, mistake.what, mistake.remedy));
+        }
         for (index, key, what, remedy) in ServerConfig::mistakes(&self.mcp.servers) {
-            say(&["mcp", "servers", &index.to_string(), key], what, remedy);
+            wrong.push(Unplaced::within("mcp", Some(("servers", index)), key, what, remedy));
         }
-        for (keys, what) in secret::resolve(self, environment) {
-            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-            say(&keys, what, secret::REMEDY);
-        }
-        self.link.state_dir.clone_from(&self.daemon.state_dir);
-        self.speech.state_dir.clone_from(&self.daemon.state_dir);
         wrong
     }
 }

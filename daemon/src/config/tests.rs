@@ -128,6 +128,8 @@ fn what_would_be_bent_or_fail_only_later_is_told_at_once() {
     let engine = "[[speech.engines]]\nkind = 'openai'\n";
     let cases = [
         ("[link]\nvolume_percent = 101\n".to_owned(), 2, "101 %", "0 to 100"),
+        ("[cluster]\nwait_ms = 499\n".to_owned(), 2, "499 ms", "500 to 30000"),
+        ("[cluster]\nwait_ms = 30001\n".to_owned(), 2, "30001 ms", "500 to 30000"),
         ("[speech]\nrate = 20\n".to_owned(), 2, "20 words", "80 to 450"),
         ("[speech]\npitch = 100\n".to_owned(), 2, "100", "0 to 99"),
         (format!("{engine}url = 'kokoro:8880'\n"), 3, "no address", "http://host:port/v1"),
