@@ -3,7 +3,7 @@
 use jarvis_core::answer::{self, Asker, Reply, Trouble};
 use jarvis_core::costs;
 use jarvis_core::gate::{Gate, Power, Voice};
-use jarvis_core::ids::{TurnId, UnixSeconds};
+use jarvis_core::ids::TurnId;
 use jarvis_core::intent::{Intent, Understood};
 use jarvis_core::names::Names;
 use jarvis_core::tool::Facts;
@@ -14,7 +14,7 @@ use super::change::{self, Changing};
 use super::driver::News;
 use super::money;
 use super::remember::{self, Asked, Recollection, Step};
-use super::{Before, Parts};
+use super::{Asking, Before, Parts};
 use crate::agent;
 use crate::event::{EventKind, Listener, Route, RouteKind, Told, ToolRun, UnixMillis};
 use crate::store::{StoreError, ToolRow};
@@ -38,57 +38,12 @@ pub(super) struct Job {
     pub(super) news: mpsc::Sender<News>,
 }
 
-/// What the words of an answer depend on beside the facts, owned.
-pub(crate) struct Asking {
-    now: UnixSeconds,
-    local_offset_s: i32,
-    room: String,
-    rooms: Vec<String>,
-    started: UnixSeconds,
-    before: Before,
-    seed: u64,
-    demo_ear: bool,
-}
-
-impl Asking {
-    pub(super) async fn new(parts: &Parts, room: &str, before: Before, turn: TurnId) -> Self {
-        let now = jiff::Zoned::now();
-        let satellites = parts.hub.satellites().await;
-        Self {
-            now: UnixSeconds(now.timestamp().as_second()),
-            local_offset_s: now.offset().seconds(),
-            room: room.to_owned(),
-            rooms: satellites.into_iter().filter(|s| s.connected).map(|s| s.room).collect(),
-            started: parts.started,
-            before,
-            seed: turn.0,
-            demo_ear: !parts.tried_on_people(),
-        }
-    }
-
-    pub(crate) fn asker<'a>(&'a self, names: &'a Names) -> Asker<'a> {
-        Asker {
-            now: self.now,
-            local_offset_s: self.local_offset_s,
-            room: &self.room,
-            rooms: &self.rooms,
-            started: self.started,
-            last_heard: self.before.heard.as_deref(),
-            last_reply: self.before.reply.as_deref(),
-            last_route: self.before.route.as_deref(),
-            names,
-            seed: self.seed,
-            demo_ear: self.demo_ear,
-        }
-    }
-}
-
 impl Job {
     /// Runs to the end; the outcome always comes.
     pub(super) async fn run(self) {
         let outcome = match self.answer().await {
             Ok(outcome) => outcome,
-            Err(Failed::Store(error)) => {
+            Err(error) => {
                 let reason = error.to_string();
                 self.tell(News::Broken { part: "store", reason }).await;
                 Outcome::Failed(Trouble::NoRecords)
@@ -97,87 +52,106 @@ impl Job {
         self.tell(News::Input(Input::Answered(self.attempt, outcome))).await;
     }
 
-    async fn answer(&self) -> Result<Outcome, Failed> {
+    async fn answer(&self) -> Result<Outcome, StoreError> {
         let names = self.parts.names.first().await;
         let asking = Asking::new(&self.parts, &self.room, self.before.clone(), self.turn).await;
         let asker = asking.asker(&names);
-        let mut tools = Vec::new();
-        let (reply, outcome) = match self.parts.grammar.understand(&self.asked, &names) {
-            Understood::Intent { intent, score, pattern } if change::is_about(&intent) => {
-                self.tell(News::Input(Input::Understood(self.attempt))).await;
-                self.route(RouteKind::Intent, format!("{}, score {score:.2}: {pattern}", intent.kind)).await?;
-                let changed = self.changing().run(&intent).await;
-                self.ran(changed.tools).await?;
-                (changed.reply, Outcome::Reply)
-            }
+        match self.parts.grammar.understand(&self.asked, &names) {
             Understood::Intent { intent, score, pattern } => {
                 self.tell(News::Input(Input::Understood(self.attempt))).await;
                 let reason = format!("{}, score {score:.2}: {pattern}", intent.kind);
-                if remember::is_asked(&intent) {
-                    self.route(RouteKind::Intent, reason).await?;
-                    let memory = Recollection::new(&self.parts, &names, &asker).await?;
-                    return self.remembered(memory.step(&intent, &asker).await?, &asker).await;
-                }
-                let taken_back = match intent.kind.as_str() {
-                    "control.cancel" => self.changing().cancel().await,
-                    _ => None,
-                };
-                // Who answers is committed before anything is shown of the answer; the reads need not wait for it.
-                let (routed, (facts, ran)) =
-                    tokio::join!(self.route(RouteKind::Intent, reason), read(&self.parts, &intent));
-                routed?;
-                tools = ran;
-                let reply = match (taken_back, money::asked(&intent)) {
-                    (Some(changed), _) => changed.reply,
-                    (None, Some(span)) => money::reply(&self.parts.minds, span, &asker).await?,
-                    (None, None) => answer::answer(&intent, &facts, &asker),
-                };
-                let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
-                (reply, outcome)
+                self.understood(&intent, reason, &names, &asker).await
             }
             Understood::Ambiguous { question, choices, intent_kind } => {
                 self.tell(News::Input(Input::Understood(self.attempt))).await;
                 let fits = if choices.is_empty() { "nothing fits".into() } else { choices.join(", ") + " would fit" };
                 self.route(RouteKind::Question, format!("{intent_kind}: {fits}")).await?;
-                (Reply { speech: question, ..Reply::default() }, Outcome::Reply)
+                self.give(Reply { speech: question, ..Reply::default() }, Vec::new()).await?;
+                Ok(Outcome::Reply)
             }
-            Understood::Nothing { heard } => {
-                if self.addressed
-                    && let Some(write) = Recollection::new(&self.parts, &names, &asker).await?.stated(&self.asked)
-                {
-                    self.tell(News::Input(Input::Understood(self.attempt))).await;
-                    self.route(RouteKind::Intent, "memory.remember, by a statement".to_owned()).await?;
-                    return self.remembered(Step::Write(write), &asker).await;
-                }
-                // What a false wake heard is no request, and nobody else hears of it.
-                let nobody = match self.addressed {
-                    true => match agent::choose(&self.parts, &self.asked, self.turn, &self.room).await {
-                        Ok(choice) => return self.mind(choice, &asking).await,
-                        Err(agent::Nobody::Configured) => None,
-                        Err(agent::Nobody::Free(reason)) => Some(reason),
-                    },
-                    false => None,
-                };
-                let why = nobody.map_or_else(|| "no request that I know".to_owned(), |reason| reason.text());
-                self.route(RouteKind::NotUnderstood, why).await?;
-                let mut reply = answer::not_understood(&heard, &asker);
-                if let Some(words) = self.money_words() {
-                    reply.speech = format!("{} {words}", reply.speech);
-                }
-                (reply, Outcome::NotUnderstood)
-            }
+            Understood::Nothing { heard } => self.not_understood(&heard, &names, &asking).await,
+        }
+    }
+
+    /// A request that the grammar knows: a change, something of the memory, or what the cluster and the house themselves say.
+    async fn understood(
+        &self,
+        intent: &Intent,
+        reason: String,
+        names: &Names,
+        asker: &Asker<'_>,
+    ) -> Result<Outcome, StoreError> {
+        if change::is_about(intent) {
+            self.route(RouteKind::Intent, reason).await?;
+            let changed = self.changing().run(intent).await;
+            self.ran(changed.tools).await?;
+            self.give(changed.reply, Vec::new()).await?;
+            return Ok(Outcome::Reply);
+        }
+        if remember::is_asked(intent) {
+            self.route(RouteKind::Intent, reason).await?;
+            let memory = Recollection::new(&self.parts, names, asker).await?;
+            return self.remembered(memory.step(intent, asker).await?, asker).await;
+        }
+        let taken_back = match intent.kind.as_str() {
+            "control.cancel" => self.changing().cancel().await,
+            _ => None,
         };
+        // Who answers is committed before anything is shown of the answer; the reads need not wait for it.
+        let (routed, (facts, tools)) = tokio::join!(self.route(RouteKind::Intent, reason), read(&self.parts, intent));
+        routed?;
+        let reply = match (taken_back, money::asked(intent)) {
+            (Some(changed), _) => changed.reply,
+            (None, Some(span)) => money::reply(&self.parts.minds, span, asker).await?,
+            (None, None) => answer::answer(intent, &facts, asker),
+        };
+        let outcome = if reply.speech.trim().is_empty() { Outcome::Quiet } else { Outcome::Reply };
+        self.give(reply, tools).await?;
+        Ok(outcome)
+    }
+
+    /// Words that the grammar does not know: something told in passing, or a request for a model, where there is one.
+    async fn not_understood(&self, heard: &str, names: &Names, asking: &Asking) -> Result<Outcome, StoreError> {
+        let asker = asking.asker(names);
+        if self.addressed
+            && let Some(write) = Recollection::new(&self.parts, names, &asker).await?.stated(&self.asked)
+        {
+            self.tell(News::Input(Input::Understood(self.attempt))).await;
+            self.route(RouteKind::Intent, "memory.remember, by a statement".to_owned()).await?;
+            return self.remembered(Step::Write(write), &asker).await;
+        }
+        // What a false wake heard is no request, and nobody else hears of it.
+        let nobody = match self.addressed {
+            true => match agent::choose(&self.parts, &self.asked, self.turn, &self.room).await {
+                Ok(choice) => return self.mind(choice, asking).await,
+                Err(agent::Nobody::Configured) => None,
+                Err(agent::Nobody::Free(reason)) => Some(reason),
+            },
+            false => None,
+        };
+        let why = nobody.map_or_else(|| "no request that I know".to_owned(), |reason| reason.text());
+        self.route(RouteKind::NotUnderstood, why).await?;
+        let mut reply = answer::not_understood(heard, &asker);
+        if let Some(words) = self.money_words() {
+            reply.speech = format!("{} {words}", reply.speech);
+        }
+        self.give(reply, Vec::new()).await?;
+        Ok(Outcome::NotUnderstood)
+    }
+
+    /// An answer and what was run for it: committed, then told.
+    async fn give(&self, reply: Reply, tools: Vec<ToolRun>) -> Result<(), StoreError> {
         self.parts.store.answered(self.turn, tools.iter().map(row).collect(), &reply.speech).await?;
         for tool in tools {
             self.tell(News::Tool { attempt: self.attempt, tool }).await;
         }
         self.tell(News::Reply { attempt: self.attempt, reply }).await;
-        Ok(outcome)
+        Ok(())
     }
 
     /// What the memory brings to a request: an answer made of memories, or something to be written, which waits until nobody goes on
     /// speaking. The turn takes this job away where somebody does.
-    async fn remembered(&self, step: Step, asker: &Asker<'_>) -> Result<Outcome, Failed> {
+    async fn remembered(&self, step: Step, asker: &Asker<'_>) -> Result<Outcome, StoreError> {
         let reply = match step {
             Step::Answer { reply, of } => {
                 self.tell(News::Recalled { attempt: self.attempt, ids: of }).await;
@@ -200,7 +174,7 @@ impl Job {
     }
 
     /// A model answers; what it says is spoken as it comes.
-    async fn mind(&self, choice: agent::Choice, asking: &Asking) -> Result<Outcome, Failed> {
+    async fn mind(&self, choice: agent::Choice, asking: &Asking) -> Result<Outcome, StoreError> {
         let Route { kind, reason } = choice.route();
         self.route(kind, reason).await?;
         let out_of_money = choice.reason.is_out_of_money();
@@ -289,7 +263,7 @@ impl Job {
         Some(self.room.as_str()).filter(|room| !room.is_empty())
     }
 
-    async fn route(&self, kind: RouteKind, reason: String) -> Result<(), Failed> {
+    async fn route(&self, kind: RouteKind, reason: String) -> Result<(), StoreError> {
         let route = Route { kind, reason };
         self.parts.store.route(self.turn, route.kind.as_str(), &route.reason).await?;
         self.tell(News::Route { attempt: self.attempt, route }).await;
@@ -306,7 +280,7 @@ impl Job {
         }
     }
 
-    async fn ran(&self, tools: Vec<ToolRun>) -> Result<(), Failed> {
+    async fn ran(&self, tools: Vec<ToolRun>) -> Result<(), StoreError> {
         for tool in tools {
             self.parts.store.tool(self.turn, row(&tool)).await?;
             self.tell(News::Tool { attempt: self.attempt, tool }).await;
@@ -380,16 +354,6 @@ async fn stood_down(told: &mut Listener, parts: &Parts) {
         }
     }
     std::future::pending().await
-}
-
-enum Failed {
-    Store(StoreError),
-}
-
-impl From<StoreError> for Failed {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
 }
 
 /// Milliseconds of the wall clock, for the store.

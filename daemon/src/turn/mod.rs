@@ -5,6 +5,7 @@
 
 mod announce;
 mod answer;
+mod asking;
 mod change;
 mod driver;
 mod hearing;
@@ -27,7 +28,7 @@ use crate::ctl::Typed;
 use crate::event::{EventKind, TurnRecord};
 use crate::hub::HubEvent;
 use announce::Announcements;
-pub(crate) use answer::Asking;
+pub(crate) use asking::Asking;
 pub(crate) use change::{over as change_over, question as change_question, refused as change_refused};
 use driver::{Driver, Origin, ToTurn};
 use hearing::mic_end;

@@ -8,7 +8,8 @@ use tokio::sync::mpsc;
 
 use super::{LISTEN_MS, News, Running, Speaker, Work};
 use crate::event::EventKind;
-use crate::turn::answer::{self as answering, Asking};
+use crate::turn::answer as answering;
+use crate::turn::asking::Asking;
 use crate::turn::hearing::Hearing;
 use crate::turn::speak::{self, Text};
 
