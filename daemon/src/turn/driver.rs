@@ -15,7 +15,7 @@ use jarvis_core::ids::{ApprovalId, SatelliteId, TurnId};
 use jarvis_core::intent::Understood;
 use jarvis_core::memory::{MemoryId, UnixMillis};
 use jarvis_core::names::Names;
-use jarvis_core::turn::{self as core, Attempt, Ending, Input, Opening, Outcome, Turn, WakeCheck};
+use jarvis_core::turn::{self as core, Attempt, Ending, Input, Outcome, Turn};
 use jarvis_link::message::{DaemonMicros, Generation, Settings, Utterance};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id, JoinSet};
@@ -25,12 +25,12 @@ use super::hearing::{Begun, Hearing};
 use super::parts::millis;
 use super::record::Recording;
 use super::speak::Text;
-use super::{Before, Parts};
+use super::{Before, Origin, Parts};
 use crate::agent::Gleaning;
 use crate::ear::{EarError, EarHeard};
-use crate::event::{EventKind, Route, ToolRun, TurnRecord, Wake};
-use crate::hub::{Opening as Opened, PlaybackNews};
-use crate::store::{NewTurn, Source, WakeRow};
+use crate::event::{EventKind, Route, ToolRun, TurnRecord};
+use crate::hub::PlaybackNews;
+use crate::store::{NewTurn, Store, WakeRow};
 
 /// Generations that one turn may use up: it opens one answer per attempt.
 pub(super) const GENERATIONS_PER_TURN: u64 = 1 << 16;
@@ -94,23 +94,6 @@ pub(super) enum News {
         part: &'static str,
         reason: String,
     },
-}
-
-/// Where a turn comes from.
-#[derive(Debug)]
-pub(super) enum Origin {
-    Heard { utterance: Utterance, opened: Opened },
-    Typed(String),
-    Said(String),
-}
-
-impl Origin {
-    pub(super) fn utterance(&self) -> Option<Utterance> {
-        match self {
-            Self::Heard { utterance, .. } => Some(*utterance),
-            Self::Typed(_) | Self::Said(_) => None,
-        }
-    }
 }
 
 /// What a turn begins with.
@@ -204,14 +187,7 @@ impl Running {
     async fn new(begin: Begin) -> Self {
         let Begin { parts, room, satellite, origin, before, generation, mut messages } = begin;
         let utterance = origin.utterance();
-        let (source, wake) = match &origin {
-            Origin::Heard { opened: Opened::Wake { phrase, score, .. }, .. } => {
-                (Source::Voice, Some(Wake { phrase: phrase.clone(), score: *score, check: WakeCheck::CannotTell }))
-            }
-            Origin::Heard { .. } => (Source::Voice, None),
-            Origin::Typed(_) => (Source::Typed, None),
-            Origin::Said(_) => (Source::Said, None),
-        };
+        let (source, wake) = origin.source();
         let row = NewTurn {
             room: room.clone(),
             satellite: satellite.clone(),
@@ -220,15 +196,11 @@ impl Running {
             wake: wake.as_ref().map(|w| WakeRow { phrase: w.phrase.clone(), score: w.score, check: None }),
         };
         let (tell, news) = mpsc::channel(NEWS_MAX);
-        let (id, broken) = match tokio::time::timeout(STORE_MAX, parts.store.begin_turn(row)).await {
-            Ok(Ok(id)) => (id, None),
-            Ok(Err(error)) => (TurnId(unix_ms().unsigned_abs()), Some(error.to_string())),
-            Err(_) => (TurnId(unix_ms().unsigned_abs()), Some("the store does not answer".to_owned())),
-        };
+        let (id, broken) = begun(&parts.store, row).await;
         parts.bus.tell(EventKind::Wake { turn: id, satellite: satellite.clone(), wake: wake.clone() });
-        let (opening, reply) = opening(&parts, origin, satellite.is_some());
+        let (opening, reply) = origin.opening(&parts, satellite.is_some());
         let mut early = VecDeque::new();
-        let begun = match utterance {
+        let heard = match utterance {
             Some(_) => Hearing::begin(&parts.ear, &mut messages, &mut early).await,
             None => Begun::Moot,
         };
@@ -268,7 +240,7 @@ impl Running {
             Some(reason) => running.broken("store", reason),
             None => running.announce().await,
         }
-        match begun {
+        match heard {
             Begun::Hears(hearing) => running.hearing = hearing,
             Begun::Refused(error) => {
                 let input = if matches!(error, EarError::Busy { .. }) { Input::EarBusy } else { Input::EarLost };
@@ -565,16 +537,14 @@ impl Running {
 /// Length of a frame in milliseconds.
 const FRAME_MS: u64 = 20;
 
-fn opening(parts: &Parts, origin: Origin, aloud: bool) -> (Opening, String) {
-    match origin {
-        Origin::Heard { opened: Opened::Wake { phrase, score, sure, enrolled, at }, .. } => {
-            let ear = parts.ear_standing(&phrase);
-            (Opening::Wake(core::Wake { phrase, score, sure, enrolled, at: millis(at) }, ear), String::new())
-        }
-        Origin::Heard { .. } => (Opening::Unasked, String::new()),
-        Origin::Typed(text) => (Opening::Typed { text, aloud }, String::new()),
-        Origin::Said(text) => (Opening::Announcement, text),
-    }
+/// A new turn's number, and why the store has none of it where it has not.
+async fn begun(store: &Store, row: NewTurn) -> (TurnId, Option<String>) {
+    let reason = match tokio::time::timeout(STORE_MAX, store.begin_turn(row)).await {
+        Ok(Ok(id)) => return (id, None),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "the store does not answer".to_owned(),
+    };
+    (TurnId(unix_ms().unsigned_abs()), Some(reason))
 }
 
 async fn sleep(wait: Option<Duration>) {
