@@ -2,15 +2,14 @@
 //!
 //! The store, the hub and the control socket are needed for anything at all: without one of them the daemon ends with a clear error. Ear,
 //! speech, cluster and page may be broken; that is told as an event, and turns say sorry.
-//!
-//! Length: the order in which the parts start is read in one place, or it is not seen.
+
+mod health;
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use jarvis_core::cluster::Presence;
 use jarvis_core::ids::UnixSeconds;
 use jarvis_core::intent::Grammar;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,10 +21,10 @@ use crate::board::{self, Picture};
 use crate::cluster::{ClusterClient, ClusterConfig};
 use crate::config::Config;
 use crate::ctl::{self, Admission, Server};
-use crate::ear::{Ear, EarStatus};
+use crate::ear::{Ear, EarConfig};
 use crate::environment::Environment;
 use crate::event::{Bus, EventKind, UnixMillis};
-use crate::hub::Hub;
+use crate::hub::{Hub, HubConfig, HubEvent};
 use crate::mcp::{self, Mcp, Servers};
 use crate::memory::Memories;
 use crate::mind;
@@ -37,13 +36,12 @@ use crate::status::House;
 use crate::store::{ApprovalRow, CutRun, Keep, Probe, Store, enough_room};
 use crate::systemd::Notifier;
 use crate::turn::{LiveNames, Parts, Turns, lexicon, memory_work};
+use health::{tell_ear, tell_nodes, tell_speech, watchdog};
 
 /// Hub events that may wait for the turns: about ten seconds of one satellite's sound. While it is full the hub waits.
 const HUB_EVENTS_MAX: usize = 512;
 /// How often old words are looked for.
 const RETENTION_EVERY: Duration = Duration::from_secs(3600);
-/// How often the parts' view of nodes and engines is looked at; this asks nobody.
-const HEALTH_EVERY: Duration = Duration::from_secs(2);
 /// On the way down, each step gets so long.
 const STEP_MAX: Duration = Duration::from_secs(2);
 
@@ -77,130 +75,147 @@ pub async fn serve_observed(
     probe: Probe,
 ) -> anyhow::Result<()> {
     let notifier = Notifier::new(&environment);
-    let bus = Bus::new();
     let mut tasks = JoinSet::new();
-    let (picture, board) = watch::channel(Picture::default());
-    tasks.spawn(named("board", board::keep(bus.listen(), picture)));
-    std::fs::create_dir_all(&config.daemon.state_dir).with_context(|| {
-        format!(
-            "cannot make {}; give [daemon] state_dir a place that jarvisd may write to",
-            config.daemon.state_dir.display()
-        )
-    })?;
-    enough_room(&config.daemon.state_dir)?;
-    let (store, cut_runs) = open_store(&config, &bus, probe).await?;
-    let (memory, keeper) = Memories::start(store.clone(), redaction::where_found);
-    tasks.spawn(named("memory", keeper.run()));
-    let cluster = open_cluster(&config, &bus);
-    let servers = Servers::new(&config.mcp, store.clone(), bus.clone());
-    tasks.spawn(named("servers", servers.clone().watch()));
-    let (state, rules) = (&config.daemon.state_dir, &config.safety);
-    let (safety, runs) = Safety::open(state, rules, store.clone(), cluster.clone(), servers.clone(), bus.clone())
-        .await
-        .context("nothing may be changed without safety")?;
-    let (ear, ear_task) = Ear::start(config.ear.clone()).await.context("the ear")?;
-    tasks.spawn(named("ear", ear_task.run()));
-    tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
-    tasks.spawn(named("node health", tell_nodes(cluster.clone(), bus.clone())));
-    let speech = open_speech(&config.speech, &bus, &mut tasks).await;
-    let (names, keep_names) = LiveNames::keep(cluster.clone());
-    tasks.spawn(named("names", keep_names));
-    let (events, hub_events) = mpsc::channel(HUB_EVENTS_MAX);
-    let (hub, hub_task) = Hub::start(config.link.clone(), events).await.context("satellites cannot be served")?;
-    tasks.spawn(async move {
-        if let Err(error) = hub_task.run().await {
-            tracing::error!("the hub ended: {error}");
-        }
-        HUB
-    });
-    let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
-    agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
-    let control_group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
-    let _door = open_stop_door(&config, control_group, &safety, &bus)?;
-    let grammar = Arc::new(Grammar::embedded().context("the embedded intents")?);
-    let changes = RunsConfig {
-        typed: typed.clone(),
-        words: announcement,
-        look_every: RECONCILE_EVERY,
-        memory: memory_work(memory.clone(), grammar.clone(), names.clone()),
-    };
-    tasks.spawn(named("changes", runs.run(changes)));
-    let (minds, keeper) =
-        mind::open(&config.minds, &config.daemon.state_dir, &store, &bus).map_err(anyhow::Error::msg)?;
-    tasks.spawn(named("minds", keeper));
-    let (gleanings, gleaner) = agent::Gleanings::open();
-    let house = House {
-        safety: safety.clone(),
-        mcp: Mcp::open(&config.daemon.state_dir, &config.mcp),
-        servers: servers.clone(),
-        minds: minds.clone(),
-        config: Arc::new(config),
-        hub: hub.clone(),
-        store: store.clone(),
-        memory: memory.clone(),
-        bus: bus.clone(),
-        board,
-        ear: ear.clone(),
-        speech: speech.clone(),
-        cluster: cluster.clone(),
-        typed,
-        started: Instant::now(),
-    };
-    tasks.spawn(named("retention", retain(store.clone(), house.config.retention.keep())));
-    let parts = Parts {
-        hub: hub.clone(),
-        ear,
-        lexicon: lexicon(&house.config.ear.model),
-        store: store.clone(),
-        memory: memory.clone(),
-        bounds: Bounds::new(&house.config.agent),
-        gleanings,
-        context: mind::Context::new(cluster.clone(), memory.clone(), house.config.minds.personality),
-        cluster,
-        servers,
-        safety,
-        minds,
-        speech,
-        grammar,
-        names,
-        bus: bus.clone(),
-        started: UnixSeconds(jiff::Timestamp::now().as_second()),
-    };
-    tasks.spawn(named("gleaner", gleaner.run(house.config.memory, parts.clone())));
-    let (stop_turns, stopping) = oneshot::channel();
-    let mut turns = tokio::task::JoinSet::new();
-    turns.spawn(Turns::new(parts).run(hub_events, typed_turns, stopping));
-    let mut doors = open_doors(&house, control_group, &bus).await?;
+    let mut running = Running::start(config, &mut tasks, probe).await?;
     notifier.ready("listening");
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "ready");
 
     let ended = tokio::select! {
-        ended = until_over(stop, &mut tasks, &mut turns) => ended,
-        () = watchdog(&house, &notifier) => Ok(()),
+        ended = until_over(stop, &mut tasks, &mut running.turns) => ended,
+        () = watchdog(&running.house, &notifier) => Ok(()),
     };
 
     notifier.stopping();
-    doors.shutdown().await;
-    if stop_turns.send(()).is_ok() {
-        step("turns", async { while turns.join_next().await.is_some() {} }).await;
-    }
-    step("hub", hub.shutdown()).await;
-    step("memory", async {
-        if let Err(error) = memory.flush().await {
-            tracing::error!("uses of memories were not written: {error}");
-        }
-    })
-    .await;
-    tasks.shutdown().await;
-    drop(house);
-    step("store", async {
-        if let Err(error) = store.close().await {
-            tracing::error!("the store did not close: {error}");
-        }
-    })
-    .await;
+    running.stop(tasks).await;
     tracing::info!("stopped");
     ended
+}
+
+/// A daemon that serves.
+struct Running {
+    house: House,
+    turns: JoinSet<()>,
+    stop_turns: oneshot::Sender<()>,
+    doors: JoinSet<()>,
+    /// Open to the last.
+    stop_door: Door,
+}
+
+impl Running {
+    async fn start(config: Config, tasks: &mut JoinSet<&'static str>, probe: Probe) -> anyhow::Result<Self> {
+        let bus = Bus::new();
+        let (picture, board) = watch::channel(Picture::default());
+        tasks.spawn(named("board", board::keep(bus.listen(), picture)));
+        let (store, cut_runs) = open_store(&config, &bus, probe).await?;
+        let (memory, keeper) = Memories::start(store.clone(), redaction::where_found);
+        tasks.spawn(named("memory", keeper.run()));
+        let cluster = open_cluster(&config, &bus);
+        let servers = Servers::new(&config.mcp, store.clone(), bus.clone());
+        tasks.spawn(named("servers", servers.clone().watch()));
+        let (state, rules) = (&config.daemon.state_dir, &config.safety);
+        let (safety, runs) = Safety::open(state, rules, store.clone(), cluster.clone(), servers.clone(), bus.clone())
+            .await
+            .context("nothing may be changed without safety")?;
+        let ear = open_ear(&config.ear, &bus, tasks).await?;
+        tasks.spawn(named("node health", tell_nodes(cluster.clone(), bus.clone())));
+        let speech = open_speech(&config.speech, &bus, tasks).await;
+        let (names, keep_names) = LiveNames::keep(cluster.clone());
+        tasks.spawn(named("names", keep_names));
+        let (hub, hub_events) = open_hub(&config.link, tasks).await?;
+        let (typed, typed_turns) = mpsc::channel(ctl::TYPED_WAITING_MAX);
+        agent::tell_cut_runs(cut_runs, &store, &bus, &typed).await;
+        let control_group = config.daemon.control_group.as_deref().and_then(ctl::group_id);
+        let stop_door = open_stop_door(&config, control_group, &safety, &bus)?;
+        let grammar = Arc::new(Grammar::embedded().context("the embedded intents")?);
+        let changes = RunsConfig {
+            typed: typed.clone(),
+            words: announcement,
+            look_every: RECONCILE_EVERY,
+            memory: memory_work(memory.clone(), grammar.clone(), names.clone()),
+        };
+        tasks.spawn(named("changes", runs.run(changes)));
+        let (minds, keeper) =
+            mind::open(&config.minds, &config.daemon.state_dir, &store, &bus).map_err(anyhow::Error::msg)?;
+        tasks.spawn(named("minds", keeper));
+        let mcp = Mcp::open(&config.daemon.state_dir, &config.mcp);
+        let (config, started) = (Arc::new(config), Instant::now());
+        let house = House {
+            config,
+            hub,
+            store,
+            memory,
+            bus,
+            board,
+            ear,
+            speech,
+            cluster,
+            safety,
+            mcp,
+            servers,
+            minds,
+            typed,
+            started,
+        };
+        tasks.spawn(named("retention", retain(house.store.clone(), house.config.retention.keep())));
+        let (gleanings, gleaner) = agent::Gleanings::open();
+        let parts = parts(&house, grammar, names, gleanings);
+        tasks.spawn(named("gleaner", gleaner.run(house.config.memory, parts.clone())));
+        let (stop_turns, stopping) = oneshot::channel();
+        let mut turns = JoinSet::new();
+        turns.spawn(Turns::new(parts).run(hub_events, typed_turns, stopping));
+        let doors = open_doors(&house, control_group).await?;
+        Ok(Self { house, turns, stop_turns, doors, stop_door })
+    }
+
+    /// In order: nobody new comes in, whoever is in is answered, what was learnt is written down.
+    async fn stop(self, mut tasks: JoinSet<&'static str>) {
+        let Self { house, mut turns, stop_turns, mut doors, stop_door } = self;
+        doors.shutdown().await;
+        if stop_turns.send(()).is_ok() {
+            step("turns", async { while turns.join_next().await.is_some() {} }).await;
+        }
+        step("hub", house.hub.clone().shutdown()).await;
+        step("memory", async {
+            if let Err(error) = house.memory.flush().await {
+                tracing::error!("uses of memories were not written: {error}");
+            }
+        })
+        .await;
+        tasks.shutdown().await;
+        let store = house.store.clone();
+        drop(house);
+        step("store", async {
+            if let Err(error) = store.close().await {
+                tracing::error!("the store did not close: {error}");
+            }
+        })
+        .await;
+        drop(stop_door);
+    }
+}
+
+/// What turns work with.
+fn parts(house: &House, grammar: Arc<Grammar>, names: LiveNames, gleanings: agent::Gleanings) -> Parts {
+    let personality = house.config.minds.personality;
+    Parts {
+        hub: house.hub.clone(),
+        ear: house.ear.clone(),
+        lexicon: lexicon(&house.config.ear.model),
+        store: house.store.clone(),
+        memory: house.memory.clone(),
+        cluster: house.cluster.clone(),
+        bounds: Bounds::new(&house.config.agent),
+        gleanings,
+        context: mind::Context::new(house.cluster.clone(), house.memory.clone(), personality),
+        servers: house.servers.clone(),
+        safety: house.safety.clone(),
+        minds: house.minds.clone(),
+        speech: house.speech.clone(),
+        grammar,
+        names,
+        bus: house.bus.clone(),
+        started: UnixSeconds(jiff::Timestamp::now().as_second()),
+    }
 }
 
 /// The hub's name among the tasks.
@@ -237,6 +252,11 @@ async fn step(name: &str, work: impl Future<Output = ()>) {
 }
 
 async fn open_store(config: &Config, bus: &Bus, probe: Probe) -> anyhow::Result<(Store, Vec<CutRun>)> {
+    let folder = &config.daemon.state_dir;
+    std::fs::create_dir_all(folder).with_context(|| {
+        format!("cannot make {}; give [daemon] state_dir a place that jarvisd may write to", folder.display())
+    })?;
+    enough_room(folder)?;
     let path = config.daemon.database();
     let (store, opened) =
         tokio::task::spawn_blocking(move || Store::open_observed(&path, probe)).await.context("the store broke")??;
@@ -253,6 +273,13 @@ async fn open_store(config: &Config, bus: &Bus, probe: Probe) -> anyhow::Result<
         tracing::warn!(turns = opened.cut_turns, "turns were cut off by the end of the run before this one");
     }
     Ok((store, opened.cut_runs))
+}
+
+async fn open_ear(config: &EarConfig, bus: &Bus, tasks: &mut JoinSet<&'static str>) -> anyhow::Result<Ear> {
+    let (ear, task) = Ear::start(config.clone()).await.context("the ear")?;
+    tasks.spawn(named("ear", task.run()));
+    tasks.spawn(named("ear status", tell_ear(ear.clone(), bus.clone())));
+    Ok(ear)
 }
 
 /// The voice. Where an engine's settings can't work (its key was taken away, say), espeak-ng speaks alone: that is told, and nobody is left
@@ -278,6 +305,21 @@ async fn open_speech(config: &SpeechConfig, bus: &Bus, tasks: &mut JoinSet<&'sta
             }
         }
     }
+}
+
+async fn open_hub(
+    config: &HubConfig,
+    tasks: &mut JoinSet<&'static str>,
+) -> anyhow::Result<(Hub, mpsc::Receiver<HubEvent>)> {
+    let (events, hub_events) = mpsc::channel(HUB_EVENTS_MAX);
+    let (hub, task) = Hub::start(config.clone(), events).await.context("satellites cannot be served")?;
+    tasks.spawn(async move {
+        if let Err(error) = task.run().await {
+            tracing::error!("the hub ended: {error}");
+        }
+        HUB
+    });
+    Ok((hub, hub_events))
 }
 
 fn open_cluster(config: &Config, bus: &Bus) -> ClusterClient {
@@ -308,12 +350,12 @@ fn open_stop_door(config: &Config, group: Option<u32>, safety: &Safety, bus: &Bu
 }
 
 /// Control socket, page, and MCP where it is served. But for the socket all may be missing.
-async fn open_doors(house: &House, group: Option<u32>, bus: &Bus) -> anyhow::Result<JoinSet<()>> {
+async fn open_doors(house: &House, group: Option<u32>) -> anyhow::Result<JoinSet<()>> {
     let mut doors = JoinSet::new();
     let socket = house.config.daemon.socket();
     let server = Server::bind(&socket, Admission::of_daemon(group)).await.context("no control socket")?;
     doors.spawn(server.run(house.clone()));
-    doors.spawn(mcp::run(house.clone(), bus.clone()));
+    doors.spawn(mcp::run(house.clone(), house.bus.clone()));
     match Page::bind(&house.config.page).await {
         Ok(page) => {
             tracing::info!(address = %page.address(), "the page is served");
@@ -326,7 +368,7 @@ async fn open_doors(house: &House, group: Option<u32>, bus: &Bus) -> anyhow::Res
         }
         Err(error) => {
             tracing::error!("{error}");
-            bus.tell(EventKind::Degraded {
+            house.bus.tell(EventKind::Degraded {
                 part: "page".into(),
                 reason: error.to_string(),
                 fallback: Some("jarvisctl".into()),
@@ -334,18 +376,6 @@ async fn open_doors(house: &House, group: Option<u32>, bus: &Bus) -> anyhow::Res
         }
     }
     Ok(doors)
-}
-
-/// Never ends.
-async fn watchdog(house: &House, notifier: &Notifier) {
-    notifier
-        .watchdog(async || {
-            house.store.turns(1).await.map_err(|e| format!("store: {e}"))?;
-            house.hub.satellites().await;
-            Ok(())
-        })
-        .await;
-    std::future::pending().await
 }
 
 async fn retain(store: Store, keep: Keep) {
@@ -356,67 +386,6 @@ async fn retain(store: Store, keep: Keep) {
             Ok(done) => tracing::debug!(?done, "retention"),
             Err(error) => tracing::error!("old words could not be forgotten: {error}"),
         }
-    }
-}
-
-async fn tell_ear(mut ear: Ear, bus: Bus) {
-    let mut broken = false;
-    let mut status = ear.status();
-    loop {
-        match status {
-            EarStatus::Broken { reason, .. } => {
-                broken = true;
-                tracing::error!("the ear is broken: {reason}");
-                bus.tell(EventKind::Degraded { part: "ear".into(), reason, fallback: None });
-            }
-            EarStatus::Ready { .. } if broken => {
-                broken = false;
-                bus.tell(EventKind::Restored { part: "ear".into() });
-            }
-            EarStatus::Ready { .. } | EarStatus::Starting => {}
-        }
-        status = ear.status_changed().await;
-    }
-}
-
-async fn tell_speech(speech: Speech, bus: Bus) {
-    let mut clock = tokio::time::interval(HEALTH_EVERY);
-    let mut known = None;
-    loop {
-        clock.tick().await;
-        let engines = speech.status().engines;
-        let trouble = engines.iter().find_map(|e| Some(format!("{}: {}", e.name, e.trouble.as_ref()?)));
-        if trouble == known {
-            continue;
-        }
-        match &trouble {
-            Some(reason) => {
-                let fallback = engines.iter().find(|e| e.trouble.is_none()).map(|e| e.name.clone());
-                bus.tell(EventKind::Degraded { part: "speech".into(), reason: reason.clone(), fallback });
-            }
-            None => {
-                bus.tell(EventKind::Restored { part: "speech".into() });
-            }
-        }
-        known = trouble;
-    }
-}
-
-async fn tell_nodes(cluster: ClusterClient, bus: Bus) {
-    let mut clock = tokio::time::interval(HEALTH_EVERY);
-    let mut known = Vec::new();
-    loop {
-        clock.tick().await;
-        let health = cluster.health();
-        for node in &health {
-            let Some(answers) = node.answers else { continue };
-            let before = known.iter().find(|(name, _)| *name == node.node).map(|(_, answers)| *answers);
-            if before != Some(answers) {
-                let presence = if answers { Presence::Online } else { Presence::Unknown };
-                bus.tell(EventKind::Node { node: node.node.clone(), presence });
-            }
-        }
-        known = health.into_iter().filter_map(|n| Some((n.node, n.answers?))).collect();
     }
 }
 
