@@ -286,22 +286,25 @@ async fn open_ear(config: &EarConfig, bus: &Bus, tasks: &mut JoinSet<&'static st
 /// without an answer.
 async fn open_speech(config: &SpeechConfig, bus: &Bus, tasks: &mut JoinSet<&'static str>) -> Option<Speech> {
     let mut wanted = config.clone();
+    let mut left_out = None;
     loop {
         match Speech::start(&wanted).await {
             Ok((speech, task)) => {
                 tasks.spawn(named("speech", task.run()));
-                tasks.spawn(named("speech status", tell_speech(speech.clone(), bus.clone())));
+                tasks.spawn(named("speech status", tell_speech(speech.clone(), left_out, bus.clone())));
                 return Some(speech);
             }
             Err(error) => {
                 let others = !wanted.engines.is_empty();
-                tracing::error!("the voice: {error}");
+                let reason = error.to_string();
+                tracing::error!("the voice: {reason}");
                 let fallback = others.then(|| "espeak-ng".to_owned());
-                bus.tell(EventKind::Degraded { part: "speech".into(), reason: error.to_string(), fallback });
+                bus.tell(EventKind::Degraded { part: "speech".into(), reason: reason.clone(), fallback });
                 if !others {
                     return None;
                 }
                 wanted.engines.clear();
+                left_out = Some(reason);
             }
         }
     }

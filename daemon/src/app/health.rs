@@ -7,7 +7,7 @@ use jarvis_core::cluster::Presence;
 use crate::cluster::ClusterClient;
 use crate::ear::{Ear, EarStatus};
 use crate::event::{Bus, EventKind};
-use crate::speech::Speech;
+use crate::speech::{EngineStatus, Speech};
 use crate::status::House;
 use crate::systemd::Notifier;
 
@@ -46,13 +46,14 @@ pub(super) async fn tell_ear(mut ear: Ear, bus: Bus) {
     }
 }
 
-pub(super) async fn tell_speech(speech: Speech, bus: Bus) {
+/// `left_out` says why engines could not be set up, where some could not: that was told, and is so until the next start.
+pub(super) async fn tell_speech(speech: Speech, left_out: Option<String>, bus: Bus) {
     let mut clock = tokio::time::interval(HEALTH_EVERY);
-    let mut known = None;
+    let mut known = left_out.clone();
     loop {
         clock.tick().await;
         let engines = speech.status().engines;
-        let trouble = engines.iter().find_map(|e| Some(format!("{}: {}", e.name, e.trouble.as_ref()?)));
+        let trouble = trouble(&engines, left_out.as_deref());
         if trouble == known {
             continue;
         }
@@ -67,6 +68,11 @@ pub(super) async fn tell_speech(speech: Speech, bus: Bus) {
         }
         known = trouble;
     }
+}
+
+fn trouble(engines: &[EngineStatus], left_out: Option<&str>) -> Option<String> {
+    let now = engines.iter().find_map(|e| Some(format!("{}: {}", e.name, e.trouble.as_ref()?)));
+    now.or_else(|| left_out.map(str::to_owned))
 }
 
 pub(super) async fn tell_nodes(cluster: ClusterClient, bus: Bus) {
@@ -84,5 +90,20 @@ pub(super) async fn tell_nodes(cluster: ClusterClient, bus: Bus) {
             }
         }
         known = health.into_iter().filter_map(|n| Some((n.node, n.answers?))).collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_that_comes_back_does_not_hide_one_that_was_never_set_up() {
+        let espeak =
+            |trouble: Option<&str>| [EngineStatus { name: "espeak-ng".into(), trouble: trouble.map(str::to_owned) }];
+        let left_out = Some("kokoro: no key");
+        assert_eq!(trouble(&espeak(Some("it hung")), left_out).as_deref(), Some("espeak-ng: it hung"));
+        assert_eq!(trouble(&espeak(None), left_out).as_deref(), left_out);
+        assert_eq!(trouble(&espeak(None), None), None);
     }
 }
