@@ -106,6 +106,41 @@ async fn a_browser_shows_turns_nodes_and_satellites_and_makes_no_markup_of_names
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wide_table_is_scrolled_by_itself_and_a_long_note_is_shown_whole() {
+    if !installed() {
+        told::not_run("browser-notes", "notes in a real browser: chromium is not installed").unwrap();
+        return;
+    }
+    let office = Office::start("", "").await.unwrap();
+    let mut browser = Browser::open(&office.page()).unwrap();
+    ask(&office, "is one one two running", "test-machine");
+    let row = "| a cell that is wide ".repeat(100);
+    let note = format!("{}\n\n{row}\n{row}\n\nThe last words.", "a word, ".repeat(400));
+    for place in ["#live .more", "#turn-list .more"] {
+        browser.until(&format!("document.querySelector('{place}') !== null")).unwrap();
+        // At once: the page draws what it knows again whenever something happens.
+        let look = format!(
+            "(() => {{
+                const note = document.querySelector('{place}');
+                note.closest('details')?.setAttribute('open', '');
+                fillNote(note, {});
+                const [page, table] = [document.documentElement, note.querySelector('.columns')];
+                return {{
+                    page_fits: page.scrollWidth <= page.clientWidth,
+                    table_scrolls: table.scrollWidth > table.clientWidth && table.tabIndex === 0,
+                    blocks: note.children.length,
+                    shown: note.innerText.includes('The last words.'),
+                }};
+            }})()",
+            json!(note)
+        );
+        let seen = browser.evaluate(&look).unwrap();
+        let wanted = json!({"page_fits": true, "table_scrolls": true, "blocks": 3, "shown": true});
+        assert_eq!(seen, wanted, "{place}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_owner_signs_in_and_answers_a_question_in_his_browser() {
     if !installed() {
         told::not_run("browser-owner", "the owner's answers in a real browser: chromium is not installed").unwrap();

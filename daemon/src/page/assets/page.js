@@ -6,6 +6,7 @@ const TURNS_SHOWN = 20;
 const LIVE_SHOWN = 3; // Turns in the card "Now": those under way, and the last one over.
 const RETRY_MS = 10000; // After the server refused a stream; the browser itself reconnects after a broken one.
 const TEXT_MAX = 4000; // Longest text that is drawn.
+const NOTE_MAX = 16000; // Likewise of a note; what a model puts on the page is half as long at most.
 
 const state = { status: null, trouble: null, live: new Map(), past: [], approvals: [], csrf: null };
 const byId = (id) => document.getElementById(id);
@@ -202,7 +203,7 @@ function makeLive() {
   const node = el("article", "turn");
   const head = el("div", "turn-head");
   head.append(el("bdi", "place"), el("span", "woken"), el("span", "phase"));
-  node.append(head, el("p", "asked"), el("div", "steps"), el("p", "said"), el("pre", "more"), el("p", "wrong"), el("dl", "marks"));
+  node.append(head, el("p", "asked"), el("div", "steps"), el("p", "said"), el("div", "more"), el("p", "wrong"), el("dl", "marks"));
   return node;
 }
 
@@ -217,11 +218,36 @@ function fillLive(node, turn) {
   mark(asked, "partial", turn.partial ? "" : null);
   fillSteps(steps, turn);
   keyed(said, turn.said.filter((s) => s !== undefined), (_, index) => index, () => el("span"), (span, text) => say(span, text));
-  say(more, turn.page ?? "");
-  more.hidden = !turn.page;
+  fillNote(more, turn.page ?? "");
   say(wrong, turn.error ?? "");
   wrong.hidden = !turn.error;
   fillMarks(marks, turn.marks);
+}
+
+/** Whether a line stands in columns, which would lose their sense if it were wrapped. */
+const inColumns = (line) => /[|\t]|[^\s.!?:] {2,}\S/.test(line);
+
+/** A text to be read: prose is wrapped; tables and what stands between fences keep their lines, and are scrolled by themselves. */
+function fillNote(node, text) {
+  if (node.noted === text) return;
+  node.noted = text;
+  node.hidden = !text;
+  const blocks = [];
+  let fenced = false;
+  for (const line of text.slice(0, NOTE_MAX).split("\n")) {
+    const fence = line.trimStart().startsWith("```");
+    const columns = fence || fenced || inColumns(line);
+    fenced = fence !== fenced;
+    if (blocks.at(-1)?.columns !== columns) blocks.push({ columns, lines: [] });
+    blocks.at(-1).lines.push(line);
+  }
+  node.replaceChildren(...blocks.map(({ columns, lines }) => {
+    const block = el("pre", columns ? "columns" : "");
+    block.textContent = lines.join("\n").replace(/^\n+|\n+$/g, ""); // Blocks stand apart already.
+    if (columns) block.tabIndex = 0; // So that it is scrolled without a mouse, too.
+    return block;
+  }));
+  if (text.length > NOTE_MAX) node.append(el("p", "", "It goes on: jarvisctl turns has all of it."));
 }
 
 function fillSteps(steps, turn) {
@@ -270,7 +296,7 @@ function makePast() {
   const summary = el("summary");
   summary.append(el("time"), el("span", "words"), el("span", "where"), el("span", "reply"));
   const inside = el("div", "inside");
-  inside.append(el("pre", "more"), el("div", "steps"), el("p", "wrong"), el("dl", "marks"));
+  inside.append(el("div", "more"), el("div", "steps"), el("p", "wrong"), el("dl", "marks"));
   details.append(summary, inside);
   node.append(details);
   return node;
@@ -287,8 +313,7 @@ function fillPast(node, turn) {
   mark(where, "state", turn.error ? "bad" : null);
   say(reply, turn.reply ?? "");
   const [more, steps, wrong, marks] = inside.children;
-  say(more, turn.page ?? "");
-  more.hidden = !turn.page;
+  fillNote(more, turn.page ?? "");
   fillSteps(steps, turn);
   say(wrong, turn.error ?? "");
   wrong.hidden = !turn.error;
