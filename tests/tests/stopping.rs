@@ -124,6 +124,16 @@ async fn what_the_unit_runs_stops_a_daemon_that_runs_that_hangs_and_that_is_down
     assert_eq!(office.deeds(), 0);
 }
 
+#[test]
+fn a_stop_where_no_daemon_can_be_is_not_said_to_be_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut jarvisctl = Command::new(programs().unwrap().join("jarvisctl"));
+    jarvisctl.arg("--socket").arg(dir.path().join("nowhere/jarvisd.sock")).arg("stop");
+    let output = jarvisctl.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && told.contains("nowhere") && told.contains("is not stopped"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_busy_daemon_sends_nothing_any_more_once_it_is_stopped() {
     let found = stopping::rounds(&[Way::Ctl, Way::Door, Way::Hanging]).await.unwrap();

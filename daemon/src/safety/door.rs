@@ -12,6 +12,8 @@ use super::KillSwitch;
 
 /// Longest line the door reads.
 const LINE_BYTES_MAX: usize = 512;
+/// What [`stop_from_outside`] says where the daemon itself answered.
+pub const DAEMON_STOPPED: &str = "the daemon stopped";
 /// Who is said to have stopped where a client of the door names nobody.
 const DOOR_NAME: &str = "jarvisctl";
 /// A client of the door that says nothing for so long is left.
@@ -104,7 +106,7 @@ pub fn stop_from_outside(state_dir: &Path, by: &str) -> io::Result<&'static str>
         Ok(())
     };
     match through_door() {
-        Ok(()) => Ok("the daemon stopped"),
+        Ok(()) => Ok(DAEMON_STOPPED),
         Err(_) => KillSwitch::at(state_dir).stop(by).map(|()| "no daemon answered; it will find itself stopped"),
     }
 }

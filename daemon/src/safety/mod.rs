@@ -43,7 +43,7 @@ use crate::store::{AuditEntry, Store, StoreError};
 pub use answer::NoApproval;
 pub use ask::{Proposed, Question};
 pub use config::{LeaveConfig, RaiseConfig, SafetyConfig, UNTRIED_EAR};
-pub use door::{Door, stop_from_outside};
+pub use door::{DAEMON_STOPPED, Door, stop_from_outside};
 pub use hold::Hold;
 pub use journal::{ACCEPT, Head, Journal};
 pub use run::{MemoryWork, RECONCILE_EVERY, Runs, RunsConfig};

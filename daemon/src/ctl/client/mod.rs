@@ -34,7 +34,7 @@ use crate::environment::Environment;
 use crate::event::TurnRecord;
 use crate::model_words;
 use crate::past::PastTurn;
-use crate::safety::{Approval, SwitchState, stop_from_outside};
+use crate::safety::{Approval, DAEMON_STOPPED, SwitchState, stop_from_outside};
 use crate::status::{SatelliteLine, Status};
 use crate::store::{AuditShown, By};
 pub(super) use costs::Costs;
@@ -325,6 +325,15 @@ impl Control<'_> {
         let state_dir = socket.parent().unwrap_or(Path::new("/"));
         let way = stop_from_outside(state_dir, "jarvisctl")
             .map_err(|e| Trouble::new(format!("cannot stop: {e}"), "run it with sudo, or `systemctl stop jarvisd`"))?;
+        // A file stops only a daemon that keeps its state beside it.
+        let elsewhere = self.usual_place().or_else(|| (!state_dir.is_dir()).then(|| "which is no folder".to_owned()));
+        if let Some(why) = elsewhere.filter(|_| way != DAEMON_STOPPED) {
+            let place = state_dir.display();
+            return Err(Trouble::new(
+                format!("no daemon answered in {place}, {why}: one that keeps its state elsewhere is not stopped"),
+                "name its file with --config or its socket with --socket, or `systemctl stop jarvisd`",
+            ));
+        }
         self.print(&json!({"stopped": true, "how": way}), |_: Value| {
             format!("Stopped: {way}. `jarvisctl resume` lets changes run again.\n")
         })
@@ -347,14 +356,19 @@ impl Control<'_> {
 
     /// Where nobody answers, and the file that would say where the daemon is can't be used, the one is told with the other.
     fn connect(&self) -> Result<wire::Connection, Trouble> {
-        wire::Connection::open(&self.socket()).map_err(|trouble| match self.config() {
-            Err(error) if self.arguments.socket.is_none() => {
-                let error = error.to_string();
-                let why = error.lines().next().unwrap_or_default();
-                Trouble::new(format!("{}, the usual place ({why})", trouble.what), trouble.remedy)
-            }
-            _ => trouble,
+        wire::Connection::open(&self.socket()).map_err(|trouble| match self.usual_place() {
+            Some(place) => Trouble::new(format!("{}, {place}", trouble.what), trouble.remedy),
+            None => trouble,
         })
+    }
+
+    /// Where the file that would say where the daemon is can't be used: that it is looked for at the usual place, and why.
+    fn usual_place(&self) -> Option<String> {
+        if self.arguments.socket.is_some() {
+            return None;
+        }
+        let error = self.config().err()?.to_string();
+        Some(format!("the usual place ({})", error.lines().next().unwrap_or_default()))
     }
 
     fn ask(&self, request: &Request) -> Result<Value, Trouble> {
@@ -515,4 +529,27 @@ fn out(text: &str) -> Result<(), Trouble> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
     written.map_err(|e| Trouble::new(format!("cannot print: {e}"), "keep the reader of this output open"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_can_not_be_used_is_told_with_the_place_that_is_taken_instead() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("jarvisd.toml");
+        let place = |text: &str, more: &[&str]| {
+            std::fs::write(&file, text).unwrap();
+            let words = ["jarvisctl", "status", "--config", file.to_str().unwrap()];
+            let arguments = Arguments::parse_from(words.iter().chain(more).copied());
+            let environment = Environment::default();
+            let control = Control { arguments: &arguments, environment: &environment };
+            control.usual_place()
+        };
+        assert_eq!(place("[daemon]\nstate_dir = '/srv/jarvis'\n", &[]), None);
+        let told = place("[deamon]\n", &[]).unwrap();
+        assert!(told.starts_with("the usual place (") && told.contains("`deamon`"), "{told}");
+        assert_eq!(place("[deamon]\n", &["--socket", "/srv/jarvis/jarvisd.sock"]), None);
+    }
 }
