@@ -51,10 +51,12 @@ streams: ## the recorded streams of tests/frozen/streams, anew
 words: ## the embedded model's words and graph, anew from the intent files (daemon/models/README.md)
 	@CARGO="$(CARGO)" daemon/models/make_default.sh
 
-lint: ## rustfmt, clippy, rustdoc, the bare target
+lint: ## rustfmt, clippy, rustdoc, the fuzz targets, the bare target
 	@$(CARGO) fmt --all --check
+	@$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	@$(CARGO) clippy --workspace --all-targets --quiet -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	@$(CARGO) check --quiet --locked --manifest-path fuzz/Cargo.toml --no-default-features --target-dir target
 	@if rustup target list --installed 2>/dev/null | grep -qx thumbv7em-none-eabi || rustup target add thumbv7em-none-eabi; then \
 	  $(CARGO) check --quiet -p jarvis-link --target thumbv7em-none-eabi; \
 	else mkdir -p target/told; \
