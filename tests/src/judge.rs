@@ -96,21 +96,45 @@ impl Judge {
 
     /// Like [`Self::hear`], and the longest call into the library, in milliseconds.
     pub fn hear_timed(&mut self, samples: &[i16], grammar: &[String]) -> Result<(String, u32)> {
-        self.session += 1;
-        let begin = EarRequest::Begin { session: self.session, grammar: grammar.to_vec() };
-        frames::write(&mut self.requests, &begin)?;
+        self.begin(grammar)?;
         let tail = crate::sound::noise(8000, 8.0, self.session);
         for chunk in samples.chunks(CHUNK).chain(tail.chunks(CHUNK)) {
             frames::write(&mut self.requests, &EarRequest::Audio(chunk.to_vec()))?;
         }
-        frames::write(&mut self.requests, &EarRequest::Finish)?;
+        self.finish()
+    }
+
+    /// Begins to hear anew, with `grammar` as [`Self::hear`] takes it.
+    pub fn begin(&mut self, grammar: &[String]) -> Result<()> {
+        self.session += 1;
+        let begin = EarRequest::Begin { session: self.session, grammar: grammar.to_vec() };
+        Ok(frames::write(&mut self.requests, &begin)?)
+    }
+
+    /// Hears so much more, and what it shows of it: all it has heard so far, and the milliseconds of sound behind that.
+    pub fn more(&mut self, samples: &[i16]) -> Result<Vec<(String, u32)>> {
+        frames::write(&mut self.requests, &EarRequest::Audio(samples.to_vec()))?;
+        // What was asked before a ping is done once its answer is there.
+        frames::write(&mut self.requests, &EarRequest::Ping(self.session))?;
+        let mut shown = Vec::new();
         loop {
             match frames::read(&mut self.events)? {
-                Some(EarEvent::Final { text, worst_call_ms, .. }) => return Ok((text, worst_call_ms)),
-                Some(_) => {}
-                None => bail!("the judge ended"),
+                Some(EarEvent::Partial { text, heard_ms, .. }) => shown.push((text, heard_ms)),
+                Some(EarEvent::Pong(_)) => return Ok(shown),
+                other => bail!("the judge said {other:?} while it heard"),
             }
         }
+    }
+
+    /// Its last word, and the longest call.
+    pub fn finish(&mut self) -> Result<(String, u32)> {
+        frames::write(&mut self.requests, &EarRequest::Finish)?;
+        while let Some(event) = frames::read(&mut self.events)? {
+            if let EarEvent::Final { text, worst_call_ms, .. } = event {
+                return Ok((text, worst_call_ms));
+            }
+        }
+        bail!("the judge ended")
     }
 }
 
