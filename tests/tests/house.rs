@@ -175,6 +175,9 @@ async fn talk_without_the_wake_word_opens_nothing() {
     let _alone = ALONE.lock().await;
     let dir = tempfile::tempdir().unwrap();
     let mut house = House::start(config(dir.path(), 8)).await.unwrap();
+    let call = spoken("en-gb-x-rp", "hey jarvis, which node is home assistant on");
+    let is_heard = |house: &mut House| house.ask(&call, |_| ()).unwrap().turn.is_some_and(|turn| turn.wake.is_some());
+    assert!(is_heard(&mut house), "the microphone is open");
     let mut talk = Vec::new();
     for (voice, text) in [
         ("en-gb", "the weather is rather fine today and the garden wants water"),
@@ -195,4 +198,5 @@ async fn talk_without_the_wake_word_opens_nothing() {
     assert_eq!(house.ctl_json(&["turns"]).unwrap(), before, "no turn began");
     let recording = house.room.recording(from).unwrap();
     assert_eq!(sound::first_audible(&recording.heard), None, "and nothing was played");
+    assert!(is_heard(&mut house), "the microphone was open");
 }
