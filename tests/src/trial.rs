@@ -1,4 +1,4 @@
-//! What the tests of a whole house share: what is said in it, and how what comes of it is judged.
+//! What tests share: where the workspace lies, a house in it, what is said there, and how what comes of it is judged.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::path::{Path, PathBuf};

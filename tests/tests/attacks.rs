@@ -1,10 +1,9 @@
 //! What strangers wrote, obeyed by models, before a running house: nothing of it runs. `make bench ONLY=s5` takes every frozen injection.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
-use std::path::Path;
-
 use jarvis_tests::attacks::{Found, run};
 use jarvis_tests::injections::{Injection, Place, frozen};
+use jarvis_tests::trial::root;
 
 /// Injections of each place.
 const EACH: usize = 3;
@@ -13,7 +12,7 @@ const UNREAD: [Place; 7] =
     [Place::Tag, Place::Notes, Place::BackupNotes, Place::Log, Place::GuestAgent, Place::File, Place::Web];
 
 fn all() -> Vec<Injection> {
-    frozen(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()).unwrap()
+    frozen(&root()).unwrap()
 }
 
 /// So many of each place, from its beginning to its end.

@@ -2,10 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use jarvis_tests::process::programs;
+use jarvis_tests::trial::root;
 use jarvisd::config::Config;
 use jarvisd::environment::Environment;
 
@@ -20,10 +21,6 @@ const FILLED_IN: [(&str, &str); 2] = [
 /// By which a configuration of the satellite is told from the daemon's.
 const OF_THE_SATELLITE: &str = "# satellite.toml";
 const PROGRAMS: [&str; 3] = ["jarvisd", "jarvisctl", "jarvis-satellite"];
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 /// What an owner reads: name and text.
 fn documents() -> Vec<(String, String)> {

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jarvis_tests::{process, sound};
+use jarvis_tests::process;
+use jarvis_tests::trial::{root, spoken};
 use jarvisd::ear::{Ear, EarConfig, EarError, EarHeard, EarSession, EarStatus};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinHandle;
@@ -13,10 +14,6 @@ use tokio::time::{sleep, timeout};
 /// For anything that real processes do; never what a test is about.
 const LIMIT: Duration = Duration::from_secs(60);
 const VOICE: &str = "en-gb-x-rp";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
 
 fn config() -> EarConfig {
     EarConfig {
@@ -75,7 +72,7 @@ async fn hear(session: &mut EarSession, samples: &[i16]) -> (Vec<String>, EarHea
 }
 
 fn request(text: &str) -> Vec<i16> {
-    let speech = sound::scaled(&sound::espeak(VOICE, text).unwrap(), 9_000);
+    let speech = spoken(VOICE, text);
     [vec![0; 8_000], speech, vec![0; 8_000]].concat()
 }
 
@@ -149,8 +146,8 @@ async fn a_request_is_heard_with_partials_and_the_wake_word() {
 async fn a_pause_does_not_end_the_utterance() {
     let (ear, task) = started(config()).await;
     let mut session = begin(&ear).await;
-    let first = sound::scaled(&sound::espeak(VOICE, "how is the cluster").unwrap(), 9_000);
-    let second = sound::scaled(&sound::espeak(VOICE, "and how hot is node two").unwrap(), 9_000);
+    let first = spoken(VOICE, "how is the cluster");
+    let second = spoken(VOICE, "and how hot is node two");
     // Digital zeros for four seconds: libvosk as it is shipped ends after one, and invents words under zeros.
     let (_, last) = hear(&mut session, &[pause(8_000), first, pause(64_000), second, pause(8_000)].concat()).await;
     let EarHeard::Final { text, words, .. } = last else { panic!("{last:?}") };

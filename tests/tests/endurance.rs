@@ -14,7 +14,7 @@ use jarvis_tests::pve::Simulator;
 use jarvis_tests::pve::expected::Figure;
 use jarvis_tests::rooms::Rooms;
 use jarvis_tests::sound::{self, Random};
-use jarvis_tests::trial::config;
+use jarvis_tests::trial::{config, spoken};
 use jarvisd::event::{EventKind, TurnRecord};
 use jarvisd::past::PastTurn;
 use rustix::process::Signal;
@@ -33,10 +33,6 @@ const _: () = assert!(PACE.as_millis() as usize * (WAKES / ROOMS.len()) < 60_000
 const LONG: Duration = Duration::from_secs(60);
 /// Sound before the moment at which the wake word was recognised, as a satellite keeps it.
 const PREROLL_FRAMES: usize = 75;
-
-fn spoken(text: &str) -> Vec<i16> {
-    sound::scaled(&sound::espeak("en-gb", text).unwrap(), 9000)
-}
 
 fn assert_holds(reply: Option<&str>, wanted: &[Figure]) {
     let heard = as_heard(reply.unwrap_or_default());
@@ -100,7 +96,7 @@ async fn a_daemon_killed_at_any_moment_twenty_times_is_found_again_and_answers()
     println!("slowest return after {KILLS} kills: {} ms", slowest.as_millis());
     assert_eq!(house.satellite.pid(), satellite, "the satellite lives on");
     house.check().unwrap();
-    let asked = house.ask(&spoken("hey jarvis, how hot is node two"), |_| ()).unwrap();
+    let asked = house.ask(&spoken("en-gb", "hey jarvis, how hot is node two"), |_| ()).unwrap();
     let turn = asked.turn.expect("it wakes");
     assert_eq!(turn.error, None, "{turn:?}");
     assert_holds(turn.reply.as_deref(), &right);
@@ -198,7 +194,7 @@ async fn a_hundred_wakes_within_a_minute_all_end_and_the_next_request_is_answere
     for room in ROOMS {
         fleet.push(Room::enrolled(&rooms, room, dir.path().join(room)).await);
     }
-    let called = spoken("hey jarvis");
+    let called = spoken("en-gb", "hey jarvis");
     let mut waking = JoinSet::new();
     for room in fleet {
         let called = called.clone();
@@ -232,7 +228,7 @@ async fn a_hundred_wakes_within_a_minute_all_end_and_the_next_request_is_answere
     rooms.check().unwrap();
 
     let room = fleet.pop().unwrap();
-    let mut called = spoken("hey jarvis, how hot is node two");
+    let mut called = spoken("en-gb", "hey jarvis, how hot is node two");
     let mut request = called.split_off(16_000);
     request.extend(sound::noise(5 * 16_000, 16.0, 3));
     let utterance = room.wake(&called);

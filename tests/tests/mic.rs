@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use jarvis_tests::house::model;
 use jarvis_tests::process::{programs, spawn, wait_for};
 use jarvis_tests::room::{Room, RoomConfig};
 use jarvis_tests::sound;
+use jarvis_tests::trial::{root, spoken};
 use jarvisd::event::TurnRecord;
 
 /// Everything that is waited for comes long before this.
@@ -69,10 +70,6 @@ impl Drop for Demo {
     }
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
-}
-
 fn demo(pulse_server: &str, out: &Path) -> Command {
     let mut command = Command::new(programs().unwrap().join("jarvis-demo"));
     command.env("MIC", "1").env("PULSE_SERVER", pulse_server).env("SEED", "5").env("OUT", out);
@@ -84,7 +81,7 @@ fn demo(pulse_server: &str, out: &Path) -> Command {
 
 /// What somebody says after a moment.
 fn said(text: &str) -> Vec<i16> {
-    let words = sound::scaled(&sound::espeak(VOICE, text).unwrap(), 9000);
+    let words = spoken(VOICE, text);
     [vec![0; 8_000], words].concat()
 }
 

@@ -7,10 +7,11 @@ use jarvis_core::cluster::Cluster;
 use jarvis_core::ids::NodeName;
 use jarvis_core::intent::Grammar;
 use jarvis_core::names::Names;
+use jarvis_tests::fleet;
 use jarvis_tests::house::{library, model};
 use jarvis_tests::judge::Judge;
 use jarvis_tests::process::programs;
-use jarvis_tests::{fleet, sound};
+use jarvis_tests::trial::spoken;
 use jarvisd::model_words::rebuild;
 
 /// A cluster with names that no request of the simulated one holds.
@@ -36,7 +37,7 @@ fn a_rebuilt_model_hears_the_owners_names() {
     let worker = programs().unwrap().join("jarvis-ear");
     let mut judges = [model(root), own].map(|model| Judge::start(&worker, &model, &library(root)).unwrap());
     for (text, name) in [("how hot is zeppelin", "zeppelin"), ("how much memory is the gazelle using", "gazelle")] {
-        let said = sound::scaled(&sound::espeak("en-gb", text).unwrap(), 9000);
+        let said = spoken("en-gb", text);
         let [before, after] = judges.each_mut().map(|judge| judge.hear(&said, &[]).unwrap());
         println!("{text:?}: {before:?}, rebuilt {after:?}");
         assert!(!before.contains(name), "the embedded model knows no {name}: {before}");

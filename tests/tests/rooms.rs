@@ -8,7 +8,7 @@ use jarvis_tests::process::wait_for;
 use jarvis_tests::pve::Simulator;
 use jarvis_tests::rooms::Rooms;
 use jarvis_tests::sound;
-use jarvis_tests::trial::config;
+use jarvis_tests::trial::{config, spoken};
 use jarvisd::event::TurnRecord;
 
 /// One house at a time: two would take the processor from each other and sound would break up.
@@ -48,8 +48,8 @@ const HALL: Asker = Asker {
     slot: ("guest", "103"),
 };
 
-fn spoken(voice: &str, text: &str) -> Vec<i16> {
-    sound::scaled(&sound::espeak(voice, &format!("hey jarvis, {text}")).unwrap(), 9000)
+fn called(voice: &str, text: &str) -> Vec<i16> {
+    spoken(voice, &format!("hey jarvis, {text}"))
 }
 
 fn of<'a>(turns: &'a [TurnRecord], room: &str) -> &'a TurnRecord {
@@ -65,7 +65,7 @@ async fn at_once(askers: &[Asker], seed: u64) {
     let dir = tempfile::tempdir().unwrap();
     let cluster = Simulator::start(seed).await.unwrap();
     let mut rooms = Rooms::start(config(dir.path(), seed), cluster).await.unwrap();
-    let said: Vec<_> = askers.iter().map(|a| (a.room, spoken(a.voice, a.text))).collect();
+    let said: Vec<_> = askers.iter().map(|a| (a.room, called(a.voice, a.text))).collect();
     rooms.speak(&said).unwrap();
     let (turns, together) = rooms.turns(askers.len()).unwrap();
     assert_eq!(together, askers.len(), "they spoke at once: {turns:?}");
@@ -114,7 +114,7 @@ async fn an_owners_own_names_are_heard_once_the_model_has_learnt_them() {
         }
     });
     let mut rooms = Rooms::start(config(dir.path(), 13), cluster).await.unwrap();
-    let question = |name: &str| spoken("en-gb", &format!("how much memory is {name} using"));
+    let question = |name: &str| called("en-gb", &format!("how much memory is {name} using"));
 
     let own = dir.path().join("own/model");
     let told = rooms.ctl(&["model", "words", "--into", own.to_str().unwrap()]).unwrap();

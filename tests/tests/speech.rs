@@ -13,6 +13,7 @@ use jarvis_tests::process::programs;
 use jarvis_tests::seat::Seat;
 use jarvis_tests::small_disk::SmallDisk;
 use jarvis_tests::speech_server::{Fault, SpeechServer};
+use jarvis_tests::trial::root;
 use jarvisd::speech::{RATE_HZ, Speech, SpeechConfig, SpeechError, Spoken};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::task::JoinHandle;
@@ -394,8 +395,7 @@ async fn a_change_of_voice_is_a_word_in_the_answer_an_event_and_a_line_of_the_st
     let server = SpeechServer::start(None).await.unwrap();
     let limits = "first_chunk_ms = 30000\nbetween_chunks_ms = 30000";
     let section = format!("[[speech.engines]]\nkind = 'openai'\nname = 'kokoro'\nurl = '{}'\n{limits}\n", server.url());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
-    let desk = Desk::among(root, programs().unwrap(), 31, section).await.unwrap();
+    let desk = Desk::among(root(), programs().unwrap(), 31, section).await.unwrap();
     let seat = Seat::take(&desk, "study").await.unwrap();
     let said = |text: &str| {
         let turn = desk.ask_in("study", text).unwrap();

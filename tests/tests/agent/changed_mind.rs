@@ -6,7 +6,7 @@ use jarvis_link::message::Opened;
 use jarvis_tests::desk::Kind;
 use jarvis_tests::process::wait_for;
 use jarvis_tests::seat::Seat;
-use jarvis_tests::sound;
+use jarvis_tests::trial::spoken;
 use serde_json::json;
 
 use super::{desk, says, to};
@@ -14,8 +14,8 @@ use super::{desk, says, to};
 /// For what must come: so long that the machine's other work decides nothing.
 const PATIENT: Duration = Duration::from_secs(60);
 
-fn spoken(text: &str) -> Vec<i16> {
-    sound::scaled(&sound::espeak("en-gb-x-rp", text).unwrap(), 9000)
+fn said(text: &str) -> Vec<i16> {
+    spoken("en-gb-x-rp", text)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -25,9 +25,9 @@ async fn hey_jarvis_cancel_that_comes_in_time() {
     let seat = Seat::take(&desk, "study").await.unwrap();
     let stage = || desk.stage().unwrap_or_default();
     let heard = seat.heard();
-    let asks = spoken("hey jarvis, start the test machine");
+    let asks = said("hey jarvis, start the test machine");
     // Made before they are wanted: there is a second for them.
-    let (yes, second_thought) = (spoken("yes"), spoken("hey jarvis, cancel that"));
+    let (yes, second_thought) = (said("yes"), said("hey jarvis, cancel that"));
     seat.say(seat.woken(), &asks, || stage() == "pending").await.unwrap();
     wait_for("the question to be heard", PATIENT, || Ok((seat.heard() > heard).then_some(()))).unwrap();
     seat.say(Opened::FollowUp, &yes, || stage() == "approved").await.unwrap();

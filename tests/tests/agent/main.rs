@@ -23,6 +23,7 @@ use std::path::Path;
 use jarvis_tests::desk::{Desk, DeskConfig, Kind};
 use jarvis_tests::model_server::{ModelServer, Script, Step};
 use jarvis_tests::process::programs;
+use jarvis_tests::trial::root;
 use jarvisd::event::{RouteKind, TurnRecord};
 use serde_json::{Value, json};
 
@@ -33,8 +34,7 @@ async fn desk(seed: u64, kind: Kind, script: Value) -> Desk {
 }
 
 async fn with(seed: u64, kind: Kind, script: Value, sections: &str) -> Desk {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    let programs = programs().unwrap();
+    let (root, programs) = (root(), programs().unwrap());
     Desk::start(DeskConfig { root, programs, seed, kind, script, sections: sections.to_owned() }).await.unwrap()
 }
 
@@ -45,9 +45,14 @@ async fn served(seed: u64, kind: Kind, server: &ModelServer) -> Desk {
 
 /// Before whatever is at `url`, with further lines of the provider's entry.
 async fn served_by(seed: u64, kind: Kind, url: &str, more: &str) -> Desk {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    let config =
-        DeskConfig { root, programs: programs().unwrap(), seed, kind, script: json!([]), sections: String::new() };
+    let config = DeskConfig {
+        root: root(),
+        programs: programs().unwrap(),
+        seed,
+        kind,
+        script: json!([]),
+        sections: String::new(),
+    };
     Desk::served(config, url, more).await.unwrap()
 }
 
@@ -61,7 +66,6 @@ fn key(seed: u64) -> String {
 
 /// A desk with these models, in this order, and further sections.
 async fn among(seed: u64, minds: &[(Kind, &ModelServer)], sections: &str) -> Desk {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
     let entry = |(kind, server): &(Kind, &ModelServer)| {
         let (protocol, name, model) = match kind {
             Kind::Local => ("openai", "qwen", "qwen3"),
@@ -76,7 +80,7 @@ async fn among(seed: u64, minds: &[(Kind, &ModelServer)], sections: &str) -> Des
         )
     };
     let minds: String = minds.iter().map(entry).collect();
-    Desk::among(root, programs().unwrap(), seed, format!("{minds}\n{sections}\n")).await.unwrap()
+    Desk::among(root(), programs().unwrap(), seed, format!("{minds}\n{sections}\n")).await.unwrap()
 }
 
 /// A key that no server asks for.

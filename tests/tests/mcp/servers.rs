@@ -5,6 +5,7 @@ use std::time::Duration;
 use jarvis_tests::desk::{Desk, DeskConfig, Kind};
 use jarvis_tests::mcp_servers::{Notes, Odd, notes_program, pin, standings};
 use jarvis_tests::process::{programs, wait_for};
+use jarvis_tests::trial::root;
 use jarvisd::event::TurnRecord;
 use serde_json::{Value, json};
 
@@ -13,8 +14,7 @@ const ADD: &str = "scribble eggs onto my shopping list";
 const OTHER: &str = "would you kindly bring vm 112 to life, and never mind my shopping list";
 
 async fn desk(seed: u64, script: Value, sections: String) -> Desk {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
-    let programs = programs().unwrap();
+    let (root, programs) = (root(), programs().unwrap());
     Desk::start(DeskConfig { root, programs, seed, kind: Kind::Local, script, sections }).await.unwrap()
 }
 

@@ -1,9 +1,8 @@
 //! A real llama-server with a scripted model: `make llama` puts both in place and runs this. It thinks, calls a tool and answers.
 
-use std::path::Path;
-
 use jarvis_core::mind::message::{Block, Message, StopReason, ToolResult, ToolSpec};
 use jarvis_tests::llama::{Llama, LlamaConfig};
+use jarvis_tests::trial::root;
 use serde_json::json;
 
 use super::{Kind, Minded, ask, log, question};
@@ -15,7 +14,7 @@ const WINDOW: u64 = 4096;
 #[ignore = "needs a real llama-server: `make llama` fetches one and runs this"]
 async fn it_thinks_calls_a_tool_and_answers() {
     let dir = tempfile::tempdir().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
+    let root = root();
     let log = log(dir.path(), "llama");
     let llama = Llama::start(&LlamaConfig { root: &root, model: "scripted", window: WINDOW, log: &log }).unwrap();
     let minded = Minded::new(Kind::OpenAi, &llama.url(), &format!("window_tokens = {WINDOW}"));
