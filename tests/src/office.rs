@@ -55,7 +55,7 @@ impl Office {
     pub async fn heard(mcp: &str, rest: &str, room: &str, change: impl FnOnce(&mut State)) -> Result<(Self, Seat)> {
         let programs = programs()?;
         let voices = Voices {
-            link: std::net::UdpSocket::bind(("127.0.0.1", 0))?.local_addr()?.to_string(),
+            link: format!("127.0.0.1:{}", free_port()?),
             ear: format!("worker = {:?}\ntried_on_people = true", programs.join(parrot::PROGRAM)),
             // What is answered is heard to its end, and so spoken as fast as can be.
             speech: format!("worker = {:?}\nrate = 450", programs.join("jarvis-voice")),
