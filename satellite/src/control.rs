@@ -40,10 +40,12 @@ impl Control {
             Ok(found) if !found.file_type().is_socket() => {
                 return Err(Error::new(ErrorKind::AlreadyExists, "something else is there: name another place"));
             }
-            Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
-                return Err(Error::new(ErrorKind::AddrInUse, "another satellite has it: stop that one"));
-            }
-            Ok(_) => std::fs::remove_file(path)?,
+            Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
+                // Nobody listens any more. Whoever may not be asked may well live.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+                Err(error) => return Err(error),
+                Ok(_) => return Err(Error::new(ErrorKind::AddrInUse, "another satellite has it: stop that one")),
+            },
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(MODE))?;
@@ -185,5 +187,10 @@ mod tests {
         let refused = Control::open(&path).unwrap_err();
         assert!(refused.to_string().contains("stop that one"), "{refused}");
         assert!(path.exists());
+        // Alive, and no satellite's.
+        let journal = dir.path().join("journal");
+        let _others = std::os::unix::net::UnixDatagram::bind(&journal).unwrap();
+        Control::open(&journal).unwrap_err();
+        assert!(journal.exists());
     }
 }
