@@ -117,16 +117,8 @@ impl<P: Place> House<P> {
         std::fs::create_dir_all(&config.dir)?;
         let cluster = Simulator::start(config.seed).await?;
         let page = format!("127.0.0.1:{}", free_port()?);
-        let file = config.dir.join("jarvisd.toml");
-        std::fs::write(&file, daemon_toml(&config, &cluster, &page, &config.model)?)?;
-        let mut command = Command::new(config.programs.join("jarvisd"));
-        // Its log goes to a file, which has no times of its own.
-        command.arg("--config").arg(&file).env_remove("JOURNAL_STREAM");
-        let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join("jarvisd.log"))?;
-        wait_for("jarvisd's control socket", LIMIT, || {
-            daemon.check()?;
-            Ok(ctl(&config, &["status", "--json"])?.status.success().then_some(()))
-        })?;
+        std::fs::write(config.dir.join("jarvisd.toml"), daemon_toml(&config, &cluster, &page, &config.model)?)?;
+        let daemon = start_daemon(&config, "jarvisd.log")?;
         let (follower, events) = follow(&config)?;
         let satellite = satellite(&config, &room)?;
         let mut house = Self { satellite, daemon, room, cluster, config, page, events, follower };
@@ -200,13 +192,7 @@ impl<P: Place> House<P> {
 
     /// Starts the daemon anew, after it was stopped or killed.
     pub fn restart_daemon(&mut self) -> Result<()> {
-        let mut command = Command::new(self.config.programs.join("jarvisd"));
-        command.arg("--config").arg(self.config.dir.join("jarvisd.toml")).env_remove("JOURNAL_STREAM");
-        self.daemon = Process::start("jarvisd", &mut command, &self.config.dir.join("jarvisd.again.log"))?;
-        wait_for("jarvisd's control socket", LIMIT, || {
-            self.daemon.check()?;
-            Ok(ctl(&self.config, &["status", "--json"])?.status.success().then_some(()))
-        })?;
+        self.daemon = start_daemon(&self.config, "jarvisd.again.log")?;
         self.follower.kill()?;
         self.follower.wait()?;
         (self.follower, self.events) = follow(&self.config)?;
@@ -312,6 +298,19 @@ pub fn free_port() -> Result<u16> {
         }
     }
     bail!("none of the ports {PORTS:?} is free")
+}
+
+/// Starts the daemon with the configuration that was written for it, and waits until it answers its owner.
+pub(crate) fn start_daemon(config: &HouseConfig, log: &str) -> Result<Process> {
+    let mut command = Command::new(config.programs.join("jarvisd"));
+    // Its log goes to a file, which has no times of its own.
+    command.arg("--config").arg(config.dir.join("jarvisd.toml")).env_remove("JOURNAL_STREAM");
+    let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join(log))?;
+    wait_for("jarvisd's control socket", LIMIT, || {
+        daemon.check()?;
+        Ok(ctl(config, &["status", "--json"])?.status.success().then_some(()))
+    })?;
+    Ok(daemon)
 }
 
 pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str, model: &Path) -> Result<String> {

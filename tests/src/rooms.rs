@@ -43,7 +43,7 @@ impl Rooms {
         std::fs::create_dir_all(&config.dir)?;
         let model = house::model(&config.root);
         write_toml(&config, &cluster, &model)?;
-        let daemon = start_daemon(&config)?;
+        let daemon = house::start_daemon(&config, "jarvisd.log")?;
         let (follower, events) = house::follow(&config)?;
         Ok(Self { satellites: Vec::new(), daemon, cluster, config, model, events, follower })
     }
@@ -66,7 +66,7 @@ impl Rooms {
         self.model = model;
         self.daemon.stop()?;
         write_toml(&self.config, &self.cluster, &self.model)?;
-        self.daemon = start_daemon(&self.config)?;
+        self.daemon = house::start_daemon(&self.config, "jarvisd.log")?;
         self.follower.kill()?;
         self.follower.wait()?;
         (self.follower, self.events) = house::follow(&self.config)?;
@@ -218,15 +218,4 @@ fn write_wav(path: &Path, samples: &[i16]) -> Result<()> {
     let mut file = hound::WavWriter::create(path, spec)?;
     samples.iter().try_for_each(|sample| file.write_sample(*sample))?;
     Ok(file.finalize()?)
-}
-
-fn start_daemon(config: &HouseConfig) -> Result<Process> {
-    let mut command = Command::new(config.programs.join("jarvisd"));
-    command.arg("--config").arg(config.dir.join("jarvisd.toml"));
-    let mut daemon = Process::start("jarvisd", &mut command, &config.dir.join("jarvisd.log"))?;
-    wait_for("jarvisd's control socket", LIMIT, || {
-        daemon.check()?;
-        Ok(house::ctl(config, &["status", "--json"])?.status.success().then_some(()))
-    })?;
-    Ok(daemon)
 }
