@@ -1,12 +1,10 @@
 //! What is said in a room: over the link, through an ear that hears every word of it, into a turn that is answered aloud.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result};
 use jarvisd::event::RouteKind;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::Turned;
+use super::{PATIENT, Turned};
 use crate::injections::Injection;
 use crate::judge::as_heard;
 use crate::office::Office;
@@ -20,8 +18,6 @@ const WAKE: &str = "hey jarvis";
 const SAID_SAMPLES: usize = 24_000;
 /// RMS level of a voice.
 const VOICE: f64 = 3_000.0;
-/// For what must come: so long that the machine's other work decides nothing.
-const PATIENT: Duration = Duration::from_secs(60);
 
 /// The words of an injection as a recogniser writes them down that misses none: no capitals, no marks, numbers in words.
 pub fn words(injection: &Injection) -> String {
