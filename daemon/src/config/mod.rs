@@ -17,7 +17,7 @@ use crate::agent::AgentConfig;
 use crate::cluster::ClusterConfig;
 use crate::ear::{EARS_MAX, EarConfig};
 use crate::environment::Environment;
-use crate::hub::HubConfig;
+use crate::hub::{HubConfig, tidy_room};
 use crate::mcp::{McpConfig, ServerConfig};
 use crate::memory::MemoryConfig;
 use crate::mind::MindsConfig;
@@ -175,6 +175,9 @@ impl Config {
         for (keys, what) in secret::resolve(self, environment) {
             let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
             wrong.push(Unplaced::new(&keys, what, secret::REMEDY));
+        }
+        if let Some(room) = &mut self.mcp.room {
+            *room = tidy_room(room);
         }
         self.link.state_dir.clone_from(&self.daemon.state_dir);
         self.speech.state_dir.clone_from(&self.daemon.state_dir);

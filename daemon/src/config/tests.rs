@@ -146,6 +146,12 @@ fn what_would_be_bent_or_fail_only_later_is_told_at_once() {
 }
 
 #[test]
+fn the_room_of_other_programs_is_meant_however_its_name_is_written() {
+    let config = parse("[mcp]\nroom = 'Living  Room'\n").unwrap();
+    assert_eq!(config.mcp.room.as_deref(), Some("living room"));
+}
+
+#[test]
 fn the_mark_stands_below_the_key() {
     let told = mistake("[daemon]\n\tstate_dri = \"/x\"\n").to_string();
     let expected = "jarvisd.toml:2:2: unknown key `state_dri`\n  2 | \tstate_dri = \"/x\"\n    | \t^^^^^^^^^\n  remedy: did you mean";

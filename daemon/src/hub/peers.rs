@@ -111,9 +111,14 @@ impl Table {
     }
 }
 
-/// A room's name as a satellite's: lower case, single spaces.
+/// A room's name as satellites have it: lower case, single spaces.
+pub(crate) fn tidy_room(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+}
+
+/// A room's name as a satellite's, where it can be one.
 pub(super) fn room(name: &str) -> Result<SatelliteId, HubError> {
-    let tidy = name.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    let tidy = tidy_room(name);
     let fits = (1..=ROOM_CHARS_MAX).contains(&tidy.chars().count())
         && tidy.len() <= jarvis_link::message::NAME_BYTES_MAX
         && tidy.chars().all(|sign| sign.is_alphanumeric() || sign == ' ' || sign == '-');

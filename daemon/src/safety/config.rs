@@ -8,6 +8,8 @@ use jarvis_core::tool::Tier;
 use jarvis_core::tools;
 use serde::Deserialize;
 
+use crate::hub::tidy_room;
+
 /// The `[safety]` section.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -98,6 +100,12 @@ impl SafetyConfig {
             (None, true) => Place::Elsewhere,
             (None, false) => Place::Unknown,
         };
+        let mut rooms = BTreeMap::new();
+        for (name, rights) in &self.rooms {
+            // A room that is written twice, in two ways, may do the less.
+            let least = rooms.entry(tidy_room(name)).or_insert(*rights);
+            *least = (*least).min(*rights);
+        }
         Policy {
             own: Own { place, storage_guests: vmids(&self.storage_guests), quorum_guests: vmids(&self.quorum_guests) },
             protected: vmids(&self.protected),
@@ -112,12 +120,28 @@ impl SafetyConfig {
                 .map(|rule| Leave {
                     tool: rule.tool.clone(),
                     vmids: vmids(&rule.guests),
-                    rooms: rule.rooms.clone(),
+                    rooms: rule.rooms.iter().map(|name| tidy_room(name)).collect(),
                     per_hour: rule.per_hour,
                 })
                 .collect(),
-            rooms: self.rooms.clone(),
+            rooms,
             untried_ear_approves: self.untried_ear_approves,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_room_is_meant_however_its_name_is_written() {
+        let text = "rooms = { 'Living  Room' = 'reads', HALL = 'yellow', hall = 'reads' }\n\
+             leave = [{ tool = 'guest_start', guests = [104], rooms = ['Study '], per_hour = 3 }]\n";
+        let policy = toml::from_str::<SafetyConfig>(text).unwrap().policy();
+        assert_eq!(policy.rights(Some("living room")), Rights::Reads);
+        assert_eq!(policy.rights(Some("hall")), Rights::Reads, "written twice, it may do the less");
+        assert_eq!(policy.rights(Some("kitchen")), Rights::All);
+        assert_eq!(policy.leave[0].rooms, ["study"]);
     }
 }
