@@ -55,6 +55,8 @@ pub struct HouseConfig {
     pub model: PathBuf,
     /// Whether people were understood with it; only a model without a description of its own needs to be vouched for.
     pub tried_on_people: Option<bool>,
+    /// Whether a "yes" counts that was heard by a model that was never tried on people: only where none speak.
+    pub untried_ear_approves: bool,
     /// How long a turn waits for the cluster, in milliseconds; without it as long as where people wait.
     pub wait_ms: Option<u32>,
     /// Models that can be asked: further sections of the daemon's file.
@@ -66,7 +68,9 @@ impl HouseConfig {
     pub fn new(root: PathBuf, programs: PathBuf, dir: PathBuf, seed: u64) -> Self {
         let room = RoomConfig { echo_db: Some(-10.0), seed };
         let model = model(&root);
-        Self { model, tried_on_people: None, wait_ms: None, minds: String::new(), root, programs, dir, seed, room }
+        let (tried_on_people, untried_ear_approves) = (None, true);
+        let (wait_ms, minds) = (None, String::new());
+        Self { model, tried_on_people, untried_ear_approves, wait_ms, minds, root, programs, dir, seed, room }
     }
 
     /// Where the satellite keeps its key and the wake words it learnt.
@@ -319,13 +323,13 @@ pub(crate) fn daemon_toml(config: &HouseConfig, cluster: &Simulator, page: &str,
         "[daemon]\nstate_dir = {state:?}\n\n[link]\nlisten = \"{link}\"\n\n[page]\nlisten = \"{page}\"\n\n\
          [ear]\nworker = {ear:?}\nmodel = {model:?}\nlibrary_dir = {library:?}\n{tried}\n\
          [speech]\nworker = {voice:?}\n\n\
-         # Where no people speak, what the ear hears may approve, though it was never tried on them.\n\
+         # True only where no people speak: what the ear hears may approve then, though it was never tried on them.\n\
          [safety]\nown_guest = 100\nuntried_ear_approves = {approves}\n\n{minds}\n{cluster}",
         minds = config.minds,
         state = config.dir.join("state"),
         ear = config.programs.join("jarvis-ear"),
         tried = config.tried_on_people.map(|word| format!("tried_on_people = {word}\n")).unwrap_or_default(),
-        approves = config.tried_on_people.is_none(),
+        approves = config.untried_ear_approves,
         library = library(&config.root),
         voice = config.programs.join("jarvis-voice"),
         cluster = match config.wait_ms {

@@ -126,6 +126,11 @@ fn five_takes_then_a_turn_by_enter_and_one_by_the_wake_word() {
     assert!(turns[0].wake.is_none() && turns[1].wake.is_some(), "{turns:?}");
     assert!(turns.iter().all(|turn| turn.error.is_none() && turn.reply.is_some()), "{turns:?}");
     assert!(!out.join("room.wav").exists(), "what is said in a real room is not recorded");
+    let config = std::fs::read_to_string(out.join("jarvisd.toml")).unwrap();
+    assert!(
+        config.contains("untried_ear_approves = false"),
+        "people speak, and this model was tried on none: {config}"
+    );
     assert!(dir.path().join("people/wake/hey-jarvis.rpw").is_file(), "the takes are kept for the next run");
 }
 

@@ -57,6 +57,8 @@ pub async fn run(live: &Live) -> Result<()> {
     super::clear(&live.dir)?;
     let mut config = HouseConfig::new(live.root.clone(), live.programs.clone(), live.dir.clone(), live.seed);
     (config.model, config.tried_on_people) = choose_model(live).await?;
+    // People speak here: what a model makes of their words that was never tried on any approves nothing.
+    config.untried_ear_approves = false;
     let taught = teach(live, &config, &devices)?;
     let mut house = House::around(devices, config).await?;
     println!("\nThe satellite listens. The page: {}", house.page());

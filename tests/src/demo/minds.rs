@@ -123,9 +123,7 @@ pub async fn run(demo: &Minded) -> Result<bool> {
         Mind::Llama => "a scripted GGUF in a real llama-server",
     };
     println!("Jarvis, with a model that follows a script ({who}). Four simulated nodes, one room, seed {}.", demo.seed);
-    println!(
-        "The embedded ear was never tried on people. Here, where none speak, its \"yes\" counts: untried_ear_approves = true.\n"
-    );
+    println!("{}\n", super::UNTRIED_EAR);
     let (server, section) = Server::start(demo)?;
     let mut config = HouseConfig::new(demo.root.clone(), demo.programs.clone(), demo.dir.clone(), demo.seed);
     config.minds = section;

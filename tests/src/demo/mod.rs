@@ -20,6 +20,9 @@ use referee::Referee;
 use request::Request;
 use tell::Teller;
 
+/// What nobody may overlook where what a synthetic voice says starts a change.
+const UNTRIED_EAR: &str = "The embedded ear was never tried on people. Here, where none speak, its \"yes\" counts: untried_ear_approves = true.";
+
 /// What `make demo` was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Demo {
@@ -43,7 +46,7 @@ pub struct Demo {
 pub async fn run(demo: &Demo) -> Result<bool> {
     let dir = demo.dir.clone();
     clear(&dir)?;
-    println!("Jarvis. Four simulated nodes, one room, seed {}.", demo.seed);
+    println!("Jarvis. Four simulated nodes, one room, seed {}.\n{UNTRIED_EAR}", demo.seed);
     let mut config = HouseConfig::new(demo.root.clone(), demo.programs.clone(), dir.clone(), demo.seed);
     config.room = RoomConfig { echo_db: Some(demo.echo_db), seed: demo.seed };
     let mut house = House::start(config).await?;
