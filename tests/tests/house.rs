@@ -161,7 +161,7 @@ async fn the_owners_command_speaks_asks_lists_and_revokes() {
     for (what, wanted) in [("words", "grafana"), ("names", "home-assistant"), ("sentences", "how hot is")] {
         assert!(model(what).contains(wanted), "{what}: {}", model(what));
     }
-    let revoked = house.ctl(&["revoke", "study"]).unwrap();
+    let revoked = house.ctl(&["revoke", "Study"]).unwrap();
     assert!(revoked.status.success(), "{revoked:?}");
     wait_for("the satellite to be locked out", Duration::from_secs(60), || {
         Ok((!house.ctl_json(&["rooms"])?.to_string().contains("\"connected\":true")).then_some(()))

@@ -54,13 +54,16 @@ pub(super) async fn answer(house: &House, request: Request) -> Result<Value, Tro
             let code = house.hub.enrol(&room).await.map_err(hub_trouble)?;
             Ok(json!({"code": code.code, "room": code.room, "valid_s": code.valid_for.as_secs()}))
         }
-        Request::Revoke { room } => match house.hub.revoke(&SatelliteId(room.clone())).await.map_err(hub_trouble)? {
-            true => Ok(json!({"revoked": room})),
-            false => Err(Trouble::new(
-                format!("no satellite \"{room}\" is enrolled"),
-                "`jarvisctl rooms` lists those that are",
-            )),
-        },
+        Request::Revoke { room } => {
+            let room = hub::tidy_room(&room);
+            match house.hub.revoke(&SatelliteId(room.clone())).await.map_err(hub_trouble)? {
+                true => Ok(json!({"revoked": room})),
+                false => Err(Trouble::new(
+                    format!("no satellite \"{room}\" is enrolled"),
+                    "`jarvisctl rooms` lists those that are",
+                )),
+            }
+        }
         Request::Model { what } => model(house, what).await,
         Request::Memory { what } => super::memory::answer(house, what).await,
         Request::Costs { by, since } => super::costs::answer(house, by, since).await,
