@@ -25,11 +25,6 @@ impl Notifier {
         self.tell(&[(STATE_STATUS, one_line(status)), (STATE_READY, "1".to_owned())]);
     }
 
-    /// The line that `systemctl status` shows.
-    pub fn status(&self, status: &str) {
-        self.tell(&[(STATE_STATUS, one_line(status))]);
-    }
-
     /// The way down has begun.
     pub fn stopping(&self) {
         self.tell(&[(STATE_STOPPING, "1".to_owned())]);

@@ -13,7 +13,7 @@ pub enum HubEvent {
         /// What is known of it.
         status: SatelliteStatus,
     },
-    /// It is gone. Its open utterance is not ended yet: it may be resumed for [`super::RESUME_GRACE`], then
+    /// It is gone. Its open utterance is not ended yet: it may be resumed for [`jarvis_link::inbox::RESUME_GRACE_US`], then
     /// [`HubEvent::Ended`] with [`EndReason::Cut`] follows.
     Disconnected {
         /// Which.

@@ -33,8 +33,6 @@ pub use answer::AnswerWriter;
 pub use event::{Cut, EndReason, HubEvent, Opening, PlaybackNews, SatelliteStatus};
 pub(crate) use peers::tidy_room;
 
-/// How long an utterance waits for its satellite to come back before it is given up.
-pub const RESUME_GRACE: Duration = Duration::from_micros(jarvis_link::inbox::RESUME_GRACE_US);
 /// Requests to the owner that may wait; a caller beyond waits with its request.
 const COMMANDS: usize = 64;
 
