@@ -1,6 +1,9 @@
 //! What the parts of a running daemon say.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+use jarvis_core::gate::Policy;
 
 use super::Finding;
 use crate::cluster::{Lacking, NodeCheck, Part};
@@ -30,6 +33,8 @@ pub async fn live(house: &House) -> Vec<Finding> {
     }));
     found.extend(super::minds::live(&house.minds).await);
     found.extend(satellites(&status.satellites));
+    let enrolled: Vec<&str> = status.satellites.iter().map(|satellite| satellite.room.as_str()).collect();
+    found.extend(rooms(house.safety.policy(), &enrolled));
     found.extend(house.cluster.check().await.iter().flat_map(|n| node(n, house.config.cluster.sensors.is_some())));
     if !house.config.cluster.nodes.is_empty() {
         found.extend(token(&house.cluster.lacking().await));
@@ -132,6 +137,16 @@ fn satellites(all: &[SatelliteLine]) -> Vec<Finding> {
         }
     };
     all.iter().map(told).collect()
+}
+
+/// Rooms of `[safety]` that no satellite has: a limit on a room whose name was mistyped holds nobody back.
+pub(super) fn rooms(policy: &Policy, enrolled: &[&str]) -> Option<Finding> {
+    let named = policy.rooms.keys().chain(policy.leave.iter().flat_map(|leave| &leave.rooms));
+    let unknown: BTreeSet<&str> = named.map(String::as_str).filter(|room| !enrolled.contains(room)).collect();
+    let names = unknown.into_iter().collect::<Vec<_>>().join(", ");
+    let remedy = "`jarvisctl rooms` lists their names; enrol one for it, or mend the name in [safety] of jarvisd.toml";
+    (!names.is_empty())
+        .then(|| Finding::note("safety", format!("no satellite is enrolled for a room of its rules: {names}"), remedy))
 }
 
 /// What a check of one node found. Its texts name the remedy.

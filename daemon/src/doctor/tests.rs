@@ -1,4 +1,4 @@
-use super::live::token;
+use super::live::{rooms, token};
 use super::*;
 use crate::cluster::{Lacking, Part};
 
@@ -38,4 +38,14 @@ fn a_yes_that_nobody_may_have_said_is_told_with_its_remedy() {
     config.safety.untried_ear_approves = true;
     let found = told(&config).expect("it is told");
     assert!(found.what.contains("untried_ear_approves") && found.remedy.contains("[safety]"), "{found:?}");
+}
+
+#[test]
+fn a_rule_for_a_room_that_nobody_has_is_told() {
+    let text = "rooms = { kichen = 'reads', Hall = 'reads' }\n";
+    let policy = toml::from_str::<crate::safety::SafetyConfig>(text).unwrap().policy();
+    let found = rooms(&policy, &["kitchen", "hall"]).expect("it is told");
+    assert_eq!(found.level, Level::Note);
+    assert!(found.what.ends_with(": kichen") && found.remedy.contains("jarvisctl rooms"), "{found:?}");
+    assert_eq!(rooms(&policy, &["kichen", "hall"]), None);
 }
