@@ -15,7 +15,6 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::config::NODES_MAX;
 use super::heard::{BODY_MAX, Unheard, heard};
 use super::{ClusterConfig, Limits, NodeHealth, SetupError, now, pin};
 
@@ -77,12 +76,6 @@ struct State {
 
 impl Api {
     pub(super) fn new(config: &ClusterConfig, limits: Limits) -> Result<Self, SetupError> {
-        if config.nodes.len() > NODES_MAX {
-            return Err(SetupError(format!(
-                "[cluster] names {} nodes; at most {NODES_MAX} are asked",
-                config.nodes.len()
-            )));
-        }
         if config.nodes.is_empty() {
             return Ok(Self { endpoints: Vec::new(), user: String::new(), late: limits.late, dial: limits.view() });
         }

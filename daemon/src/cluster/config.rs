@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Deserializer};
 
-use super::Limits;
+use super::{Limits, sensors};
 
 /// The API's port where an address names none.
 pub const API_PORT: u16 = 8006;
@@ -14,7 +14,7 @@ pub const SSH_PORT: u16 = 22;
 /// What a turn may be told to wait, in milliseconds: no node answers sooner, and nobody waits longer for a word.
 const WAIT_MS: std::ops::RangeInclusive<u32> = 500..=30_000;
 /// More nodes than this are a mistake in the file: every read asks each of them.
-pub const NODES_MAX: usize = 64;
+const NODES_MAX: usize = 64;
 
 /// The `[cluster]` section: which nodes there are and how they prove themselves, and which token to show them.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -62,10 +62,27 @@ pub struct SensorsConfig {
 }
 
 impl ClusterConfig {
-    /// What types cannot hold: `(key, what is wrong, remedy)`.
-    pub fn mistakes(&self) -> Vec<(&'static str, String, &'static str)> {
-        let wrong = self.wait_ms.filter(|ms| !WAIT_MS.contains(ms));
-        wrong.map(|ms| ("wait_ms", format!("{ms} ms"), "give 500 to 30000")).into_iter().collect()
+    /// What the types cannot hold: the place in `nodes` where it is one of theirs, the key, what is wrong, and a remedy.
+    pub fn mistakes(&self) -> Vec<(Option<usize>, &'static str, String, &'static str)> {
+        let mut wrong = Vec::new();
+        if self.nodes.len() > NODES_MAX {
+            wrong.push((None, "nodes", format!("{} nodes", self.nodes.len()), "name 64 at most: a read may ask each"));
+        }
+        if let Some(ms) = self.wait_ms.filter(|ms| !WAIT_MS.contains(ms)) {
+            wrong.push((None, "wait_ms", format!("{ms} ms"), "give 500 to 30000"));
+        }
+        // Without sensors nobody asks for the keys.
+        for (index, node) in self.nodes.iter().enumerate().filter(|_| self.sensors.is_some()) {
+            if let Some(Err(what)) = node.ssh_host_key.as_deref().map(sensors::host_key) {
+                wrong.push((
+                    Some(index),
+                    "ssh_host_key",
+                    what,
+                    "write what ssh-keyscan -t ed25519 shows, without the host",
+                ));
+            }
+        }
+        wrong
     }
 
     /// Makes relative secret files absolute within `credentials`, systemd's credentials directory.
@@ -185,6 +202,17 @@ mod tests {
         assert_eq!(sensors.key_file, Path::new("/etc/jarvis/sensors"));
         assert!(config.nodes[0].fingerprint.to_string().starts_with("00:01:02"));
         assert_eq!(config.nodes[0].fingerprint.0[31], 0xff);
+    }
+
+    #[test]
+    fn more_nodes_than_are_asked_are_a_mistake() {
+        let mut config: ClusterConfig = toml::from_str(SECTION).unwrap();
+        let node = config.nodes[0].clone();
+        config.nodes = vec![node.clone(); NODES_MAX];
+        assert!(config.mistakes().is_empty());
+        config.nodes.push(node);
+        let (index, key, what, _) = config.mistakes().remove(0);
+        assert_eq!((index, key, what.as_str()), (None, "nodes", "65 nodes"));
     }
 
     #[test]

@@ -221,7 +221,7 @@ impl client::Handler for Pin {
 }
 
 /// The host key of a line as in `known_hosts`, without the host; the error goes on from the key's name in the configuration.
-fn host_key(line: &str) -> Result<PublicKey, String> {
+pub(super) fn host_key(line: &str) -> Result<PublicKey, String> {
     let key = PublicKey::from_openssh(line.trim())
         .map_err(|error| format!("is no line like `ssh-ed25519 AAAA...`: {error}"))?;
     if !is_known(&key.algorithm()) {

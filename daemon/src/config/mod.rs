@@ -204,11 +204,7 @@ impl Config {
         if self.link.volume_percent > 100 {
             say(&["link", "volume_percent"], format!("{} %", self.link.volume_percent), "give 0 to 100");
         }
-        let sections = [
-            ("cluster", self.cluster.mistakes()),
-            ("retention", self.retention.mistakes()),
-            ("agent", self.agent.mistakes()),
-        ];
+        let sections = [("retention", self.retention.mistakes()), ("agent", self.agent.mistakes())];
         for (section, mistakes) in sections {
             for (key, what, remedy) in mistakes {
                 say(&[section, key], what, remedy);
@@ -216,6 +212,9 @@ impl Config {
         }
         for (keys, what, remedy) in self.safety.mistakes().into_iter().chain(self.mcp.mistakes()) {
             say(keys, what, remedy);
+        }
+        for (index, key, what, remedy) in self.cluster.mistakes() {
+            wrong.push(Unplaced::within("cluster", index.map(|index| ("nodes", index)), key, what, remedy));
         }
         for (index, key, what, remedy) in self.speech.mistakes() {
             wrong.push(Unplaced::within("speech", index.map(|index| ("engines", index)), key, what, remedy));

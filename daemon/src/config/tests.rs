@@ -126,7 +126,12 @@ fn a_typo_is_told_with_file_line_and_nearest_key() {
 #[test]
 fn what_would_be_bent_or_fail_only_later_is_told_at_once() {
     let engine = "[[speech.engines]]\nkind = 'openai'\n";
+    let node =
+        format!("[[cluster.nodes]]\nname = 'a'\naddress = 'b'\nfingerprint = '{FINGERPRINT}'\nssh_host_key = 'AAAA'\n");
+    assert!(parse(&node).is_ok(), "nobody needs the key for anything but [cluster.sensors]");
+    let sensors = "[cluster.sensors]\nuser = 'a'\nkey_file = '/k'\n";
     let cases = [
+        (format!("{node}{sensors}"), 5, "no line like", "ssh-keyscan"),
         ("[link]\nvolume_percent = 101\n".to_owned(), 2, "101 %", "0 to 100"),
         ("[cluster]\nwait_ms = 499\n".to_owned(), 2, "499 ms", "500 to 30000"),
         ("[cluster]\nwait_ms = 30001\n".to_owned(), 2, "30001 ms", "500 to 30000"),
