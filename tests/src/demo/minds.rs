@@ -201,7 +201,7 @@ struct Turns {
 }
 
 impl Turns {
-    /// Says something in the room, and tells what happens.
+    /// Says something in the room, tells what happens, and fails where no sound came back.
     fn say(&mut self, house: &mut House, words: &str) -> Result<Asked> {
         let said = Request::Spoken { voice: VOICE.to_owned(), text: words.to_owned() };
         println!("\n── {said}");
@@ -209,6 +209,7 @@ impl Turns {
         let asked = house.ask(&said.sound()?, |event| teller.tell(event))?;
         self.entries.push(Entry::said(said.to_string(), &asked));
         entry::write(&self.file, &self.entries)?;
+        ensure!(asked.first_audio_ms.is_some(), "nothing was heard in the room after {words:?}");
         Ok(asked)
     }
 }
