@@ -154,11 +154,20 @@ pub enum NotApproved {
     #[error("the clock was set back since that was asked; ask again")]
     ClockBack,
     /// The words are not those that were spoken.
-    #[error("those are not the words; {left} tries are left")]
+    #[error("those are not the words; {}", tries(*left))]
     WrongWords {
         /// Before the question is void.
         left: u8,
     },
+}
+
+/// How many are left, in words.
+fn tries(left: u8) -> String {
+    match left {
+        0 => "no try is left".to_owned(),
+        1 => "1 try is left".to_owned(),
+        _ => format!("{left} tries are left"),
+    }
 }
 
 impl Row {

@@ -77,6 +77,13 @@ fn a_voice_never_opens_red() {
 }
 
 #[test]
+fn wrong_words_say_how_many_tries_are_left() {
+    let told = [2, 1, 0].map(|left| NotApproved::WrongWords { left }.to_string());
+    let wanted = ["2 tries are left", "1 try is left", "no try is left"];
+    assert_eq!(told, wanted.map(|left| format!("those are not the words; {left}")));
+}
+
+#[test]
 fn it_is_good_once() {
     let good = approved("guest_shutdown");
     let redemption = redeem(&good, "running guest", NOW).unwrap();
