@@ -10,7 +10,7 @@ use jarvis_core::route::named;
 
 use super::Choice;
 use super::run::{Run, now};
-use super::tools::{SMALL_WINDOW, offered};
+use super::tools::SMALL_WINDOW;
 use crate::mind::{Place, Provider};
 use crate::store::{EarlierRow, RunId, StoreError};
 use crate::turn::Recollection;
@@ -70,13 +70,11 @@ impl Run<'_> {
     pub(super) fn base(&self, choice: &Choice, system: &[SystemPart], foreign: Vec<ToolSpec>) -> Ask {
         let abilities = choice.provider.abilities();
         let rights = self.parts.safety.policy().rights(self.room);
-        let mut tools = if abilities.tools { offered(rights) } else { Vec::new() };
-        if let Some(only) = &choice.tools {
-            tools.retain(|tool| only.contains(&tool.name));
-        } else if abilities.window_tokens <= SMALL_WINDOW {
-            let fit = context::choose(self.asked, context::SMALL_SET);
-            tools.retain(|tool| fit.iter().any(|fit| fit.name() == tool.name));
-        }
+        let small = abilities.window_tokens <= SMALL_WINDOW;
+        let mut tools = match abilities.tools {
+            true => context::tools_for(self.asked, rights, choice.tools.as_deref(), small),
+            false => Vec::new(),
+        };
         tools.extend(foreign);
         let share = u32::try_from(abilities.window_tokens / ANSWER_SHARE).unwrap_or(u32::MAX);
         Ask {

@@ -5,13 +5,12 @@ use std::time::Instant;
 use jarvis_core::agent::Ran;
 use jarvis_core::context::fence::fenced;
 use jarvis_core::foreign::{OFFERED_MAX, OFFERED_SMALL};
-use jarvis_core::gate::{Asker as GateAsker, Cleared, Gate, Origin, Power, Refusal, Rights, Voice, Work};
+use jarvis_core::gate::{Asker as GateAsker, Cleared, Gate, Origin, Power, Refusal, Voice, Work};
 use jarvis_core::ids::TurnId;
 use jarvis_core::memory::{UnixMillis, from_model};
-use jarvis_core::mind::message::ToolSpec;
 use jarvis_core::redact::redact;
 use jarvis_core::tool::{Facts, Read, Tier};
-use jarvis_core::tools::{AnyTool, Call, Effect, Kind, MemoryEffect, MemoryForget, TOOLS, Tool};
+use jarvis_core::tools::{Call, Effect, Kind, MemoryEffect};
 use serde_json::Value;
 
 use super::record::shown;
@@ -25,19 +24,6 @@ use crate::turn::{Asking, Parts, Recollection, change_question, change_refused};
 
 /// A window up to this many tokens is small: it gets the tools that fit the request, not all.
 pub(super) const SMALL_WINDOW: u64 = 8_192;
-
-/// The tools that a model is told of, for somebody with these rights.
-pub(super) fn offered(rights: Rights) -> Vec<ToolSpec> {
-    // What is forgotten is told by the owner himself, whose words are checked against what is known.
-    let fits = |tool: &&&dyn AnyTool| {
-        // Tools of other servers are offered by names of their own, where a request calls for one.
-        let apart = tool.name() == MemoryForget::NAME || tool.kind() == Kind::Foreign;
-        !apart && (tool.kind() == Kind::Read || rights > Rights::Reads)
-    };
-    let spec =
-        |tool: &&dyn AnyTool| ToolSpec { name: tool.name().into(), about: tool.about().into(), schema: tool.schema() };
-    TOOLS.iter().filter(fits).map(spec).collect()
-}
 
 /// Tools of the owner's other servers that a model is told of, where his words call for one.
 pub(super) async fn foreign(
@@ -269,16 +255,6 @@ fn sparse(value: &mut Value) {
 mod tests {
     use super::*;
     use jarvis_core::tool::{Gap, GapReason};
-
-    #[test]
-    fn a_room_of_reads_is_offered_reads_and_nobody_is_offered_to_forget() {
-        let names = |rights| offered(rights).into_iter().map(|tool| tool.name).collect::<Vec<_>>();
-        let all = names(Rights::All);
-        assert!(all.contains(&"guest_stop".to_owned()) && !all.contains(&"memory_forget".to_owned()), "{all:?}");
-        let reads = names(Rights::Reads);
-        assert!(reads.iter().all(|name| name.starts_with("read_") || name == "memory_about"), "{reads:?}");
-        assert!(reads.len() > 10);
-    }
 
     #[test]
     fn what_is_not_known_is_told_and_empty_fields_are_not() {

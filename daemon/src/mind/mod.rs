@@ -38,7 +38,7 @@ pub use jarvis_core::route::Place;
 pub use minds::{CapsLine, MindLine, Minds, MindsStatus};
 pub use open::open;
 pub use openai::OpenAiConfig;
-pub use replay::{Class, Replay, Routed, spec};
+pub use replay::{Class, Replay, Routed};
 
 /// An answer as it streams. It ends after [`Delta::Stop`] or after an error. Dropping it closes the connection: the provider stops, and
 /// so does the bill.

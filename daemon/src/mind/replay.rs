@@ -5,17 +5,17 @@
 use std::collections::BTreeSet;
 
 use jarvis_core::cluster::Cluster;
-use jarvis_core::context::{self, Facts, Naming, Personality, SMALL_SET, choose};
+use jarvis_core::context::{self, Facts, Naming, Personality};
+use jarvis_core::gate::Rights;
 use jarvis_core::ids::UnixSeconds;
 use jarvis_core::intent::{Grammar, Understood};
 use jarvis_core::mind::date::Day;
 use jarvis_core::mind::estimate;
-use jarvis_core::mind::message::{ModelId, ToolSpec};
+use jarvis_core::mind::message::ModelId;
 use jarvis_core::mind::models::{Basis, Models};
 use jarvis_core::mind::prices::{MicroUsd, Price};
 use jarvis_core::names::Names;
 use jarvis_core::route::{Candidate, Features, Forecast, Rules, decide, named};
-use jarvis_core::tools::{AnyTool, Kind, TOOLS};
 use serde::Serialize;
 
 use super::catalogue::Catalogue;
@@ -167,24 +167,9 @@ impl Replay {
             now: UnixSeconds(0),
             local_offset_s: 0,
         };
-        let chosen = match only {
-            Some(only) => own_tools().into_iter().filter(|tool| only.iter().any(|name| name == tool.name())).collect(),
-            None if small => choose(text, SMALL_SET),
-            None => own_tools(),
-        };
-        let tools: Vec<ToolSpec> = chosen.into_iter().map(spec).collect();
-        estimate::preamble(&context::system(&facts), &tools)
+        // Tools of the owner's other servers go with few requests.
+        estimate::preamble(&context::system(&facts), &context::tools_for(text, Rights::All, only, small))
     }
-}
-
-/// Every tool but those of the owner's other servers, which go with few requests.
-fn own_tools() -> Vec<&'static dyn AnyTool> {
-    TOOLS.iter().copied().filter(|tool| tool.kind() != Kind::Foreign).collect()
-}
-
-/// A tool, as a model is told of it.
-pub fn spec(tool: &dyn AnyTool) -> ToolSpec {
-    ToolSpec { name: tool.name().to_owned(), about: tool.about().to_owned(), schema: tool.schema() }
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
-//! Which tools go with a request, so that a small model is not drowned in schemas.
+//! Which tools go with a request: what its room may ask for, what its route lets go along, and few where a small model would drown in
+//! schemas.
 //!
 //! A tool is named by a request if every word of its name but the family stands there, in its own or another form ("turn off" is shutdown).
 //! Those always go along. The rest of the places are filled by how many words of names and descriptions the request shares.
 
 use super::words::{same, words};
-use crate::tools::{AnyTool, Kind, TOOLS};
+use crate::gate::Rights;
+use crate::mind::message::ToolSpec;
+use crate::tools::{AnyTool, Kind, MemoryForget, TOOLS, Tool};
 
 /// Tools that go with a request to a model of a small window.
-pub const SMALL_SET: usize = 7;
+const SMALL_SET: usize = 7;
 /// Longest request that is looked at, in bytes.
 const REQUEST_BYTES_MAX: usize = 4 << 10;
 /// Words of a name that say whose tool it is, not what it does.
@@ -60,8 +63,30 @@ const SAID_AS: &[(&str, &str)] = &[
     ("list", "page note"),
 ];
 
+/// The tools that a model is told of with `request`, for somebody with these rights: `only` those that the route lets go with it, where it
+/// names some; those that fit, where its window is `small`; else all.
+pub fn tools_for(request: &str, rights: Rights, only: Option<&[String]>, small: bool) -> Vec<ToolSpec> {
+    let fitting = (only.is_none() && small).then(|| choose(request, SMALL_SET));
+    let goes_along = |tool: &&'static dyn AnyTool| {
+        only.is_none_or(|only| only.iter().any(|name| name == tool.name()))
+            && fitting.as_ref().is_none_or(|fitting| fitting.iter().any(|fit| fit.name() == tool.name()))
+    };
+    offered(rights).filter(goes_along).map(|tool| tool.spec()).collect()
+}
+
+/// The tools that a model may be told of, for somebody with these rights.
+fn offered(rights: Rights) -> impl Iterator<Item = &'static dyn AnyTool> {
+    let fits = move |tool: &&'static dyn AnyTool| {
+        // What is forgotten is told by the owner himself, whose words are checked against what is known. Tools of his other servers are
+        // offered by names of their own, where a request calls for one.
+        let apart = tool.name() == MemoryForget::NAME || tool.kind() == Kind::Foreign;
+        !apart && (tool.kind() == Kind::Read || rights > Rights::Reads)
+    };
+    TOOLS.iter().copied().filter(fits)
+}
+
 /// The tools for `request`: those it names, and others that may serve until there are `limit`, in the order of the table.
-pub fn choose(request: &str, limit: usize) -> Vec<&'static dyn AnyTool> {
+fn choose(request: &str, limit: usize) -> Vec<&'static dyn AnyTool> {
     let said = said(request);
     // Tools of the owner's other servers go with a request by rules of their own.
     let own = TOOLS.iter().enumerate().filter(|(_, tool)| tool.kind() != Kind::Foreign);
@@ -115,6 +140,34 @@ mod tests {
 
     fn names(request: &str) -> BTreeSet<&'static str> {
         choose(request, SMALL_SET).iter().map(|tool| tool.name()).collect()
+    }
+
+    #[test]
+    fn a_room_of_reads_is_offered_reads_and_nobody_is_offered_to_forget() {
+        let names = |rights| offered(rights).map(|tool| tool.name()).collect::<Vec<_>>();
+        let all = names(Rights::All);
+        assert!(all.contains(&"guest_stop") && !all.contains(&"memory_forget"), "{all:?}");
+        let reads = names(Rights::Reads);
+        assert!(reads.iter().all(|name| name.starts_with("read_") || *name == "memory_about"), "{reads:?}");
+        assert!(reads.len() > 10);
+    }
+
+    #[test]
+    fn the_route_and_a_small_window_leave_some_tools_out_and_a_room_of_reads_gets_no_more_by_either() {
+        let told = |rights, only: Option<&[String]>, small| {
+            let tools = tools_for("switch off the media server", rights, only, small);
+            tools.into_iter().map(|tool| tool.name).collect::<Vec<_>>()
+        };
+        let all = told(Rights::All, None, false);
+        assert!(all.iter().eq(offered(Rights::All).map(|tool| tool.name())), "{all:?}");
+        let few = told(Rights::All, None, true);
+        assert!(few.len() <= SMALL_SET && few.contains(&"guest_shutdown".to_owned()), "{few:?}");
+        let only = ["page_note".to_owned(), "memory_forget".to_owned()];
+        for small in [false, true] {
+            assert_eq!(told(Rights::All, Some(&only[..]), small), ["page_note"]);
+            assert_eq!(told(Rights::Reads, Some(&only[..]), small), [""; 0]);
+            assert!(!told(Rights::Reads, None, small).contains(&"guest_shutdown".to_owned()));
+        }
     }
 
     #[test]

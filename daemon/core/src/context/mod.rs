@@ -12,7 +12,7 @@ pub(crate) mod words;
 
 use serde::{Deserialize, Serialize};
 
-pub use choose::{SMALL_SET, choose};
+pub use choose::tools_for;
 pub use history::{EARLIER_MAX, Earlier, HISTORY_TOKENS_MAX, history};
 pub use summary::{Naming, summary};
 

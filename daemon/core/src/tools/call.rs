@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{ARGS_BYTES_MAX, Effect, Example, Inverse, Kind, Ruling, Summary, TOOLS, Target, Tool};
 use crate::gate::Situation;
+use crate::mind::message::ToolSpec;
 use crate::tool::Read;
 
 /// A tool, whatever its arguments.
@@ -26,6 +27,11 @@ pub trait AnyTool: Sync {
     fn schema(&self) -> Value;
     /// Reads arguments; unknown fields are refused.
     fn parse(&self, args: &str) -> Result<Call, BadCall>;
+
+    /// As a model is told of it.
+    fn spec(&self) -> ToolSpec {
+        ToolSpec { name: self.name().to_owned(), about: self.about().to_owned(), schema: self.schema() }
+    }
 }
 
 /// Why a call cannot be made out.
