@@ -6,7 +6,7 @@ use super::features::Features;
 use super::forecast::Costing;
 use super::phrases::Phrases;
 use super::{PHRASES_MAX, RULES_MAX};
-use crate::tools::TOOLS;
+use crate::tools;
 
 /// The table that comes with Jarvis.
 const BUILT_IN: &str = include_str!("../../route.toml");
@@ -206,7 +206,7 @@ impl Rules {
             return Err(RulesError::Nameless(at + 1));
         }
         for rule in &rules {
-            let unknown = |name: &&String| !TOOLS.iter().any(|tool| tool.name() == name.as_str());
+            let unknown = |name: &&String| tools::find(name).is_none();
             if let Some(tool) = rule.tools.iter().flatten().find(unknown) {
                 return Err(RulesError::NoTool { rule: rule.name.clone(), tool: tool.clone() });
             }
