@@ -40,9 +40,4 @@ impl Stream {
         self.scanner.scan(&self.held, true, &mut out);
         out
     }
-
-    /// Bytes held back until more is known.
-    pub fn held_bytes(&self) -> usize {
-        self.held.len()
-    }
 }
