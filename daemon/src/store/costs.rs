@@ -70,6 +70,8 @@ pub struct CostLine {
     pub prompt_tokens: u64,
     /// Of those, read from the provider's cache.
     pub cached_tokens: u64,
+    /// The same as a share, in thousandths; `None` without a prompt.
+    pub hit_rate_permille: Option<u32>,
     /// Tokens of their answers.
     pub answer_tokens: u64,
     /// What they cost, known or not.
@@ -249,12 +251,12 @@ fn after(tx: &Transaction<'_>, id: ChargeId, caps: &Caps, at: WallMillis) -> Res
 fn figures(tx: &Transaction<'_>, by: By, since: Day) -> Result<Vec<CostLine>, StoreError> {
     let (key, order) = match by {
         By::Day => ("day", "1 desc"),
-        By::Model => ("provider || ' ' || model", "6 desc, 1"),
-        By::Room => ("case room when '' then 'typed' else room end", "6 desc, 1"),
+        By::Model => ("provider || ' ' || model", "8 desc, 1"),
+        By::Room => ("case room when '' then 'typed' else room end", "8 desc, 1"),
         By::Turn => ("coalesce(cast(turn_id as text), '-')", "max(id) desc"),
     };
     let sql = format!(
-        "select {key}, count(*), sum(input + cache_write_5m + cache_write_1h + cache_read), sum(cache_read), sum(output),
+        "select {key}, count(*), sum(input), sum(output), sum(cache_write_5m), sum(cache_write_1h), sum(cache_read),
                 coalesce(sum(cost), 0), coalesce(sum(cost) filter (where state = 'unknown'), 0),
                 coalesce(sum(at_most) filter (where state = 'open'), 0)
          from costs where day >= ?1 group by 1 order by {order} limit ?2"
@@ -263,15 +265,23 @@ fn figures(tx: &Transaction<'_>, by: By, since: Day) -> Result<Vec<CostLine>, St
     Ok(tx
         .prepare_cached(&sql)?
         .query_map(params![since.to_string(), MAX_ROWS], |row| {
+            let usage = Usage {
+                input: count(row, 2)?,
+                output: count(row, 3)?,
+                cache_write_5m: count(row, 4)?,
+                cache_write_1h: count(row, 5)?,
+                cache_read: count(row, 6)?,
+            };
             Ok(CostLine {
                 key: row.get(0)?,
                 asks: count(row, 1)?,
-                prompt_tokens: count(row, 2)?,
-                cached_tokens: count(row, 3)?,
-                answer_tokens: count(row, 4)?,
-                cost: MicroUsd(count(row, 5)?),
-                unknown: MicroUsd(count(row, 6)?),
-                open: MicroUsd(count(row, 7)?),
+                prompt_tokens: usage.prompt(),
+                cached_tokens: usage.cache_read,
+                hit_rate_permille: usage.hit_rate_permille(),
+                answer_tokens: usage.output,
+                cost: MicroUsd(count(row, 7)?),
+                unknown: MicroUsd(count(row, 8)?),
+                open: MicroUsd(count(row, 9)?),
             })
         })?
         .collect::<Result<_, _>>()?)

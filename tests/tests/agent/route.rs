@@ -97,6 +97,7 @@ async fn at_four_fifths_a_word_is_said_and_what_came_from_the_cache_is_in_the_bo
     // At 4, 0.2 and 20 dollars a million.
     let figures = ["prompt_tokens", "cached_tokens", "answer_tokens", "cost"].map(|name| line[name].as_u64().unwrap());
     assert_eq!(figures, [200_000, 160_000, 12, 160_000 + 32_000 + 240], "{costs}");
+    assert_eq!(line["hit_rate_permille"], json!(800), "{costs}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,8 +143,8 @@ pub(super) fn books(costs: Costs) -> String {
     }
     let row = |line: &CostLine| {
         let mut notes = Vec::new();
-        if line.cached_tokens > 0 {
-            notes.push(format!("{} % from the cache", line.cached_tokens * 100 / line.prompt_tokens.max(1)));
+        if let Some(rate) = line.hit_rate_permille {
+            notes.push(format!("{} % from the cache", rate / 10));
         }
         if line.unknown.0 > 0 {
             notes.push(format!("{} of it in full, as nobody can say", line.unknown));
@@ -218,6 +218,7 @@ mod tests {
             asks: 1,
             prompt_tokens: 200,
             cached_tokens: 100,
+            hit_rate_permille: Some(500),
             answer_tokens: 10,
             cost: MicroUsd(1_500),
             unknown: MicroUsd(500),
@@ -225,9 +226,13 @@ mod tests {
         };
         let spent = Spent { day: MicroUsd(1_500), day_open: MicroUsd(7), ..Spent::default() };
         let caps = CapsLine { day: 1_000_000, month: 10_000_000 };
+        let cold = CostLine { cached_tokens: 0, hit_rate_permille: Some(0), ..line.clone() };
+        let unasked = CostLine { prompt_tokens: 0, cached_tokens: 0, hit_rate_permille: None, ..line.clone() };
         let text = books(Costs { spent, caps, lines: vec![line] });
         assert!(text.starts_with("Today       $0.001500 of $1.000000, $0.000007 more set aside"), "{text}");
         assert!(text.contains("1 request ") && text.contains("50 % from the cache, $0.000500 of it in full"), "{text}");
+        assert!(books(Costs { spent, caps, lines: vec![cold] }).contains(" 0 % from the cache"));
+        assert!(!books(Costs { spent, caps, lines: vec![unasked] }).contains("cache"));
         assert!(books(Costs { spent, caps, lines: vec![] }).contains("No model was asked"));
     }
 }

@@ -121,12 +121,16 @@ async fn what_a_dead_process_left_open_counts_in_full_and_is_marked() {
         asks: 3,
         prompt_tokens: 16,
         cached_tokens: 6,
+        hit_rate_permille: Some(375),
         answer_tokens: 4,
         cost: MicroUsd(320),
         unknown: MicroUsd(200),
         open: MicroUsd(0),
     };
     assert_eq!(lines, [wanted]);
+    let none = reserved(&store, charge("2026-12-01", 1)).await.unwrap();
+    store.release_cost(none).await.unwrap();
+    assert_eq!(store.cost_figures(By::Day, day("2026-12-01")).await.unwrap()[0].hit_rate_permille, None);
     // What is over is not settled a second time.
     store.settle_cost(released, usage, MicroUsd(999), CAPS, WallMillis(5)).await.unwrap();
     assert_eq!(store.spent(day("2026-11-26")).await.unwrap(), spent);
