@@ -55,6 +55,7 @@ create table sentences (
   -- Its place in the answer it belongs to.
   place integer not null,
   text text not null,
+  -- When, by the machine's clock. No code reads it: it is for whoever looks into the file for what happened.
   committed_ms integer not null,
   primary key (turn_id, seq)
 ) strict, without rowid;
@@ -231,6 +232,7 @@ create table agent_runs (
   -- Who was asked: the provider's configured name, and its model.
   provider text not null,
   model text not null,
+  -- No code reads it, nor ended_ms: they are for whoever looks into the file for what happened.
   begun_ms integer not null,
   -- 'interrupted': the daemon ended in the middle of it. It is told, and never gone on with: what it had asked for is not repeated.
   state text not null check (state in ('running', 'ended', 'cancelled', 'interrupted')),
