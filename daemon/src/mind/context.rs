@@ -21,7 +21,8 @@ const SILENT_FOR: Duration = Duration::from_secs(5);
 /// Share of the request that a memory must hold to be told unasked.
 const RELEVANCE_MIN: f64 = 0.4;
 
-type Kept = Option<(Instant, Option<Arc<str>>)>;
+/// The cluster in short; `None` where nobody could say.
+type Short = Option<Arc<str>>;
 
 /// Makes instructions. Cheap to clone.
 #[derive(Clone)]
@@ -29,7 +30,7 @@ pub struct Context {
     cluster: ClusterClient,
     memory: Memories,
     personality: Personality,
-    kept: Arc<Mutex<Kept>>,
+    kept: Kept,
 }
 
 /// Instructions, and the memories that are in them.
@@ -44,7 +45,7 @@ pub struct Told {
 impl Context {
     /// Of this cluster and this memory.
     pub fn new(cluster: ClusterClient, memory: Memories, personality: Personality) -> Self {
-        Self { cluster, memory, personality, kept: Arc::default() }
+        Self { cluster, memory, personality, kept: Kept::default() }
     }
 
     /// The instructions for a request that comes from `room` (empty where it was typed). Nothing in them was written by strangers: guests
@@ -67,18 +68,61 @@ impl Context {
         Ok(Told { system: context::system(&facts), memories: memories.iter().map(|memory| memory.id).collect() })
     }
 
-    /// The cluster in short; `None` where nobody could say.
-    async fn summary(&self) -> Option<Arc<str>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, summary)) = kept
-            && at.elapsed() < if summary.is_some() { KEPT_FOR } else { SILENT_FOR }
+    async fn summary(&self) -> Short {
+        let ask = async {
+            // Two requests at once share the client's own answer.
+            let cluster = self.cluster.names().await?;
+            Some(Arc::<str>::from(context::summary(&cluster, Naming::Numbers, SUMMARY_BYTES)))
+        };
+        self.kept.get(Instant::now(), ask).await
+    }
+}
+
+/// What was said last, and when it was asked for.
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Option<(Instant, Short)>>>);
+
+impl Kept {
+    /// What is said `now`: the same as before, or, after its time, what `ask` brings.
+    async fn get(&self, now: Instant, ask: impl Future<Output = Short>) -> Short {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, said)) = kept
+            && now.saturating_duration_since(at) < if said.is_some() { KEPT_FOR } else { SILENT_FOR }
         {
-            return summary;
+            return said;
         }
-        // Two requests at once share the client's own answer.
-        let cluster = self.cluster.names().await;
-        let summary = cluster.map(|cluster| Arc::from(context::summary(&cluster, Naming::Numbers, SUMMARY_BYTES)));
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), summary.clone()));
-        summary
+        let said = ask.await;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, said.clone()));
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_cluster_is_asked_about_once_in_half_a_minute_and_in_five_seconds_where_nobody_could_say() {
+        let (kept, begun, asked) = (Kept::default(), Instant::now(), Cell::new(0));
+        let at = async |second: u64, there: Option<&str>| {
+            let ask = async {
+                asked.set(asked.get() + 1);
+                there.map(Arc::<str>::from)
+            };
+            kept.get(begun + Duration::from_secs(second), ask).await.map(|said| said.to_string())
+        };
+        for (second, there, said, times) in [
+            (0, Some("one"), Some("one"), 1),
+            (29, Some("two"), Some("one"), 1),
+            (30, Some("two"), Some("two"), 2),
+            (60, None, None, 3),
+            (64, Some("three"), None, 3),
+            (65, Some("three"), Some("three"), 4),
+        ] {
+            let told = at(second, there).await;
+            assert_eq!((told.as_deref(), asked.get()), (said, times), "after {second} s");
+        }
     }
 }
