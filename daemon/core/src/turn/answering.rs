@@ -24,6 +24,8 @@ pub(super) enum Answering {
     /// There is something to say, and it is said only once it is sure that nobody goes on speaking: to what was not understood, or to
     /// what may yet become another request.
     Waiting { speech: Speech },
+    /// "Stop" was said. Nothing sounds, nothing is to be said, and the turn is over once it is sure that nobody goes on speaking.
+    Stopping,
     /// The answer is being handed to the satellite, and played meanwhile.
     Speaking { speech: Speech, until: Millis },
     /// All was handed over; the loudspeaker still sounds.
@@ -48,7 +50,7 @@ pub(super) enum Filler {
 impl Answering {
     pub(super) fn deadline(&self) -> Option<Millis> {
         match *self {
-            Self::Nothing | Self::Waiting { .. } | Self::Over => None,
+            Self::Nothing | Self::Waiting { .. } | Self::Stopping | Self::Over => None,
             Self::Asking { until, filler: Filler::DueAt(due) } => Some(until.min(due)),
             Self::Minding { until, bridge, .. } => Some(bridge.due().map_or(until, |due| until.min(due))),
             Self::Committing { until }
@@ -81,7 +83,7 @@ impl Turn {
     }
 
     fn give_up(&mut self, effect: Effect) {
-        if !matches!(self.answering, Answering::Nothing | Answering::Over) {
+        if !matches!(self.answering, Answering::Nothing | Answering::Stopping | Answering::Over) {
             self.effects.push_back(effect);
             self.attempt.0 = self.attempt.0.wrapping_add(1);
         }
@@ -183,13 +185,14 @@ impl Turn {
         matches!(&self.hearing, Hearing::Open(endpointer) if endpointer.may_go_on())
     }
 
-    /// What waits is said once it is sure that nobody goes on; what was not understood only if Jarvis was spoken to.
+    /// What waits is said, or a "stop" stands, once it is sure that nobody goes on; what was not understood only if Jarvis was spoken to.
     pub(super) fn speak_what_waits(&mut self, now: Millis) {
-        let (Answering::Waiting { speech }, Hearing::Closed) = (self.answering, &self.hearing) else { return };
-        if speech == Speech::NotUnderstood && !self.addressed() {
-            self.false_wake();
-        } else {
-            self.speak(speech, now);
+        let Hearing::Closed = &self.hearing else { return };
+        match self.answering {
+            Answering::Stopping => self.finish(Ending::Stopped),
+            Answering::Waiting { speech: Speech::NotUnderstood } if !self.addressed() => self.false_wake(),
+            Answering::Waiting { speech } => self.speak(speech, now),
+            _ => {}
         }
     }
 
@@ -275,7 +278,7 @@ impl Turn {
                     Speech::Sorry(trouble) => Some(trouble),
                     Speech::Reply | Speech::Filler | Speech::NotUnderstood => None,
                 })),
-                Answering::Nothing | Answering::Waiting { .. } | Answering::Over => {}
+                Answering::Nothing | Answering::Waiting { .. } | Answering::Stopping | Answering::Over => {}
             },
             _ => {}
         }

@@ -47,10 +47,10 @@ pub const SPEECH_MAX_MS: u64 = 20_000;
 pub const PLAYBACK_SLACK_MS: u64 = 5000;
 /// A satellite that is away may come back for its answer within this.
 pub const LINK_GRACE_MS: u64 = 10_000;
-/// "Stop" acts at the end of speech, or once it stood for so much more sound. It is the beginning of "stop the media server", and shown
-/// alone for up to four of the recogniser's steps of 60 ms before the next word is (measured at 90 to 200 words a minute); the beginning of
-/// "start the test machine" is taken for it for two.
-const STOP_STEADY_MS: u64 = 250;
+/// "Stop" is all of it once nobody went on after the end of speech ("stop ... the media server"), or so much more sound brought no other
+/// word. In one breath the recogniser shows it alone for up to four of its steps of 60 ms before the next word is (measured at 90 to 200
+/// words a minute), and a pause that is too short to be an end comes on top of that.
+const STOP_STEADY_MS: u64 = 800;
 /// Whole requests among the partials of one turn whose reads are begun ahead.
 pub const FORESEEN_MAX: u8 = 6;
 /// No turn is longer, whatever happens.
@@ -86,7 +86,7 @@ pub struct Turn {
     attempt: Attempt,
     asked: String,
     foreseen: u8,
-    /// Capture time at which the words became "stop", and nothing else since.
+    /// Capture time since which the words are "stop" and somebody might have gone on.
     stop_since: Option<Millis>,
     heard: Millis,
     marks: Marks,
@@ -280,14 +280,11 @@ impl Turn {
                     self.marks.move_to(Mark::SpeechEnd, speech_end);
                     self.marks.move_to(Mark::EndDue, due);
                     self.marks.move_to(Mark::EndDecided, now);
-                    if self.asked == "stop" {
-                        return self.finish(Ending::Stopped);
-                    }
                     self.effects.push_back(Effect::HoldEar);
-                    self.commit(now);
+                    if self.asked == "stop" { self.answering = Answering::Stopping } else { self.commit(now) }
                 }
                 Decision::Listen => self.effects.push_back(Effect::ResumeEar),
-                Decision::Reopen => self.reopen(),
+                Decision::Reopen => self.reopen(now),
                 Decision::Close => {
                     if self.answering == (Answering::Waiting { speech: Speech::Reply }) {
                         self.marks.move_to(Mark::EndDue, endpointer.captured());
@@ -306,8 +303,9 @@ impl Turn {
         }
     }
 
-    fn reopen(&mut self) {
+    fn reopen(&mut self, now: Millis) {
         self.withdraw();
+        self.stop_since = Some(now);
         for mark in [Mark::SpeechEnd, Mark::EndDue, Mark::EndDecided] {
             self.marks.clear(mark);
         }

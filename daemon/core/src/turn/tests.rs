@@ -307,13 +307,32 @@ fn a_final_that_asks_for_something_else_replaces_the_answer() {
 #[test]
 fn stop_acts_on_a_partial() {
     // In silence, and where somebody else speaks on.
-    for after in [Pause(400), Words("stop", Meaning::ShortWord, 400)] {
+    let ways = [(Pause(1200), SHORT_WORD_MS + REOPEN_MS), (Words("stop", Meaning::ShortWord, 1200), STOP_STEADY_MS)];
+    for (after, wait) in ways {
         let mut scene = Scene::woken();
         scene.say(&[Words("stop", Meaning::ShortWord, 300), after]);
-        assert_eq!((scene.ending(), scene.commits()), (Some(Ending::Stopped), vec![]));
+        assert_eq!((scene.ending(), scene.commits(), scene.spoken()), (Some(Ending::Stopped), vec![], vec![]));
         let stopped = scene.at(|e| matches!(e, Effect::Finish(_)));
-        assert!((WAKE + 500..=WAKE + 600).contains(&stopped[0]), "{stopped:?}");
+        assert!((WAKE + 300 + wait..=WAKE + 400 + wait).contains(&stopped[0]), "{stopped:?}");
+        assert!(!scene.mic);
     }
+}
+
+#[test]
+fn a_stop_stands_if_the_ear_is_lost_and_not_if_its_last_word_asks_for_more() {
+    let stop = [Words("stop", Meaning::ShortWord, 300), Pause(400)];
+    let mut lost = Scene::woken();
+    lost.say(&stop);
+    assert_eq!(lost.ending(), None, "somebody may go on yet");
+    lost.input(Input::EarLost);
+    assert_eq!((lost.ending(), lost.spoken()), (Some(Ending::Stopped), vec![]));
+    let mut more = Scene::woken();
+    more.final_text = Some("hey jarvis stop the media server");
+    more.say(&stop);
+    more.say(&[Pause(800)]);
+    assert_eq!(more.commits(), ["stop the media server"]);
+    more.speak_out();
+    assert_eq!(more.ending(), Some(Ending::Answered));
 }
 
 #[test]
@@ -329,6 +348,22 @@ fn a_guest_that_is_stopped_by_a_slow_speaker_is_heard() {
     assert_eq!(scene.commits(), ["stop the media server"]);
     scene.speak_out();
     assert_eq!(scene.ending(), Some(Ending::Answered));
+}
+
+#[test]
+fn who_pauses_after_stop_is_heard_out() {
+    for pause in (100..=700).step_by(20) {
+        let mut scene = Scene::woken();
+        scene.say(&[Words("stop", Meaning::ShortWord, 300), Pause(pause)]);
+        assert!(scene.commits().is_empty() && scene.ending().is_none(), "{pause} ms");
+        // Words while frames are held back reach the ear once the voice has reopened the turn.
+        scene.pass(200, 250);
+        let on = Words("stop the", Meaning::Unknown, 120);
+        scene.say(&[on, Words("stop the media server", Meaning::Complete, 800), Pause(1200)]);
+        assert_eq!(scene.commits(), ["stop the media server"], "{pause} ms");
+        scene.speak_out();
+        assert_eq!(scene.ending(), Some(Ending::Answered));
+    }
 }
 
 #[test]
