@@ -54,6 +54,8 @@ pub use view::{Approval, Settled};
 const ORDERS_MAX: usize = 64;
 /// Settled changes that a waiter may be behind; it looks at the row itself then.
 const SETTLED_MAX: usize = 64;
+/// Open rows that are looked at where all of them are: programs with a token may have more than a hundred.
+const OPEN_MAX: u32 = 200;
 
 /// Why safety could not do its part; nothing runs then.
 #[derive(Debug, thiserror::Error)]

@@ -3,11 +3,8 @@
 use jarvis_core::gate::Power;
 use serde_json::json;
 
-use super::{Inner, Safety, SafetyError, SwitchState};
+use super::{Inner, OPEN_MAX, Safety, SafetyError, SwitchState};
 use crate::event::EventKind;
-
-/// Open rows that are looked at when all of them are taken back.
-const OPEN_MAX: u32 = 200;
 
 impl Safety {
     /// Sets the kill switch, and takes back what was approved and has not begun.

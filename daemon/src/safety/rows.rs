@@ -6,8 +6,11 @@ use jarvis_core::gate::Origin;
 use jarvis_core::ids::ApprovalId;
 use tokio::sync::broadcast;
 
-use super::{Approval, Safety, SafetyError, Settled, hold, now, view};
+use super::{Approval, OPEN_MAX, Safety, SafetyError, Settled, hold, now, view};
 use crate::store::{ApprovalRow, StoreError};
+
+/// Newest rows of all rooms, and of programs, among which the last question of one room is looked for.
+const NEWEST: u32 = 50;
 
 impl Safety {
     /// The newest of all rows for the owner who is signed in at the page: with the words that are shown nowhere else.
@@ -33,7 +36,7 @@ impl Safety {
     /// Where the store fails.
     pub async fn open_in(&self, room: Option<&str>) -> Result<Option<ApprovalRow>, SafetyError> {
         let now = now();
-        let rows = self.0.store.approvals(&["pending", "approved"], 50).await?;
+        let rows = self.0.store.approvals(&["pending", "approved"], OPEN_MAX).await?;
         Ok(rows.into_iter().find(|row| row.row.bound.room.as_deref() == room && now < row.row.bound.expires))
     }
 
@@ -43,7 +46,7 @@ impl Safety {
     /// # Errors
     /// Where the store fails.
     pub async fn asked_last_in(&self, room: Option<&str>) -> Result<Option<ApprovalRow>, SafetyError> {
-        let rows = self.0.store.approvals(&[], 50).await?;
+        let rows = self.0.store.approvals(&[], NEWEST).await?;
         let here = |row: &ApprovalRow| {
             let program = matches!(row.row.bound.origin, Origin::Outside { .. });
             row.row.bound.room.as_deref() == room && (room.is_some() || !program)
@@ -56,7 +59,7 @@ impl Safety {
     /// # Errors
     /// Where the store fails.
     pub async fn open_from(&self, client: &str) -> Result<usize, SafetyError> {
-        let rows = self.0.store.approvals(&["pending", "approved"], 50).await?;
+        let rows = self.0.store.approvals(&["pending", "approved"], OPEN_MAX).await?;
         let now = now();
         let theirs =
             |row: &&ApprovalRow| matches!(&row.row.bound.origin, Origin::Outside { client: name } if name == client);
