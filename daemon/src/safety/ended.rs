@@ -29,7 +29,11 @@ impl From<Outcome> for Ended {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Done { warnings, .. } => {
-                let words = warnings.map_or(String::new(), |n| format!("with {n} warnings"));
+                let words = match warnings {
+                    None => String::new(),
+                    Some(1) => "with 1 warning".to_owned(),
+                    Some(n) => format!("with {n} warnings"),
+                };
                 Self { stage: Stage::Done, words, log: Vec::new() }
             }
             Outcome::Failed { reason, log, .. } => Self { stage: Stage::Failed, words: reason, log },
@@ -48,6 +52,22 @@ impl From<Called> for Ended {
             Called::Answered { text, is_error: true } => Self::failed(condense(&text, WHY_BYTES_MAX)),
             Called::NotCalled(why) => Self::failed(why),
             Called::Unknown(why) => Self { stage: Stage::Unknown, words: why, log: Vec::new() },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jarvis_core::ids::Upid;
+
+    use super::*;
+
+    #[test]
+    fn a_change_that_was_done_says_how_many_warnings_there_were() {
+        for (warnings, words) in [(None, ""), (Some(1), "with 1 warning"), (Some(2), "with 2 warnings")] {
+            let done = Outcome::Done { upid: Upid("UPID:pve1".to_owned()), warnings, took_ms: 1 };
+            let ended = Ended::from(done);
+            assert_eq!((ended.stage, ended.words.as_str()), (Stage::Done, words));
         }
     }
 }
