@@ -100,17 +100,15 @@ impl Way {
     /// The server's tools as they are now.
     pub(super) async fn list(&self, wanted: impl Fn(&str) -> bool) -> Result<Taken, String> {
         let listed = async {
-            let talk = self.open().await?;
-            let listed = self.listed(&talk.session).await;
-            let said = talk.end().await;
-            listed.map_err(|why| with_last_words(why, said))
+            let (talk, taken) = self.look(wanted).await?;
+            talk.end().await;
+            Ok::<_, String>(taken)
         };
         let within = match self.means {
             Means::Http { .. } => LOOK_MAX.min(self.config.within()),
             Means::Program => self.config.within(),
         };
-        let listed = timeout_at(Instant::now() + within, Box::pin(listed)).await.map_err(|_| late(within))??;
-        Ok(take(&self.config.name, listed, wanted))
+        timeout_at(Instant::now() + within, Box::pin(listed)).await.map_err(|_| late(within))?
     }
 
     /// Calls a tool, once, where the server still says of it what was approved; what it lists comes back beside. `may` is asked at the
@@ -125,13 +123,8 @@ impl Way {
         may: &(dyn Fn() -> bool + Send + Sync),
     ) -> Result<(Called, Taken), String> {
         let within = self.config.within();
-        let checked = async {
-            let talk = self.open().await?;
-            let listed = self.listed(&talk.session).await?;
-            Ok::<_, String>((talk, take(&self.config.name, listed, wanted)))
-        };
-        let (talk, taken) =
-            timeout_at(Instant::now() + within, Box::pin(checked)).await.map_err(|_| late(within))??;
+        let looked = timeout_at(Instant::now() + within, Box::pin(self.look(wanted))).await;
+        let (talk, taken) = looked.map_err(|_| late(within))??;
         let now = taken.tools.iter().find(|tool| tool.name == call.tool);
         if now.is_none_or(|tool| tool.pin() != call.pin) {
             let why = format!(
@@ -159,6 +152,16 @@ impl Way {
         };
         talk.end().await;
         Ok((called, taken))
+    }
+
+    /// A new conversation, and what the server lists in it.
+    async fn look(&self, wanted: impl Fn(&str) -> bool) -> Result<(Talk, Taken), String> {
+        let talk = self.open().await?;
+        let listed = self.listed(&talk.session).await;
+        match listed {
+            Ok(listed) => Ok((talk, take(&self.config.name, listed, wanted))),
+            Err(why) => Err(with_last_words(why, talk.end().await)),
+        }
     }
 
     async fn open(&self) -> Result<Talk, String> {
@@ -299,85 +302,4 @@ fn bounded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_a_failure_are_one_bounded_line_without_secrets() {
-        let text = format!("no\n\u{1b}[2J token=\"ghp_abcdefghijklmnopqrstuvwxyz0123456789\" {}", "ä".repeat(10_000));
-        let told = bounded(&text);
-        assert!(told.chars().count() <= WHY_CHARS_MAX && !told.contains(char::is_control), "{told}");
-        assert!(!told.contains("ghp_abcdefghijklmnopqrstuvwxyz"), "{told}");
-        assert_eq!(bounded("  two\n words "), "two words");
-    }
-
-    /// A server with one tool; counts how often that was called.
-    async fn server(called: std::sync::Arc<std::sync::atomic::AtomicU32>) -> ServerConfig {
-        use axum::response::IntoResponse;
-        use serde_json::json;
-
-        let answer = move |axum::Json(request): axum::Json<serde_json::Value>| async move {
-            let result = match request["method"].as_str().unwrap_or_default() {
-                "initialize" => json!({
-                    "protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
-                    "serverInfo": {"name": "notes", "version": "1"},
-                }),
-                "tools/list" => json!({"tools": [{"name": "add", "inputSchema": {"type": "object"}}]}),
-                "tools/call" => {
-                    called.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-                    json!({"content": [{"type": "text", "text": "noted"}]})
-                }
-                method if method.starts_with("notifications/") => {
-                    return axum::http::StatusCode::ACCEPTED.into_response();
-                }
-                _ => {
-                    let error = json!({"code": -32601, "message": "Method not found"});
-                    return axum::Json(json!({"jsonrpc": "2.0", "id": request["id"], "error": error})).into_response();
-                }
-            };
-            axum::Json(json!({"jsonrpc": "2.0", "id": request["id"], "result": result})).into_response()
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-        let router = axum::Router::new().route("/mcp", axum::routing::post(answer));
-        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        toml::from_str(&format!("name = 'notes'\nurl = '{url}'")).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_stop_while_the_server_is_looked_at_keeps_the_call_back() {
-        let called = std::sync::Arc::default();
-        let way = Way::new(server(std::sync::Arc::clone(&called)).await);
-        let listed = way.list(|_| true).await.unwrap();
-        for (may, times) in [(false, 0), (true, 1)] {
-            let call = ForeignCall {
-                server: "notes".to_owned(),
-                tool: "add".to_owned(),
-                pin: listed.tools[0].pin(),
-                arguments: serde_json::Map::new(),
-            };
-            let (came, taken) = way.call(call, |_| true, &|| may).await.unwrap();
-            assert_eq!((&taken, called.load(std::sync::atomic::Ordering::SeqCst)), (&listed, times), "{came:?}");
-            assert_eq!(matches!(came, Called::Answered { .. }), may, "{came:?}");
-        }
-    }
-
-    #[test]
-    fn an_answer_is_its_texts_within_bounds() {
-        let config = "name = 'notes'\nurl = 'http://127.0.0.1:1/mcp'\nanswer_kib = 1";
-        let way = Way::new(toml::from_str(config).unwrap());
-        let answered = |blocks: Vec<ContentBlock>| way.answered(CallToolResult::success(blocks));
-        let both = vec![ContentBlock::text("milk"), ContentBlock::image("AAAA", "image/png")];
-        assert_eq!(answered(both), Called::Answered { text: "milk\n(a picture, left out)".into(), is_error: false });
-        let Called::Answered { text, .. } = answered(vec![ContentBlock::text("password=Wint3r!Garden-77x")]) else {
-            panic!()
-        };
-        assert!(!text.contains("Wint3r"), "{text}");
-        assert!(
-            matches!(answered(vec![ContentBlock::text("x".repeat(1025))]), Called::Unknown(why) if why.contains("1 KiB"))
-        );
-        let structured = CallToolResult::structured(serde_json::json!({"count": 3}));
-        let Called::Answered { text, .. } = way.answered(structured) else { panic!() };
-        assert!(text.contains("\"count\":3"), "{text}");
-    }
-}
+mod tests;
