@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jarvis_core::approval::{Bound, Stage};
-use jarvis_core::gate::{Cleared, Identity, Power, Work};
+use jarvis_core::gate::{Cleared, Power, Work};
 use jarvis_core::ids::ApprovalId;
 use jarvis_core::tools::MemoryEffect;
 use serde_json::json;
@@ -162,15 +162,11 @@ impl Runs {
     }
 
     async fn look_for_unknown(&mut self) {
-        let rows = match self.inner.store.approvals(&["unknown"], 20).await {
+        let rows = match self.inner.store.lost_approvals(now().plus(-RECONCILE_MS), 20).await {
             Ok(rows) => rows,
             Err(error) => return tracing::error!("unknown changes could not be read: {error}"),
         };
-        let oldest = now().plus(-RECONCILE_MS);
-        // What another server was asked can be looked for nowhere.
-        let elsewhere = |row: &ApprovalRow| matches!(row.row.bound.identity, Identity::Foreign { .. });
-        let looked_for = |row: &ApprovalRow| row.started.is_some_and(|at| at > oldest) && !elsewhere(row);
-        for row in rows.into_iter().filter(looked_for) {
+        for row in rows {
             if self.busy.contains(&row.row.id) {
                 continue;
             }

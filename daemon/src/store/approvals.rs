@@ -155,6 +155,17 @@ impl Store {
         .await
     }
 
+    /// The newest changes that were begun after `since` and of which nobody knows how they ended, newest first. What another server was
+    /// asked is not among them: it can be looked for nowhere.
+    pub async fn lost_approvals(&self, since: WallMillis, limit: u32) -> Result<Vec<ApprovalRow>, StoreError> {
+        self.run(move |tx| {
+            let which =
+                "stage = 'unknown' and started_ms > ?1 and json_extract(bound, '$.identity.target') is not 'foreign'";
+            all(tx, which, &[&since.0], limit.min(ROWS_MAX))
+        })
+        .await
+    }
+
     /// The two words of these questions, where they have some.
     pub async fn challenges(&self, of: Vec<i64>) -> Result<HashMap<i64, String>, StoreError> {
         self.run(move |tx| {

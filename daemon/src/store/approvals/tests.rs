@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jarvis_core::approval::{Approver, Bound, Channel, NotApproved, SealKey, Stage};
-use jarvis_core::gate::{Ask, Decision, Gate, Origin, Power, situations};
+use jarvis_core::gate::{Ask, Decision, Gate, Identity, Origin, Power, situations};
 use jarvis_core::ids::{TurnId, WallMillis};
 use jarvis_core::tools::parse;
 use rusqlite::Connection;
@@ -53,6 +53,19 @@ impl Home {
 
     async fn stage(&self, id: ApprovalId) -> Stage {
         self.store.approval(id).await.unwrap().unwrap().row.stage
+    }
+
+    /// A change begun at `at`, of which nobody knows how it ended.
+    async fn lost(&self, identity: Option<Identity>, at: WallMillis) -> ApprovalId {
+        let (mut bound, mut begun) = leave_row();
+        begun.at = at;
+        if let Some(identity) = identity {
+            bound.identity = identity;
+        }
+        let used = LeaveUsed { since: NOW, count: u32::MAX };
+        let id = self.store.begin_on_leave(bound, begun, entry("started"), used).await.unwrap().unwrap();
+        assert!(self.store.settle_approval(id, Stage::Unknown, "", entry("unknown")).await.unwrap());
+        id
     }
 
     async fn yes(&self, row: &Row, words: Option<&str>) -> Result<(), NotApproved> {
@@ -228,6 +241,19 @@ async fn leave_is_counted_where_it_is_used() {
     assert_eq!(home.store.on_leave_since(earlier).await.unwrap().count, 1);
     home.edit("update approvals set approved_by = 'page'");
     assert_eq!(home.store.on_leave_since(since).await.unwrap().count, 1, "a row that was altered counts");
+}
+
+#[tokio::test]
+async fn what_can_be_looked_for_nowhere_keeps_nothing_else_from_being_looked_for() {
+    let home = Home::new();
+    home.lost(None, NOW).await;
+    let guest = home.lost(None, NOW.plus(1)).await;
+    for _ in 0..3 {
+        let foreign = Identity::Foreign { server: "notes".into(), tool: "add".into(), pin: None };
+        home.lost(Some(foreign), NOW.plus(1)).await;
+    }
+    let found = home.store.lost_approvals(NOW, 2).await.unwrap();
+    assert_eq!(found.iter().map(|found| found.row.id).collect::<Vec<_>>(), [guest], "nor what was begun too long ago");
 }
 
 #[tokio::test]
