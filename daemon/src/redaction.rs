@@ -22,6 +22,11 @@ pub fn where_found(text: &str) -> Option<String> {
     (!redacted.findings.is_empty()).then_some(redacted.text)
 }
 
+/// What of an address may be shown: what stands before an @ may be a password.
+pub(crate) fn address(text: &str) -> &str {
+    text.rsplit_once('@').map_or(text, |(_, rest)| rest)
+}
+
 /// A text is changed in its place, and only where it must be.
 fn clean(words: &mut String) {
     let redacted = redact(words);
@@ -196,6 +201,18 @@ mod tests {
         assert!(!told.to_string().contains("Wint3r"), "{told}");
         let plain = json!({"a": [1, "two", {"three": 3.5}], "b": true});
         assert_eq!(value(plain.clone()), plain);
+    }
+
+    #[test]
+    fn an_address_is_shown_without_what_may_be_a_password() {
+        for (text, shown) in [
+            ("http://me:secret@kokoro:8880/v1", "kokoro:8880/v1"),
+            ("me:sec@ret@kokoro", "kokoro"),
+            ("http://kokoro:8880/v1", "http://kokoro:8880/v1"),
+            ("secret@", ""),
+        ] {
+            assert_eq!(address(text), shown, "{text}");
+        }
     }
 
     #[derive(Clone, Default)]

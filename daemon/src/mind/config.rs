@@ -14,6 +14,7 @@ use super::books::BudgetConfig;
 use super::catalogue::Catalogue;
 use super::http::Limits;
 use super::{Provider, SetupError};
+use crate::redaction;
 
 /// Most providers that may be configured.
 pub const MAX_PROVIDERS: usize = 16;
@@ -67,8 +68,7 @@ impl MindsConfig {
                 );
             }
             if base_url(provider.url()).is_none() {
-                // What stands before an @ may be a password.
-                let shown = provider.url().rsplit('@').next().unwrap_or_default();
+                let shown = redaction::address(provider.url());
                 say("url", format!("{shown:?} is no address of an API"), URL_REMEDY);
             }
         }
@@ -248,7 +248,7 @@ mod tests {
             ("[budget]\nday_usd = '1,50'".to_owned(), "such as 2.50"),
         ] {
             let told = read(&text).map(|_| ()).unwrap_err();
-            assert!(told.contains(part), "{text}: {told}");
+            assert!(told.contains(part) && !told.contains("secret"), "{text}: {told}");
         }
     }
 }

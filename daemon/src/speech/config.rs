@@ -153,4 +153,16 @@ mod tests {
             assert!(error.contains(part), "{text}: {error}");
         }
     }
+
+    #[test]
+    fn a_password_in_an_address_that_is_none_is_not_told() {
+        let text = "[[engines]]\nkind = 'openai'\nurl = 'me:secret@kokoro:8880'";
+        let config: SpeechConfig = toml::from_str(text).unwrap();
+        let (_, key, what, _) = config.mistakes().remove(0);
+        let error = config.engines[0].engine().unwrap_err().to_string();
+        assert_eq!(key, "url");
+        for told in [what, error] {
+            assert!(told.contains("\"kokoro:8880\" is no address") && !told.contains("secret"), "{told}");
+        }
+    }
 }

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use super::decode::{Asked, Decoder};
 use super::engine::{Engine, Limits, PcmStream, SpeechError};
 use super::rate::RATES;
+use crate::redaction;
 
 /// Bytes of an error's text that are read and shown.
 const ERROR_BYTES: usize = 300;
@@ -27,6 +28,9 @@ const KEY_BYTES: u64 = 4096;
 
 /// Most bytes of a stream before its first sample: the header, and a piece of the network.
 const UNDECIDED_BYTES: usize = 256 * 1024;
+
+/// What to do about an address that is none.
+const URL_REMEDY: &str = "write http://host:port/v1";
 
 /// Speeds that the protocol has.
 const SPEEDS: std::ops::RangeInclusive<f32> = 0.25..=4.0;
@@ -112,11 +116,15 @@ impl OpenAiConfig {
         (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
     }
 
+    fn no_address(&self) -> String {
+        format!("{:?} is no address of an API", redaction::address(&self.url))
+    }
+
     /// What the types cannot hold: key, what is wrong, and a remedy.
     pub(super) fn mistakes(&self) -> Vec<(&'static str, String, &'static str)> {
         let mut wrong = Vec::new();
         if self.endpoint().is_none() {
-            wrong.push(("url", format!("{:?} is no address of an API", self.url), "write http://host:port/v1"));
+            wrong.push(("url", self.no_address(), URL_REMEDY));
         }
         if self.speed.is_some_and(|speed| !SPEEDS.contains(&speed)) {
             wrong.push(("speed", "servers take no such speed".to_owned(), "give 0.25 to 4.0"));
@@ -134,7 +142,7 @@ impl OpenAiConfig {
 
     pub(super) fn engine(&self) -> Result<Arc<dyn Engine>, SpeechError> {
         let setup = |what: String| SpeechError::Setup(format!("speech engine {}: {what}", self.name));
-        let none = || setup(format!("the url {:?} is none: write http://host:port/v1", self.url));
+        let none = || setup(format!("{}: {URL_REMEDY}", self.no_address()));
         let url = self.endpoint().ok_or_else(none)?;
         let key = match &self.key_file {
             None => None,

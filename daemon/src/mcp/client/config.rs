@@ -8,6 +8,8 @@ use jarvis_core::tool::Tier;
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::redaction;
+
 /// Most servers.
 const SERVERS_MAX: usize = 16;
 /// Longest that a call may take, in seconds.
@@ -158,7 +160,7 @@ impl ServerConfig {
 
 /// The address, where it may be asked: over TLS, or on this machine.
 fn address(text: &str) -> Result<Url, String> {
-    let shown = text.rsplit('@').next().unwrap_or_default();
+    let shown = redaction::address(text);
     let no = |why: &str| Err(format!("{shown:?} {why}"));
     let Some(url) = Url::parse(text).ok().filter(Url::has_host) else { return no("is no address") };
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
