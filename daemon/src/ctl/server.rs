@@ -76,8 +76,14 @@ impl Server {
         let fail = |doing| move |source| CtlError::File { doing, path: path.to_owned(), source };
         match std::fs::symlink_metadata(path) {
             Ok(meta) if !meta.file_type().is_socket() => return Err(CtlError::InTheWay(path.to_owned())),
-            Ok(_) if UnixStream::connect(path).await.is_ok() => return Err(CtlError::Taken(path.to_owned())),
-            Ok(_) => std::fs::remove_file(path).map_err(fail("remove the stale socket"))?,
+            Ok(_) => match UnixStream::connect(path).await {
+                Ok(_) => return Err(CtlError::Taken(path.to_owned())),
+                // Nobody listens any more. Whoever may not be asked may well live.
+                Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => {
+                    std::fs::remove_file(path).map_err(fail("remove the stale socket"))?;
+                }
+                Err(e) => return Err(fail("ask who listens at")(e)),
+            },
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(fail("look at")(e)),
         }

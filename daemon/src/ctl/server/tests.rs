@@ -237,6 +237,12 @@ async fn a_dead_daemons_socket_is_replaced_a_living_ones_is_not() {
     let stale = home.folder.path().join("stale.sock");
     drop(std::os::unix::net::UnixListener::bind(&stale).unwrap());
     Server::bind(&stale, Admission::of_daemon(None)).await.unwrap();
+    // Alive, and no daemon's.
+    let journal = home.folder.path().join("journal");
+    let _others = std::os::unix::net::UnixDatagram::bind(&journal).unwrap();
+    let kept = Server::bind(&journal, Admission::of_daemon(None)).await.unwrap_err();
+    assert!(matches!(kept, CtlError::File { .. }), "{kept}");
+    assert!(journal.exists());
     let letter = home.folder.path().join("letter");
     std::fs::write(&letter, "dear aunt").unwrap();
     let kept = Server::bind(&letter, Admission::of_daemon(None)).await.unwrap_err();
