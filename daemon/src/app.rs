@@ -359,7 +359,7 @@ async fn open_doors(house: &House, group: Option<u32>) -> anyhow::Result<JoinSet
     let server = Server::bind(&socket, Admission::of_daemon(group)).await.context("no control socket")?;
     doors.spawn(server.run(house.clone()));
     doors.spawn(mcp::run(house.clone(), house.bus.clone()));
-    match Page::bind(&house.config.page).await {
+    match Page::bind(&house.config.page, &house.config.daemon.state_dir).await {
         Ok(page) => {
             tracing::info!(address = %page.address(), "the page is served");
             let house = house.clone();

@@ -10,6 +10,7 @@ mod stream;
 pub(crate) use guard::Names;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -51,18 +52,26 @@ impl Default for PageConfig {
 
 /// The page can't be served.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot serve the page at {listen}: {source}; choose another [page] listen")]
-pub struct PageError {
-    listen: SocketAddr,
-    source: std::io::Error,
+pub enum PageError {
+    /// Its address can't be had.
+    #[error("cannot serve the page at {listen}: {source}; choose another [page] listen")]
+    Address {
+        /// Which.
+        listen: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What its owner signs in with is no secret, or can't be had.
+    #[error("cannot serve the page: {0}")]
+    Token(std::io::Error),
 }
 
 /// The page, its socket open but not served yet.
-#[derive(Debug)]
 pub struct Page {
     listener: TcpListener,
     address: SocketAddr,
     hosts: Vec<String>,
+    owner: Arc<owner::Owner>,
 }
 
 #[derive(Clone)]
@@ -73,12 +82,13 @@ struct Shared {
 }
 
 impl Page {
-    /// Opens the socket.
-    pub async fn bind(config: &PageConfig) -> Result<Self, PageError> {
-        let fail = |source| PageError { listen: config.listen, source };
+    /// Opens the socket; the owner's token is in `state_dir`.
+    pub async fn bind(config: &PageConfig, state_dir: &Path) -> Result<Self, PageError> {
+        let owner = owner::Owner::open(state_dir).map_err(PageError::Token)?;
+        let fail = |source| PageError::Address { listen: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address, hosts: config.hosts.clone() })
+        Ok(Self { listener, address, hosts: config.hosts.clone(), owner })
     }
 
     /// Where it is served; the port is the real one where 0 was asked for.
@@ -88,8 +98,7 @@ impl Page {
 
     /// Serves until it is dropped.
     pub async fn run(self, house: House) -> std::io::Result<()> {
-        let owner = owner::Owner::open(&house.config.daemon.state_dir)?;
-        let shared = Shared { house, owner, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
+        let shared = Shared { house, owner: self.owner, streams: Arc::new(Semaphore::new(MAX_STREAMS)) };
         let router = Router::new()
             .route("/", get(|| asset("text/html; charset=utf-8", include_str!("assets/page.html"))))
             .route("/page.css", get(|| asset("text/css; charset=utf-8", include_str!("assets/page.css"))))

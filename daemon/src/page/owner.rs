@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::Shared;
+use crate::whole_file;
 
 /// Sessions at once; the oldest goes for a new one.
 const SESSIONS_MAX: usize = 16;
@@ -36,8 +38,12 @@ const SESSION: Duration = Duration::from_secs(12 * 60 * 60);
 const WRONG_MAX: usize = 5;
 /// See [`WRONG_MAX`].
 const WRONG_WINDOW: Duration = Duration::from_secs(60);
-/// Mode of the token's file.
-const MODE: u32 = 0o600;
+/// Permission bits that let somebody else read or change the token's file.
+const OTHERS: u32 = 0o077;
+/// Shortest token: whoever writes one himself shall not make it easy.
+const TOKEN_CHARS_MIN: usize = 32;
+/// So much of its file is read.
+const TOKEN_BYTES_MAX: u64 = 1024;
 /// The cookie's name.
 const NAME: &str = "jarvis";
 /// The header that names the session's second token.
@@ -64,20 +70,20 @@ struct Session {
 }
 
 impl Owner {
-    /// With the token in `state_dir`, which is drawn at the first start.
+    /// With the token in `state_dir`, which is drawn where there is none.
     ///
     /// # Errors
-    /// Where it can be neither read nor made.
+    /// Where it can't be made, or what is there can't be taken for a secret; says what to do.
     pub(super) fn open(state_dir: &Path) -> io::Result<Arc<Self>> {
         let random = SystemRandom::new();
         let path = state_dir.join("page.token");
-        let token = match fs::read_to_string(&path) {
-            Ok(text) if text.trim().len() >= 32 => text.trim().to_owned(),
-            Ok(_) | Err(_) => {
+        let token = match kept(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let token = draw(&random)?;
-                write(&path, &token)?;
+                whole_file::replace(&path, format!("{token}\n").as_bytes()).map_err(|error| at(&path, &error))?;
                 token
             }
+            found => found?,
         };
         Ok(Arc::new(Self { token, sessions: Mutex::default(), random }))
     }
@@ -155,12 +161,25 @@ fn draw(random: &SystemRandom) -> io::Result<String> {
     Ok(hex(&bytes))
 }
 
-fn write(path: &Path, token: &str) -> io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)?;
-    writeln!(file, "{token}")?;
-    file.sync_all()
+/// The token that is kept at `path`.
+fn kept(path: &Path) -> io::Result<String> {
+    let meta = fs::metadata(path).map_err(|error| at(path, &error))?;
+    if meta.permissions().mode() & OTHERS != 0 {
+        let what = "others may read or change it: `chmod 0600` it, or remove it where somebody may have read it: a new one is drawn";
+        return Err(at(path, &io::Error::other(what)));
+    }
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut text));
+    read.map_err(|error| at(path, &error))?;
+    match text.trim() {
+        token if token.len() >= TOKEN_CHARS_MIN => Ok(token.to_owned()),
+        _ => Err(at(path, &io::Error::other("it is too short for a token: remove it, and a new one is drawn"))),
+    }
+}
+
+/// The same error with the file it is about.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn told(status: StatusCode, text: &str) -> Response {
@@ -271,5 +290,53 @@ pub(super) async fn resume(State(shared): State<Shared>, headers: HeaderMap) -> 
     match shared.house.safety.resume("page").await {
         Ok(()) => answer(json!(shared.house.safety.switch().state())),
         Err(error) => failed(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(state_dir: &Path) -> Result<String, String> {
+        Owner::open(state_dir).map(|owner| owner.token.clone()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_token_is_drawn_once_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let drawn = token(folder.path()).unwrap();
+        assert_eq!(drawn.len(), 48);
+        assert_eq!(token(folder.path()), Ok(drawn.clone()));
+        let path = folder.path().join("page.token");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::remove_file(&path).unwrap();
+        assert_ne!(token(folder.path()), Ok(drawn), "whoever removes it has another");
+    }
+
+    #[test]
+    fn what_others_may_read_and_what_is_no_token_is_refused_and_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("page.token");
+        let own = "an owner's own token of many words";
+        for (text, mode, remedy) in [
+            (own, 0o640, "chmod 0600"),
+            (own, 0o602, "chmod 0600"),
+            ("short", 0o600, "remove it"),
+            ("", 0o600, "remove it"),
+        ] {
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            let refused = token(folder.path()).unwrap_err();
+            assert!(refused.contains(remedy) && refused.contains("page.token"), "{refused}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+        fs::write(&path, own).unwrap();
+        assert_eq!(token(folder.path()).as_deref(), Ok(own));
+        // Nor is another one drawn where it can't be read at all.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+        token(folder.path()).unwrap_err();
+        assert!(path.is_dir());
     }
 }

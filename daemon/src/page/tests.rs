@@ -26,7 +26,7 @@ impl Served {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (house, _) = quiet_house(folder.path()).await;
-        let page = Page::bind(&house.config.page).await.unwrap();
+        let page = Page::bind(&house.config.page, folder.path()).await.unwrap();
         let address = page.address();
         tokio::spawn(page.run(house.clone()));
         Self { address, house, _folder: folder }
