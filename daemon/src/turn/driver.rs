@@ -7,6 +7,7 @@ mod streaming;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::pending;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jarvis_core::answer::{Act, Reply, Trouble};
@@ -98,6 +99,8 @@ pub(super) enum News {
 
 /// What a turn begins with.
 pub(super) struct Begin {
+    /// Set once the turn has its number, before anybody is told of it.
+    pub(super) number: Arc<OnceLock<TurnId>>,
     pub(super) parts: Parts,
     pub(super) room: String,
     pub(super) satellite: Option<SatelliteId>,
@@ -185,7 +188,7 @@ struct Running {
 
 impl Running {
     async fn new(begin: Begin) -> Self {
-        let Begin { parts, room, satellite, origin, before, generation, mut messages } = begin;
+        let Begin { number, parts, room, satellite, origin, before, generation, mut messages } = begin;
         let utterance = origin.utterance();
         let (source, wake) = origin.source();
         let row = NewTurn {
@@ -197,6 +200,7 @@ impl Running {
         };
         let (tell, news) = mpsc::channel(NEWS_MAX);
         let (id, broken) = begun(&parts.store, row).await;
+        number.get_or_init(|| id);
         parts.bus.tell(EventKind::Wake { turn: id, satellite: satellite.clone(), wake: wake.clone() });
         let (opening, reply) = origin.opening(&parts, satellite.is_some());
         let mut early = VecDeque::new();

@@ -11,19 +11,21 @@ mod driver;
 mod hearing;
 mod money;
 mod origin;
+mod over;
 mod parts;
 mod record;
 mod remember;
 mod room;
 mod speak;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::message::{Generation, Utterance};
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinSet};
 
 use crate::ctl::Typed;
 use crate::event::{EventKind, TurnRecord};
@@ -34,6 +36,7 @@ pub(crate) use change::{over as change_over, question as change_question, refuse
 use driver::{Driver, ToTurn};
 use hearing::mic_end;
 use origin::Origin;
+use over::{Over, UnderWay};
 pub use parts::{LiveNames, Parts, lexicon};
 pub use record::Before;
 pub(crate) use remember::{Recollection, memory_work};
@@ -47,24 +50,13 @@ pub const TURNS_MAX: usize = 64;
 /// On the way down, turns get so long to be recorded.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
 
-/// Parts that turns need, each its own way: the ear only what is heard.
-const NEEDED: [&str; 3] = ["store", "ear", "turn"];
-
-/// What a turn leaves behind.
-struct Over {
-    satellite: Option<SatelliteId>,
-    utterance: Option<Utterance>,
-    record: TurnRecord,
-    /// Parts that failed in it.
-    broken: Vec<String>,
-    done: Option<oneshot::Sender<Result<TurnRecord, String>>>,
-}
-
 /// The owner of all turns. See the module.
 pub struct Turns {
     parts: Parts,
     rooms: BTreeMap<Option<SatelliteId>, Room>,
     running: JoinSet<Over>,
+    /// What is known of those tasks, should one break.
+    under_way: HashMap<Id, UnderWay>,
     /// Turns under way that no room holds: typed ones.
     typed_turns: Vec<mpsc::Sender<ToTurn>>,
     first_generation: u64,
@@ -83,6 +75,7 @@ impl Turns {
             parts,
             rooms: BTreeMap::new(),
             running: JoinSet::new(),
+            under_way: HashMap::new(),
             typed_turns: Vec::new(),
             first_generation,
             troubled: BTreeSet::new(),
@@ -109,7 +102,7 @@ impl Turns {
                     Some(request) => self.typed(request).await,
                     None => keyboard = false,
                 },
-                Some(over) = self.running.join_next() => self.over(over),
+                Some(over) = self.running.join_next_with_id() => self.over(over).await,
             }
         }
         self.drain().await;
@@ -124,57 +117,13 @@ impl Turns {
             }
         }
         let all = async {
-            while let Some(over) = self.running.join_next().await {
-                self.over(over);
+            while let Some(over) = self.running.join_next_with_id().await {
+                self.over(over).await;
             }
         };
         if tokio::time::timeout(DRAIN_MAX, all).await.is_err() {
             tracing::warn!("turns under way were cut off; their rows say so at the next start");
         }
-    }
-
-    fn over(&mut self, over: Result<Over, tokio::task::JoinError>) {
-        self.parts.gleanings.under_way(self.running.len());
-        let over = match over {
-            Ok(over) => over,
-            Err(error) => {
-                tracing::error!("a turn broke: {error}");
-                return;
-            }
-        };
-        let mut free = false;
-        if let Some(room) = self.rooms.get_mut(&over.satellite) {
-            if room.turn.as_ref().is_some_and(|(utterance, inbox)| *utterance == over.utterance && inbox.is_closed()) {
-                room.turn = None;
-                free = true;
-            }
-            if let (Some(heard), Some(reply)) = (&over.record.transcript, &over.record.reply) {
-                room.before = Before {
-                    heard: Some(heard.clone()),
-                    reply: Some(reply.clone()),
-                    route: over.record.route.as_ref().map(|r| r.reason.clone()),
-                };
-            }
-        }
-        if let Some(satellite) = over.satellite.filter(|_| free) {
-            self.announce_what_waits(&satellite);
-        }
-        self.judge_parts(&over.broken, over.utterance.is_some());
-        if let Some(done) = over.done
-            && done.send(Ok(over.record)).is_err()
-        {
-            tracing::debug!("nobody waits for that turn any more");
-        }
-    }
-
-    /// A turn told the parts that failed in it. One that needed a part and found it well shows that it is well again.
-    fn judge_parts(&mut self, broken: &[String], heard: bool) {
-        for part in NEEDED.into_iter().filter(|part| heard || *part != "ear") {
-            if !broken.iter().any(|failed| failed == part) {
-                self.restore(part);
-            }
-        }
-        self.troubled.extend(broken.iter().cloned());
     }
 
     fn restore(&mut self, part: &str) {
@@ -336,7 +285,10 @@ impl Turns {
         let room = self.rooms.entry(satellite.clone()).or_default();
         // Each turn may open several answers: withdrawn ones count.
         room.generation = room.generation.max(first_generation) + driver::GENERATIONS_PER_TURN;
+        let number = Arc::default();
+        let under_way = UnderWay { satellite: satellite.clone(), utterance, number: Arc::clone(&number) };
         let driver = Driver::new(driver::Begin {
+            number,
             parts: self.parts.clone(),
             room: room.name.clone(),
             satellite: satellite.clone(),
@@ -351,10 +303,11 @@ impl Turns {
             self.typed_turns.retain(|turn| !turn.is_closed());
             self.typed_turns.push(inbox);
         }
-        self.running.spawn(async move {
+        let task = self.running.spawn(async move {
             let (record, broken) = driver.run().await;
             Over { record, broken, satellite, utterance, done }
         });
+        self.under_way.insert(task.id(), under_way);
         self.parts.gleanings.under_way(self.running.len());
     }
 
