@@ -58,11 +58,6 @@ impl Entry {
         }
     }
 
-    /// What was said in a simulated room by a part that judges for itself.
-    pub fn said(request: String, asked: &Asked) -> Self {
-        Self { request: Some(request), ..Self::measured(asked) }
-    }
-
     /// A turn nobody recorded: what people say in a real room is not.
     pub fn unrecorded(turn: TurnRecord) -> Self {
         Self::of(Some(turn), HeardMs::default())
@@ -185,7 +180,15 @@ pub(super) mod tests {
 
     #[test]
     fn where_nobody_woke_and_where_nobody_recorded_the_same_fields_are_null() {
-        let nobody = serde_json::to_value(Entry::said("en-gb: \"hello\"".into(), &asked(None))).unwrap();
+        let spoken = Request::Spoken { voice: "en-gb".into(), text: "hello".into() };
+        let judged = Judged {
+            asked: asked(None),
+            text: "hello".into(),
+            wanted: Vec::new(),
+            heard: Default::default(),
+            miss: Some("nobody woke".into()),
+        };
+        let nobody = serde_json::to_value(Entry::judged(&spoken, judged)).unwrap();
         let unrecorded = serde_json::to_value(Entry::unrecorded(turn())).unwrap();
         for entry in [&nobody, &unrecorded] {
             let found = keys(entry, "");
@@ -193,8 +196,11 @@ pub(super) mod tests {
                 assert!(found.iter().any(|name| name == field), "{field} is not in {entry:#}");
             }
         }
-        for field in ["turn_id", "satellite", "wake", "transcript", "route", "reply", "error", "wanted", "miss"] {
+        for field in ["turn_id", "satellite", "wake", "transcript", "route", "reply", "error"] {
             assert_eq!(nobody[field], Value::Null, "{field}");
+        }
+        for field in ["request", "asked", "wanted", "heard", "miss"] {
+            assert_eq!(unrecorded[field], Value::Null, "{field}");
         }
         assert_eq!((&nobody["tools"], &nobody["marks_ms"]["wake"]), (&json!([]), &Value::Null));
         assert_eq!(unrecorded["heard_ms"], json!({"speech_end": null, "first_audio": null}));

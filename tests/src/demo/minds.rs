@@ -1,5 +1,6 @@
 //! `make demo MIND=aimock|llama`: requests that the grammar does not understand, carried by a model that follows a script. A YELLOW change with
-//! its question and the spoken yes, then a RED one whose words are confirmed at the second channel.
+//! its question and the spoken yes, then a RED one whose words are confirmed at the second channel. What must be heard of each answer is judged
+//! from the recording, as in the demo without a model.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,15 +10,18 @@ use jarvisd::event::{RouteKind, TurnRecord};
 use serde_json::{Value, json};
 
 use super::entry::{self, Entry};
+use super::referee::{Referee, lacking};
 use super::request::{Request, VOICE};
 use super::tell::Teller;
 use crate::aimock::Aimock;
 use crate::crash::GUEST;
 use crate::desk::{self, Kind};
-use crate::house::{Asked, House, HouseConfig};
+use crate::house::{House, HouseConfig};
 use crate::llama::{Llama, LlamaConfig};
 use crate::owner;
 use crate::process::wait_for;
+use crate::pve::expected::Figure;
+use crate::sound;
 
 /// A request that no pattern of the grammar fits, and that the embedded ear hears rightly.
 pub const STRANGE: &str = "hey jarvis, kindly wake vm one one two";
@@ -131,53 +135,80 @@ pub async fn run(demo: &Minded) -> Result<bool> {
     house.cluster.calm();
     set(&house, false);
     println!("The satellite listens. The page: {}", house.page());
-    let mut turns = Turns { file: demo.dir.join("turns.json"), entries: Vec::new() };
-    yellow(&mut house, &mut turns)?;
-    let _server = server.turn_grave(demo)?;
-    red(&mut house, &mut turns)?;
-    both_shown(&house).await?;
-    println!("\nThe audit log:");
-    print!("{}", text(&house, &["audit", "-n", "12"])?);
-    print!("{}", text(&house, &["audit", "verify"])?);
+    let referee = Referee::new(&demo.root, &demo.programs)?;
+    let mut turns = Turns { referee, file: demo.dir.join("turns.json"), entries: Vec::new() };
+    let outcome = converse(demo, server, &mut house, &mut turns).await;
+    // Also where something was not heard: there it is to be looked for.
     house.room.save(&demo.dir.join("room.wav"))?;
     println!("{}\n{}", turns.file.display(), demo.dir.join("room.wav").display());
-    Ok(true)
+    outcome.map(|()| true)
+}
+
+/// Both changes, and what is shown of them afterwards.
+async fn converse(demo: &Minded, server: Server, house: &mut House, turns: &mut Turns) -> Result<()> {
+    yellow(house, turns)?;
+    let _server = server.turn_grave(demo)?;
+    red(house, turns)?;
+    both_shown(house).await?;
+    println!("\nThe audit log:");
+    print!("{}", text(house, &["audit", "-n", "12"])?);
+    print!("{}", text(house, &["audit", "verify"])?);
+    Ok(())
 }
 
 /// A change that the room's own yes allows.
 fn yellow(house: &mut House, turns: &mut Turns) -> Result<()> {
-    let asked = turns.say(house, STRANGE)?;
-    let question = minded(&asked)?.reply.clone().unwrap_or_default();
-    ensure!(question.contains("start") && question.contains(&GUEST.to_string()), "no question: {question}");
+    let asked = turns.say(house, STRANGE, |_, _| Ok(vec![any(&["start"]), guest()]))?;
+    minded(&asked)?;
     ensure!(!running(house), "it ran before anybody said yes");
-    // Without the wake word: the room was asked.
-    let answered = turns.say(house, "yes")?;
-    let reply = answered.turn.context("nobody heard the yes")?.reply.unwrap_or_default();
+    let from = house.room.now()?;
+    // Without the wake word: the room was asked. What it must hold is judged below: a slow machine is told later how it ended.
+    turns.say(house, "yes", |_, _| Ok(Vec::new()))?;
     wait_for("the guest to run", CHANGE_MAX, || Ok(running(house).then_some(())))?;
-    // A slow machine is told later how it ended.
-    ensure!(reply.contains(&GUEST.to_string()) || reply.contains("under way"), "what came of it was not said: {reply}");
-    println!("\n  VM {GUEST} runs, as the cluster says. Jarvis said: {reply}");
-    Ok(())
+    println!("\n  VM {GUEST} runs, as the cluster says.");
+    turns.until_heard(house, from, &[guest(), any(&["up", "running"])])
 }
 
 /// A change that takes its two words at a second channel.
 fn red(house: &mut House, turns: &mut Turns) -> Result<()> {
-    let asked = turns.say(house, GRAVE)?;
-    let question = house.said(minded(&asked)?.turn_id)?;
-    let words: Vec<&str> = match question.split_once("the words ") {
-        Some((_, rest)) => rest.split_whitespace().take(2).collect(),
-        None => bail!("no words were spoken: {question}"),
+    let mut words = None;
+    let asked = turns.say(house, GRAVE, |house, turn| {
+        words = challenge(&house.said(turn.turn_id)?);
+        let told = words.iter().flatten().map(|word| any(&[word]));
+        Ok([any(&["plug"]), guest()].into_iter().chain(told).collect())
+    })?;
+    minded(&asked)?;
+    let Some([one, other]) = words else {
+        bail!("the two words were not told in the room, but on the page alone, as if nobody were there to hear them");
     };
-    let open = house.ctl_json(&["approvals"])?;
-    let id = open[0]["id"].to_string();
+    let id = house.ctl_json(&["approvals"])?[0]["id"].to_string();
     println!(
         "\n  A voice alone will not do. This demo now does what a person would: at a terminal it confirms the words it heard,"
     );
-    println!("  jarvisctl approve {id} {}", words.join(" "));
-    print!("  {}", text(house, &["approve", &id, words[0], words[1]])?);
+    println!("  jarvisctl approve {id} {one} {other}");
+    let from = house.room.now()?;
+    print!("  {}", text(house, &["approve", &id, &one, &other])?);
     ensure!(!running(house), "the guest still runs");
     println!("  VM {GUEST} is off, as the cluster says.");
-    house.wait_quiet()
+    // Nobody there waited for its end: it is announced.
+    turns.until_heard(house, from, &[guest(), any(&["off"])])
+}
+
+/// The two words that a question tells; `None` where it tells none, since they are on the page alone.
+fn challenge(question: &str) -> Option<[String; 2]> {
+    let (_, rest) = question.split_once("the words ")?;
+    let mut words = rest.split_whitespace().map(str::to_owned);
+    Some([words.next()?, words.next()?])
+}
+
+/// One of these words must be heard.
+fn any(words: &[&str]) -> Figure {
+    Figure::any(words.iter().map(|word| (*word).to_owned()))
+}
+
+/// The guest, by its number.
+fn guest() -> Figure {
+    Figure::any([GUEST.to_string()])
 }
 
 /// Both changes as `jarvisctl` and the page show them: done, and seen to be done.
@@ -194,31 +225,67 @@ async fn both_shown(house: &House) -> Result<()> {
     Ok(())
 }
 
-/// The turns so far, written each time one is over.
+/// The turns so far, written each time one is over, and who judges them.
 struct Turns {
+    referee: Referee,
     file: PathBuf,
     entries: Vec<Entry>,
 }
 
 impl Turns {
-    /// Says something in the room, tells what happens, and fails where no sound came back.
-    fn say(&mut self, house: &mut House, words: &str) -> Result<Asked> {
+    /// Says something in the room, tells what happens, and fails where the answer is not heard. What must be heard of it is known once
+    /// the turn is over.
+    fn say(
+        &mut self,
+        house: &mut House,
+        words: &str,
+        wanted: impl FnOnce(&House, &TurnRecord) -> Result<Vec<Figure>>,
+    ) -> Result<TurnRecord> {
         let said = Request::Spoken { voice: VOICE.to_owned(), text: words.to_owned() };
         println!("\n── {said}");
         let mut teller = Teller::new();
         let asked = house.ask(&said.sound()?, |event| teller.tell(event))?;
-        self.entries.push(Entry::said(said.to_string(), &asked));
+        let turn = asked.turn.clone();
+        let wanted = match &turn {
+            Some(turn) => wanted(&*house, turn)?,
+            None => Vec::new(),
+        };
+        let judged = self.referee.listen(&said, asked, wanted)?;
+        teller.close(&judged);
+        let miss = judged.miss.clone();
+        self.entries.push(Entry::judged(&said, judged));
         entry::write(&self.file, &self.entries)?;
-        ensure!(asked.first_audio_ms.is_some(), "nothing was heard in the room after {words:?}");
-        Ok(asked)
+        match miss {
+            Some(miss) => bail!("{words:?}: {miss}"),
+            None => turn.context("nobody woke"),
+        }
+    }
+
+    /// Waits until the room has heard this at one go since sample `from`, in whichever turn it is said.
+    fn until_heard(&mut self, house: &mut House, mut from: usize, wanted: &[Figure]) -> Result<()> {
+        let mut lacks = None;
+        let heard = wait_for("what came of it to be heard", CHANGE_MAX, || {
+            house.wait_quiet()?;
+            let sound = house.room.recording(from)?.heard;
+            from += sound.len();
+            let said = sound::trim(&sound);
+            if said.is_empty() {
+                return Ok(None);
+            }
+            let heard = self.referee.hear_sound(&said)?;
+            lacks = lacking(wanted, &heard);
+            Ok(lacks.is_none().then_some(heard))
+        });
+        let heard = heard.with_context(|| lacks.unwrap_or_else(|| "nothing was heard".to_owned()))?;
+        println!("  Heard in the room: {heard:?}");
+        Ok(())
     }
 }
 
-fn minded(asked: &Asked) -> Result<&TurnRecord> {
-    let turn = asked.turn.as_ref().context("nobody woke")?;
+fn minded(turn: &TurnRecord) -> Result<()> {
     let kind = turn.route.as_ref().map(|route| route.kind);
     ensure!(kind == Some(RouteKind::LocalModel), "no model answered: {turn:?}");
-    Ok(turn)
+    Ok(())
 }
 
 fn running(house: &House) -> bool {
@@ -237,4 +304,19 @@ fn text(house: &House, arguments: &[&str]) -> Result<String> {
     let output = house.ctl(arguments)?;
     ensure!(output.status.success(), "jarvisctl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_question_are_those_that_it_tells() {
+        let told = "Should you mean it, confirm the words acorn falcon on the page or with jarvisctl.";
+        assert_eq!(challenge(told), Some(["acorn".to_owned(), "falcon".to_owned()]));
+        assert_eq!(
+            challenge("Should you mean it, sign in to the page, which shows two words, and confirm them."),
+            None
+        );
+    }
 }

@@ -1,12 +1,13 @@
 //! Who judges an answer: he knows what was said, what the simulator's state makes of a right answer to it, and what a recogniser that was
-//! not told the reply heard of the answer. He is told nothing by the house but who answered.
+//! not told the reply heard of the answer. He is told nothing by the house but who answered. Where a model does, whoever asks says what must
+//! be heard.
 
 use std::path::Path;
 
 use anyhow::{Result, ensure};
 use jarvis_core::intent::{Grammar, Intent, Understood};
 use jarvis_core::names::Names;
-use jarvisd::event::{Event, RouteKind};
+use jarvisd::event::{Event, RouteKind, TurnRecord};
 
 use super::request::{Request, plain};
 use crate::fleet;
@@ -67,6 +68,14 @@ impl Referee {
         Ok(Judged { asked, text, wanted, heard, miss })
     }
 
+    /// Judges an answer by ear alone, whoever gave it: what it must hold is known to whoever asks this.
+    pub fn listen(&mut self, request: &Request, asked: Asked, wanted: Vec<Figure>) -> Result<Judged> {
+        let text = request.asked().unwrap_or_default();
+        let heard = self.hear(&asked)?;
+        let miss = unheard(&asked, &wanted, &heard);
+        Ok(Judged { asked, text, wanted, heard, miss })
+    }
+
     /// The one right kind of a request: from the frozen list, else as the grammar reads the very text that was said.
     fn intent(&self, asked: &str) -> Option<Intent> {
         if let Some(known) = self.frozen.iter().find(|f| f.text == asked) {
@@ -78,27 +87,31 @@ impl Referee {
         }
     }
 
-    /// What the second recogniser hears after the request's last sample: with every word equally likely, and as its language model has it.
+    /// What the second recogniser hears after the request's last sample.
     fn hear(&mut self, asked: &Asked) -> Result<[String; 2]> {
         let from = (asked.first_audio_ms.unwrap_or(asked.speech_end_ms) / 1000.0 * f64::from(RATE_HZ)) as usize;
         ensure!(from <= asked.recording.heard.len(), "the recording is shorter than its own marks");
-        let answer = &asked.recording.heard[from..];
-        self.judge.hear_both(answer, &self.words)
+        self.hear_sound(&asked.recording.heard[from..])
+    }
+
+    /// What the second recogniser hears: with every word equally likely, and as its language model has it.
+    pub fn hear_sound(&mut self, sound: &[i16]) -> Result<[String; 2]> {
+        self.judge.hear_both(sound, &self.words)
     }
 }
 
 /// Why a turn is no success.
 fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[Figure], heard: &[String; 2]) -> Option<String> {
-    let Some(turn) = &asked.turn else { return Some("nobody woke".into()) };
-    if let Some(error) = &turn.error {
-        return Some(format!("the turn failed: {error}"));
-    }
+    let turn = match ended(asked) {
+        Ok(turn) => turn,
+        Err(why) => return Some(why),
+    };
     let Some(route) = &turn.route else { return Some("nobody answered".into()) };
     if route.kind != RouteKind::Intent {
         return Some(format!("not understood: heard {:?}", turn.transcript.as_deref().unwrap_or_default()));
     }
-    if asked.first_audio_ms.is_none() {
-        return Some("nothing was heard from the loudspeaker".into());
+    if let Some(why) = silent(asked) {
+        return Some(why);
     }
     let Some(intent) = intent else { return Some("nobody knows what this request wants".into()) };
     if route.reason.split(',').next() != Some(intent.kind.as_str()) {
@@ -107,12 +120,31 @@ fn miss(asked: &Asked, intent: Option<&Intent>, wanted: &[Figure], heard: &[Stri
     if wanted.is_empty() && !without_figure(&intent.kind) {
         return Some(format!("nobody knows what an answer to {} must hold", intent.kind));
     }
+    lacking(wanted, heard)
+}
+
+/// The same of an answer that anybody may give.
+fn unheard(asked: &Asked, wanted: &[Figure], heard: &[String; 2]) -> Option<String> {
+    ended(asked).err().or_else(|| silent(asked)).or_else(|| lacking(wanted, heard))
+}
+
+fn ended(asked: &Asked) -> Result<&TurnRecord, String> {
+    let turn = asked.turn.as_ref().ok_or_else(|| "nobody woke".to_owned())?;
+    match &turn.error {
+        Some(error) => Err(format!("the turn failed: {error}")),
+        None => Ok(turn),
+    }
+}
+
+fn silent(asked: &Asked) -> Option<String> {
+    asked.first_audio_ms.is_none().then(|| "nothing was heard from the loudspeaker".to_owned())
+}
+
+/// What of it was not heard.
+pub(super) fn lacking(wanted: &[Figure], heard: &[String; 2]) -> Option<String> {
     let lacking: Vec<String> =
         wanted.iter().filter(|figure| !figure.is_in(heard)).map(|figure| format!("({figure})")).collect();
-    if !lacking.is_empty() {
-        return Some(format!("the answer should hold {}, heard {heard:?}", lacking.join(" and ")));
-    }
-    None
+    (!lacking.is_empty()).then(|| format!("the answer should hold {}, heard {heard:?}", lacking.join(" and ")))
 }
 
 #[cfg(test)]
@@ -170,6 +202,24 @@ mod tests {
     fn a_silent_answer_is_wrong_whatever_the_house_says_it_said() {
         let silent = Asked { first_audio_ms: None, ..asked() };
         is_missed(judged(&silent, Some(temperature()), RIGHT), "nothing was heard");
+    }
+
+    #[test]
+    fn an_answer_of_a_models_is_judged_by_what_is_heard_of_it() {
+        let wanted = [Figure::any(["start".into()]), Figure::any(["112".into()])];
+        let judged = |change: fn(&mut Asked), heard: &str| {
+            let mut asked = asked();
+            asked.turn.as_mut().unwrap().route.as_mut().unwrap().kind = RouteKind::LocalModel;
+            change(&mut asked);
+            unheard(&asked, &wanted, &[String::new(), heard.to_owned()])
+        };
+        let right = "shall i start test vm one one two on p v e two";
+        assert_eq!(judged(|_| (), right), None);
+        is_missed(judged(|_| (), "shall i stop test vm one one two"), "should hold (start)");
+        is_missed(judged(|_| (), "shall i start test vm one one three"), "should hold (112)");
+        is_missed(judged(|asked| asked.first_audio_ms = None, right), "nothing was heard");
+        is_missed(judged(|asked| asked.turn = None, right), "nobody woke");
+        is_missed(judged(|asked| asked.turn.as_mut().unwrap().error = Some("cut".into()), right), "failed: cut");
     }
 
     #[test]
