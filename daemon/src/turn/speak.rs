@@ -110,6 +110,7 @@ impl Job {
                     }
                 });
                 committed?;
+                self.tell(News::Input(Input::Saying(self.attempt, speakable(sentence)))).await;
                 // The next sentence is made while this one is handed over, at the pace at which it is heard.
                 let (handed_over, next) = tokio::join!(self.hand_over(satellite, &mut said, index, sound?), async {
                     Some(self.sound(sentences.get(n + 1)?).await)

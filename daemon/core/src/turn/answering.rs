@@ -122,6 +122,7 @@ impl Turn {
             {
                 self.answered(outcome, now);
             }
+            (Input::Saying(attempt, spoken), _) if attempt == self.attempt => self.own.say(attempt, &spoken),
             (Input::Speaking(attempt), Answering::Speaking { speech, .. }) if attempt == self.attempt => {
                 self.answering = Answering::Speaking { speech, until: now.plus(SPEECH_MAX_MS) };
             }

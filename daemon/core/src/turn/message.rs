@@ -99,6 +99,8 @@ pub enum Input {
     Sentence(Attempt),
     /// It was answered.
     Answered(Attempt, Outcome),
+    /// These words of the answer, as they are spoken, are about to sound.
+    Saying(Attempt, String),
     /// Some more of the answer was handed to the satellite.
     Speaking(Attempt),
     /// All of the answer was handed to the satellite; so long is its sound.

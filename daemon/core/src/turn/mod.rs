@@ -10,6 +10,7 @@
 mod answering;
 mod message;
 mod minding;
+mod own_voice;
 mod wake;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use crate::marks::{Mark, Marks};
 
 use answering::Answering;
 pub use message::{Attempt, Effect, Ending, Input, MicEnd, Opening, Outcome, Showing, Speech};
+use own_voice::OwnVoice;
 use wake::Checking;
 pub use wake::{EarStanding, Wake, WakeCheck, after_phrase, meaning, request};
 
@@ -89,6 +91,7 @@ pub struct Turn {
     /// Capture time since which the words are "stop" and somebody might have gone on.
     stop_since: Option<Millis>,
     heard: Millis,
+    own: OwnVoice,
     marks: Marks,
     ends_by: Millis,
     effects: VecDeque<Effect>,
@@ -116,6 +119,7 @@ impl Turn {
             foreseen: 0,
             stop_since: None,
             heard: at,
+            own: OwnVoice::default(),
             marks,
             ends_by: now.plus(TURN_MAX_MS),
             effects: VecDeque::new(),
@@ -246,6 +250,9 @@ impl Turn {
             self.asked = asked.to_owned();
             return self.finish(Ending::Stopped);
         }
+        if self.own.echoes(self.attempt, &self.asked, asked) {
+            return;
+        }
         let changed = asked != self.asked;
         if !endpointer.takes(meaning) {
             return;
@@ -283,7 +290,10 @@ impl Turn {
                     self.effects.push_back(Effect::HoldEar);
                     if self.asked == "stop" { self.answering = Answering::Stopping } else { self.commit(now) }
                 }
-                Decision::Listen => self.effects.push_back(Effect::ResumeEar),
+                Decision::Listen => {
+                    self.own.overhear(self.attempt);
+                    self.effects.push_back(Effect::ResumeEar);
+                }
                 Decision::Reopen => self.reopen(now),
                 Decision::Close => {
                     if self.answering == (Answering::Waiting { speech: Speech::Reply }) {
@@ -340,7 +350,7 @@ impl Turn {
             wake.words(text, self.heard);
         }
         self.hearing = Hearing::Closed;
-        if changed && !asked.is_empty() {
+        if changed && !asked.is_empty() && !self.own.echoes(self.attempt, &self.asked, asked) {
             self.withdraw();
             self.asked = asked.to_owned();
             self.commit(now);

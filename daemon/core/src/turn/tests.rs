@@ -285,6 +285,24 @@ fn over_an_audible_answer_voice_alone_does_not_reopen_but_words_do() {
 }
 
 #[test]
+fn words_of_the_answer_itself_reopen_nothing_though_they_make_a_request() {
+    let mut scene = Scene::woken();
+    scene.say(&[Words("how much space is left on the nas", Meaning::Complete, 900), Pause(400)]);
+    let attempt = scene.turn.attempt();
+    scene.input(Input::Saying(attempt, "There are four terabytes left on it.".to_owned()));
+    scene.input(Input::PlaybackStarted(attempt, scene.now));
+    scene.pass(300, 250);
+    assert!(!scene.held, "the ear must listen");
+    scene.final_text = Some("hey jarvis how much space is left on the nas there are four");
+    scene.words("hey jarvis how much space is left on the nas there", Meaning::Complete);
+    scene.pass(3000, 5);
+    assert_eq!(scene.commits(), ["how much space is left on the nas"]);
+    assert_eq!(scene.at(|e| matches!(e, Effect::Withdraw(_))), Vec::<u64>::new());
+    scene.speak_out();
+    assert_eq!(scene.ending(), Some(Ending::Answered));
+}
+
+#[test]
 fn the_microphone_closes_only_when_the_reopening_window_has_passed_in_silence() {
     let mut scene = Scene::woken();
     scene.say(&[Words("how is the cluster", Meaning::Complete, 900), Pause(2000)]);
