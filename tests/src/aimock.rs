@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use crate::house::free_port;
+use crate::ports::free_port;
 use crate::process::Process;
 
 /// How long it may take to start: Node itself takes a while on a busy machine.

@@ -123,7 +123,7 @@ impl Desk {
         let quick = Options { sensors: false, pace: PACE, ..Options::seed(house.seed) };
         let cluster = Simulator::with(quick).await?;
         cluster.calm();
-        let page = format!("127.0.0.1:{}", house::free_port()?);
+        let page = format!("127.0.0.1:{}", crate::ports::free_port()?);
         std::fs::write(house.dir.join("jarvisd.toml"), house::daemon_toml(&house, &cluster, &page, &house.model)?)?;
         let daemon = launch(&house, "jarvisd", &[], 0)?;
         let mut desk = Self { daemon, cluster, config: house, page, starts: 0, _mock: mock, _dir: dir };

@@ -2,14 +2,9 @@
 //! all build this one; `make demo MIC=1` builds it around real devices instead of a simulated room.
 
 use std::io::{BufRead, BufReader};
-use std::net::{TcpListener, UdpSocket};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -18,6 +13,7 @@ use jarvisd::event::{Event, EventKind, TurnRecord};
 
 use crate::owner;
 use crate::place::Place;
+use crate::ports::free_port;
 use crate::process::{self, Process, wait_for};
 use crate::pve::Simulator;
 use crate::room::{Recording, Room, RoomConfig};
@@ -33,8 +29,6 @@ const WAKE_LIMIT: Duration = Duration::from_secs(30);
 const QUIET: Duration = Duration::from_millis(700);
 /// Longest time for anything that real processes do.
 const LIMIT: Duration = Duration::from_secs(60);
-/// Ports that are given out: below those that the kernel gives to whoever names none (from 32768 on).
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
 /// What the satellite of the house is called.
 pub const ROOM: &str = "study";
 
@@ -281,27 +275,6 @@ impl<P: Place> Drop for House<P> {
             eprintln!("could not end jarvisctl turns --follow: {error}");
         }
     }
-}
-
-/// A port of this machine for a program that can't be asked for any free one, or that ends and begins anew at the same place. Nobody takes
-/// it meanwhile: the kernel gives it to nobody, and every other harness is kept from it by a name that is held until this process ends.
-pub fn free_port() -> Result<u16> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    static HELD: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
-    let count = u32::from(PORTS.end - PORTS.start);
-    for _ in 0..count {
-        // Each process begins somewhere else, so that few meet.
-        let place = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % count;
-        let port = PORTS.start + u16::try_from(place)?;
-        let name = std::os::unix::net::SocketAddr::from_abstract_name(format!("jarvis-tests-port-{port}"))?;
-        let Ok(held) = UnixListener::bind_addr(&name) else { continue };
-        let free = TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok();
-        if free {
-            HELD.lock().unwrap_or_else(PoisonError::into_inner).push(held);
-            return Ok(port);
-        }
-    }
-    bail!("none of the ports {PORTS:?} is free")
 }
 
 /// Starts the daemon with the configuration that was written for it, and waits until it answers its owner.

@@ -23,6 +23,7 @@ pub mod office;
 pub mod owner;
 pub mod parrot;
 pub mod place;
+pub mod ports;
 pub mod process;
 pub mod pve;
 pub mod recorded;

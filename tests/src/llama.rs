@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::house::free_port;
+use crate::ports::free_port;
 use crate::process::Process;
 
 /// How long loading a model of 2 MB may take on a busy machine.

@@ -17,8 +17,8 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::house::free_port;
 use crate::mcp_clients::python_program;
+use crate::ports::free_port;
 use crate::process::{Process, wait_for};
 
 /// Longest until it listens: Python takes a while on a busy machine.

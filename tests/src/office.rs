@@ -10,9 +10,9 @@ use jarvisd::event::TurnRecord;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use crate::house::free_port;
 use crate::owner;
 use crate::parrot;
+use crate::ports::free_port;
 use crate::process::{Process, programs, wait_for};
 use crate::pve::{Options, Simulator, State};
 use crate::seat::Seat;

@@ -204,7 +204,7 @@ impl Drop for Rooms {
 }
 
 fn write_toml(config: &HouseConfig, cluster: &Simulator, model: &Path) -> Result<()> {
-    let page = format!("127.0.0.1:{}", house::free_port()?);
+    let page = format!("127.0.0.1:{}", crate::ports::free_port()?);
     Ok(std::fs::write(config.dir.join("jarvisd.toml"), house::daemon_toml(config, cluster, &page, model)?)?)
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::house::free_port;
+use crate::ports::free_port;
 use crate::process::{Process, Running};
 
 /// Where Debian puts it.

@@ -283,11 +283,13 @@ async fn a_command_in_one_breath_arrives_whole_and_the_answer_is_heard() {
     listens(&air);
     let said = sound::espeak(VOICE, "hey jarvis, how hot is node two").unwrap();
     let length = said.len();
+    let begun = air.now().unwrap();
     air.say(&said).unwrap();
     let heard = house.utterance(|heard| heard.samples.len() > heard.preroll * 320 + length + 8_000).await;
     assert_eq!(heard.end, Some(EndReason::Mic(MicEnd::Closed)));
     assert!(heard.score >= 0.55 && heard.preroll >= 75, "score {}, pre-roll {}", heard.score, heard.preroll);
-    let trimmed = sound::trim(&said);
+    // As it was in the air: a loaded machine may leave a gap in what the room says.
+    let trimmed = sound::trim(&air.recording(begun).unwrap().said);
     let first_second = likeness(&trimmed[..16_000.min(trimmed.len())], &heard.samples);
     assert!(first_second > 0.975, "the wake word and the first word are found with {first_second:.2}");
     let from = air.now().unwrap();

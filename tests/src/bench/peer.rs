@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::house::free_port;
+use crate::ports::free_port;
 use crate::process::{Process, wait_for};
 
 /// What is installed from PyPI, each into an environment of its own (their dependencies conflict; tflite-runtime needs numpy 1).

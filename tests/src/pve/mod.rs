@@ -38,7 +38,7 @@ pub use state::State;
 pub use work::{Deed, Fate, Mishap, Plan};
 pub use written::Written;
 
-use crate::house::free_port;
+use crate::ports::{bound_again, free_port};
 use crate::sshd::{KeyPair, Sshd};
 use expected::Figure;
 use serve::Identity;
@@ -373,8 +373,7 @@ impl Simulator {
         let now = self.now_ms();
         self.change(|state| state.bring_back(node, now));
         if self.nodes[n].task.is_none() {
-            let listener = TcpListener::bind(self.nodes[n].access.api).await.context("the node's old port")?;
-            self.serve(n, listener)?;
+            self.serve(n, bound_again(self.nodes[n].access.api).await?)?;
         }
         Ok(())
     }

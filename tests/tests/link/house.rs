@@ -7,7 +7,7 @@ use std::time::Duration;
 use jarvis_core::ids::SatelliteId;
 use jarvis_link::message::{MIC_FRAME_SAMPLES, MicEnd, Opened, Utterance};
 use jarvis_satellite::net::{Net, NetConfig, NetEvent, NetHandle, enrol};
-use jarvis_tests::house::free_port;
+use jarvis_tests::ports::free_port;
 use jarvisd::hub::{EndReason, Hub, HubConfig, HubEvent};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
