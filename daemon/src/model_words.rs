@@ -18,12 +18,15 @@ const LEXICON: &str = "lexicon.tsv";
 /// The scripts, a Python package.
 const PACKAGE: &str = "words";
 /// Its files.
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 12] = [
     ("__init__.py", include_str!("../models/words/__init__.py")),
     ("__main__.py", include_str!("../models/words/__main__.py")),
     ("always.txt", include_str!("../models/words/always.txt")),
     ("decoding_graph.py", include_str!("../models/words/decoding_graph.py")),
     ("espeak.py", include_str!("../models/words/espeak.py")),
+    ("everyday.py", include_str!("../models/words/everyday.py")),
+    ("everyday.txt", include_str!("../models/words/everyday.txt")),
+    ("frequent.txt", include_str!("../models/words/frequent.txt")),
     ("language_model.py", include_str!("../models/words/language_model.py")),
     ("lexicon.py", include_str!("../models/words/lexicon.py")),
     ("phones.py", include_str!("../models/words/phones.py")),

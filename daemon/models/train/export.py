@@ -12,12 +12,13 @@ import numpy as np
 from words.phones import phone_table
 
 COEFFICIENTS = 40
-# So the graph finds what it scales the network's word by, and so wide is the search. Larger beams make the lattice of the unknown word
-# explode: at beam 13 and lattice beam 6 a single call took two minutes.
+# So the graph finds what it scales the network's word by, and so wide is the search: wide enough that the unknown word is not lost to
+# the nearest known ones. Larger lattice beams make the lattice of the unknown word explode: at beam 13 and lattice beam 6 a single call
+# took two minutes.
 MODEL_CONF = {
     "min-active": 200,
-    "max-active": 1000,
-    "beam": "10.0",
+    "max-active": 2000,
+    "beam": "12.0",
     "lattice-beam": "3.0",
     "acoustic-scale": 0.7,
     "frame-subsampling-factor": 3,

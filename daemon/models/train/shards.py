@@ -1,4 +1,6 @@
-"""`python3 -m train.shards easy|hard|held-out SEED FIRST COUNT FOLDER`: speech to train on, or to judge by.
+"""`python3 -m train.shards easy|hard|invented|held-out SEED FIRST COUNT FOLDER`: speech to train on, or to judge by.
+
+`invented` are requests of today's corpus, half of them in voices of variants.py's making.
 
 A shard is a .npz of UTTERANCES utterances: `features` and `labels` of all of them end to end, `frames` of each.
 """
@@ -15,6 +17,7 @@ from scipy.signal import fftconvolve, resample_poly  # noqa: F401
 from words.phones import SILENCE
 
 from . import features, rooms
+from .requests import Requests
 from .texts import Texts
 from .voices import RATE_HZ as SPOKEN_HZ
 from .voices import Speaker
@@ -40,6 +43,7 @@ class Hardness:
 
 EASY = Hardness(shifted=0.6, shift=(0.88, 1.14), equalised=0.0, in_room=0.45, uneven=0.0)
 HARD = Hardness(shifted=0.8, shift=(0.80, 1.24), equalised=0.6, in_room=0.55, uneven=0.45)
+INVENTED = Hardness(shifted=0.5, shift=(0.88, 1.14), equalised=0.3, in_room=0.3, uneven=0.2)
 NOISY_SHARE, MICROPHONE_SHARE, CLIPPED_SHARE, HISSING_SHARE = 0.85, 0.7, 0.05, 0.5
 
 
@@ -103,17 +107,20 @@ def shard(speaker, texts, hardness, seed, count):
 def main():
     """A file a shard, put in place whole."""
     parser = argparse.ArgumentParser(prog="train.shards", description=__doc__.split("\n\n")[0])
-    parser.add_argument("kind", choices=["easy", "hard", "held-out"])
+    parser.add_argument("kind", choices=["easy", "hard", "invented", "held-out"])
     parser.add_argument("seed", type=int)
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--utterances", type=int, default=UTTERANCES)
+    parser.add_argument("--corpus", type=Path, help="for `invented`: the folder that daemon/models/make_default.sh makes")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    speaker, texts = Speaker(held_out=options.kind == "held-out"), Texts()
+    speaker = Speaker(held_out=options.kind == "held-out", inventing=options.kind == "invented")
+    texts = Requests(options.corpus) if options.kind == "invented" else Texts()
+    hardness = {"hard": HARD, "invented": INVENTED}.get(options.kind, EASY)
     for number in range(options.first, options.first + options.count):
-        made = shard(speaker, texts, HARD if options.kind == "hard" else EASY, options.seed * 100_003 + number, options.utterances)
+        made = shard(speaker, texts, hardness, options.seed * 100_003 + number, options.utterances)
         unfinished = options.folder / f".{number:04d}.npz"
         np.savez(unfinished, **made)
         unfinished.rename(options.folder / f"{number:04d}.npz")

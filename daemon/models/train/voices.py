@@ -21,6 +21,12 @@ VARIANTS = ["", "", ""] + (
     "RicishayMax2 RicishayMax3 rob robert steph steph3 Storm zac anika f2 f3 f5 f1 m1 m2 m3 m4 m5 m6 m8 grandpa grandma klatt klatt2 klatt4 "
     "klatt5 klatt6 norbert sandro shelby travis victor croak fast"
 ).split()
+# What invented variants begin from (variants.py).
+TRAINED = [name for name in VARIANTS if name]
+# Invented variants: so many to train on, and so many after them to tune words, language model and beam with.
+INVENTED, TUNING = 70, 20
+# Share of utterances in an invented voice, where the third stage speaks.
+INVENTED_SHARE = 0.5
 # Robots and whispers come seldom.
 RARE_VARIANTS = "Demonic robosoft robosoft2 robosoft4 Tweaky UniRobot anikaRobot whisper whisperf".split()
 RARE_SHARE = 0.04
@@ -33,10 +39,17 @@ COMMA_SHARE = 0.35
 SAMPLES_MIN = 3_000
 
 
-def voice(chance, held_out=False):
+def invented(number):
+    """Name of an invented variant."""
+    return f"nv{number:03d}"
+
+
+def voice(chance, held_out=False, inventing=False):
     """Name of a voice for espeak-ng."""
     if held_out:
         variant = chance.choice(HELD_OUT)
+    elif inventing:
+        variant = chance.choice(VARIANTS) if chance.random() < 1 - INVENTED_SHARE else invented(chance.randrange(INVENTED))
     else:
         variant = chance.choice(RARE_VARIANTS if chance.random() < RARE_SHARE else VARIANTS)
     accent = chance.choice(ACCENTS)
@@ -64,14 +77,14 @@ def spoken(sentence, chance):
 class Speaker:
     """Says sentences in random voices."""
 
-    def __init__(self, held_out=False):
-        self._engine, self._held_out = Espeak(), held_out
+    def __init__(self, **whose):
+        self._engine, self._whose = Espeak(), whose
         assert self._engine.rate_hz == RATE_HZ
 
     def say(self, sentence, chance):
         """Returns (16-bit samples as bytes, [(sample, phone)]); None where a phone is none of ours."""
         words = spoken(sentence, chance)
-        sound, events = self._engine.speak(words, voice(chance, self._held_out), keep_sound=True, **prosody(chance))
+        sound, events = self._engine.speak(words, voice(chance, **self._whose), keep_sound=True, **prosody(chance))
         segments = []
         for kind, _character, sample, name in events:
             if kind != PHONEME_EVENT or phones.is_mark(name):

@@ -12,15 +12,19 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import decoding_graph, lexicon, text
+from . import decoding_graph, everyday, lexicon, text
 from .espeak import EspeakMissing
 from .language_model import LanguageModel
 
 # Unchanged from the base model.
 KEPT = ["am/final.mdl", "conf/mfcc.conf", "conf/model.conf", "graph/phones.txt", "graph/phones/word_boundary.int", "phone_bigrams.tsv", "model.toml"]
 # What of the corpus is what (`jarvis_core::intent::Corpus`): requests of every possible wording; what people are likely to say, where
-# repeats count; words that must be hearable. A line each.
-POSSIBLE, NATURAL, VOCABULARY = "sentences", "natural", "vocabulary"
+# repeats count; words that must be hearable. A line each. And a line for each thing: its sort, and the ways to say it, between tabs.
+POSSIBLE, NATURAL, VOCABULARY, NAMES = "sentences", "natural", "vocabulary", "names"
+# So often a sentence of each counts: `everyday.txt` is the least of them, and says most of how people talk.
+POSSIBLE_WEIGHT, NATURAL_WEIGHT, EVERYDAY_WEIGHT = 1, 2, 8
+# Sentences of each line of `everyday.txt`.
+EVERYDAY_EACH = 40
 # Digests of what the graph was made from. The compiled graph itself differs between versions of OpenFst, this does not.
 MADE_FROM = "graph/made_from.sha256"
 HERE = Path(__file__).resolve().parent
@@ -30,7 +34,7 @@ def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(prog="words", description=__doc__.split("\n\n")[1])
     parser.add_argument("--base", type=Path, required=True, help="model folder whose acoustic model and pronunciations are used")
-    parser.add_argument("--corpus", type=Path, required=True, help=f"folder of the files {POSSIBLE}, {NATURAL} and {VOCABULARY}")
+    parser.add_argument("--corpus", type=Path, required=True, help=f"folder of the files {POSSIBLE}, {NATURAL}, {VOCABULARY} and {NAMES}")
     parser.add_argument("--relearn", action="store_true", help="observe every pronunciation anew, not only those of new words")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--out", type=Path, help="folder of the new model; put in place whole, or not at all")
@@ -42,6 +46,14 @@ def lines_of(path):
     """Its lines without comments and blank ones."""
     rows = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     return [row for row in rows if row]
+
+
+def names_of(lines):
+    """{sort: [ways to say one thing]}."""
+    names = {}
+    for sort, *ways in (line.split("\t") for line in lines):
+        names.setdefault(sort, []).append(ways)
+    return names
 
 
 def writable(lines):
@@ -87,12 +99,14 @@ def check(base, new, made_from):
 def main():
     """Builds beside the target and renames."""
     options = arguments()
-    raw = [lines_of(path) for path in [*(options.corpus / name for name in (POSSIBLE, NATURAL, VOCABULARY)), HERE / "always.txt"]]
+    names = names_of(lines_of(options.corpus / NAMES))
+    files = [*(options.corpus / name for name in (POSSIBLE, NATURAL, VOCABULARY)), HERE / "always.txt", HERE / "frequent.txt"]
+    raw = [*map(lines_of, files), everyday.sentences(lines_of(HERE / "everyday.txt"), names, EVERYDAY_EACH)]
     spelled = text.spelled_words(line for lines in raw for line in lines)
-    possible, natural, vocabulary, always = (writable(lines) for lines in raw)
+    possible, natural, vocabulary, always, frequent, talk = (writable(lines) for lines in raw)
     possible = sorted(set(possible))
-    sentences = possible + natural + always
-    words = words_of(sentences + vocabulary)
+    sentences = possible + natural + always + talk
+    words = words_of(sentences + vocabulary + frequent)
     known = {} if options.relearn else lexicon.read(options.base / "lexicon.tsv")
     new = words - set(known)
     if options.check and new:
@@ -108,7 +122,8 @@ def main():
             shutil.copyfile(options.base / name, model / name)
         lexicon.write(model / "lexicon.tsv", said)
         bigrams = decoding_graph.read_bigrams(options.base / "phone_bigrams.tsv")
-        ids, counts = decoding_graph.write_texts(said, LanguageModel(possible, natural + always, words), bigrams, scratch)
+        sources = [(possible, POSSIBLE_WEIGHT), (natural + always, NATURAL_WEIGHT), (talk, EVERYDAY_WEIGHT)]
+        ids, counts = decoding_graph.write_texts(said, LanguageModel(sources, words), bigrams, scratch)
         made_from = digests(model / "lexicon.tsv", scratch / decoding_graph.HCL_TEXT, scratch / decoding_graph.G_TEXT)
         if options.check:
             return check(options.base, new, made_from)

@@ -22,7 +22,7 @@ HCL_TEXT, G_TEXT = "hcl.txt", "g.txt"
 # Chance of a pause after a word, and before the first one.
 SILENCE_AFTER_WORD, SILENCE_AT_START = 0.3, 0.5
 # Cost of entering the unknown word, in nats. Lower, and known words are lost to it; higher, and other speech becomes requests.
-UNKNOWN_COST = 7.0
+UNKNOWN_COST = 6.0
 # Arcs of the unknown word that cost more are left out.
 _UNKNOWN_ARC_MAX, _UNKNOWN_END_MAX = 7.5, 9.0
 

@@ -4,7 +4,7 @@
 
 use super::Grammar;
 use crate::challenge;
-use crate::names::Names;
+use crate::names::{Names, Sort};
 
 /// Requests of patterns.
 const SENTENCES: usize = 60_000;
@@ -22,6 +22,8 @@ pub struct Corpus {
     pub natural: Vec<String>,
     /// Every word that must be hearable, sorted.
     pub vocabulary: Vec<String>,
+    /// How each thing may be called: its sort, and the ways to say it, between tabs.
+    pub names: Vec<String>,
 }
 
 impl Corpus {
@@ -35,12 +37,27 @@ impl Corpus {
             sentences: grammar.sentences(names, SENTENCES, SEED),
             natural,
             vocabulary: vocabulary.into_iter().collect(),
+            names: called(names),
         }
     }
 
     /// Its parts, each with its name in front: files of one line an entry, as the scripts in `daemon/models/words` read them.
-    pub fn files(&self) -> [(&'static str, String); 3] {
-        [("sentences", &self.sentences), ("natural", &self.natural), ("vocabulary", &self.vocabulary)]
-            .map(|(name, lines)| (name, lines.join("\n")))
+    pub fn files(&self) -> [(&'static str, String); 4] {
+        let parts = [
+            ("sentences", &self.sentences),
+            ("natural", &self.natural),
+            ("vocabulary", &self.vocabulary),
+            ("names", &self.names),
+        ];
+        parts.map(|(name, lines)| (name, lines.join("\n")))
     }
+}
+
+fn called(names: &Names) -> Vec<String> {
+    let sorts = [("node", Sort::Node), ("guest", Sort::Guest), ("storage", Sort::Storage)];
+    let of = |(word, sort): (&str, Sort)| {
+        let things = names.spoken(sort).into_iter().filter(|ways| !ways.is_empty());
+        things.map(|ways| format!("{word}\t{}", ways.join("\t"))).collect::<Vec<_>>()
+    };
+    sorts.into_iter().flat_map(of).collect()
 }
