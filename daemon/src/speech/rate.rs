@@ -18,14 +18,16 @@ const PASSBAND: f64 = 0.94;
 /// The converter of one stream.
 #[derive(Debug)]
 pub(super) struct Rate {
-    /// Input samples for one output sample.
-    step: f64,
+    /// The input's rate in hertz: so many parts of [`RATE_HZ`] lie between two outputs.
+    rate_hz: u32,
     /// Cut-off, as a share of the input's half rate.
     cut: f64,
     /// Reach of the filter on each side, in input samples.
     reach: usize,
-    /// The next output's place in `input`.
-    at: f64,
+    /// The input sample at or before the next output's place, an index of `input`...
+    at: usize,
+    /// ... and how far behind it that place is, in parts of [`RATE_HZ`]: exact, so that it does not matter in which pieces a stream comes.
+    past: u32,
     input: Vec<f32>,
     table: Vec<f32>,
 }
@@ -40,7 +42,7 @@ impl Rate {
         let cut = PASSBAND * (1.0 / step).min(1.0);
         let reach = (CROSSINGS as f64 / cut).ceil() as usize + 1;
         let table = if rate_hz == RATE_HZ { Vec::new() } else { table() };
-        Ok(Self { step, cut, reach, at: reach as f64, input: vec![0.0; reach], table })
+        Ok(Self { rate_hz, cut, reach, at: reach, past: 0, input: vec![0.0; reach], table })
     }
 
     /// Takes samples, gives those that are complete.
@@ -63,22 +65,24 @@ impl Rate {
 
     fn drain(&mut self) -> Vec<i16> {
         let mut out = Vec::new();
-        while self.at as usize + self.reach < self.input.len() {
+        while self.at + self.reach < self.input.len() {
             out.push(self.sample());
-            self.at += self.step;
+            self.past += self.rate_hz;
+            self.at += (self.past / RATE_HZ) as usize;
+            self.past %= RATE_HZ;
         }
-        let done = (self.at as usize).saturating_sub(self.reach);
+        let done = self.at.saturating_sub(self.reach);
         self.input.drain(..done);
-        self.at -= done as f64;
+        self.at -= done;
         out
     }
 
     fn sample(&self) -> i16 {
-        let centre = self.at as usize;
+        let past = f64::from(self.past) / f64::from(RATE_HZ);
         let mut sum = 0.0;
-        for index in centre.saturating_sub(self.reach - 1)..=centre + self.reach {
+        for index in self.at.saturating_sub(self.reach - 1)..=self.at + self.reach {
             let Some(input) = self.input.get(index) else { break };
-            let crossings = (index as f64 - self.at).abs() * self.cut;
+            let crossings = (index as f64 - self.at as f64 - past).abs() * self.cut;
             sum += input * self.weight(crossings as f32 * STEPS as f32);
         }
         (sum * self.cut as f32).round() as i16

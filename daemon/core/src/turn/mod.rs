@@ -8,6 +8,7 @@
 //! Whatever happens, [`Effect::Finish`] comes: every waiting state has a deadline, and [`TURN_MAX_MS`] bounds them all.
 
 mod answering;
+mod heard_out;
 mod message;
 mod minding;
 mod own_voice;
@@ -328,63 +329,6 @@ impl Turn {
             self.effects.push_back(Effect::CloseMic { silent });
         }
         self.hearing = Hearing::Closed;
-    }
-
-    fn nothing_asked(&mut self, now: Millis) {
-        let confirmed = self.addressed();
-        self.close_mic(!confirmed);
-        if confirmed { self.speak(Speech::NotUnderstood, now) } else { self.false_wake() }
-    }
-
-    fn false_wake(&mut self) {
-        self.effects.push_back(Effect::Forget);
-        self.asked.clear();
-        self.close_mic(true);
-        self.finish(Ending::FalseWake);
-    }
-
-    fn last_word(&mut self, text: &str, changed: bool, now: Millis) {
-        let Hearing::Finishing { .. } = self.hearing else { return };
-        let asked = request(text, self.phrase.as_deref());
-        if let Some(wake) = &mut self.wake {
-            wake.words(text, self.heard);
-        }
-        self.hearing = Hearing::Closed;
-        if changed && !asked.is_empty() && !self.own.echoes(self.attempt, &self.asked, asked) {
-            self.withdraw();
-            self.asked = asked.to_owned();
-            self.commit(now);
-        } else {
-            self.speak_what_waits(now);
-        }
-    }
-
-    /// Nothing more will be heard; what was acted on stands.
-    fn deaf(&mut self, now: Millis) {
-        self.effects.push_back(Effect::DropEar);
-        self.close_mic(false);
-        self.speak_what_waits(now);
-    }
-
-    fn ear_lost(&mut self, why: Trouble, now: Millis) {
-        match &self.hearing {
-            Hearing::Open(_) if self.hearing_speech() => self.sorry(why, now),
-            Hearing::Open(_) | Hearing::Finishing { .. } => self.deaf(now),
-            Hearing::Closed => {}
-        }
-    }
-
-    fn mic_ended(&mut self, end: MicEnd, now: Millis) {
-        let Hearing::Open(_) = self.hearing else { return };
-        if !self.hearing_speech() {
-            return self.endpoint(endpoint::Input::StreamEnded, now);
-        }
-        match end {
-            MicEnd::InOrder => self.endpoint(endpoint::Input::StreamEnded, now),
-            MicEnd::TooLong => self.sorry(Trouble::TooLong, now),
-            MicEnd::MicLost => self.sorry(Trouble::MicLost, now),
-            MicEnd::Cut => self.sorry(Trouble::LinkLost, now),
-        }
     }
 
     fn finish(&mut self, ending: Ending) {
