@@ -55,7 +55,7 @@ impl Reason {
             Self::ReadOnly => "it only looks",
             Self::Reversible => "it can be undone",
             Self::BriefInterruption => "it interrupts a guest briefly",
-            Self::Forced => "it pulls the plug",
+            Self::Forced => "the guest is given no warning",
             Self::Destroys => "it destroys something",
             Self::Protected => "the guest is protected",
             Self::HaManaged => "the guest is under high availability",
