@@ -137,6 +137,11 @@ impl ClusterClient {
         Ok(Self { reader: Arc::new(reads::Reader::new(api, sensors, limits)), last_seen: Arc::default() })
     }
 
+    /// The longest a turn waits for the cluster: [`RUN_LIMIT`], or what the owner set in its place.
+    pub fn patience(&self) -> Duration {
+        self.reader.limits.run
+    }
+
     /// Runs `reads` side by side within [`RUN_LIMIT`], or what the owner set in its place. What is not known by then is in [`Facts::gaps`].
     pub async fn run(&self, reads: Vec<Cleared<Read>>) -> (Facts, Vec<ToolRun>) {
         self.run_by(&self.reader, reads).await

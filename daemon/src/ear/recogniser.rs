@@ -147,8 +147,15 @@ impl Recogniser {
         loop {
             let due = pong_due.into_iter().chain(final_due).min();
             tokio::select! {
+                // What lies there already is read before anybody is called late: it may be this task that was.
+                biased;
                 event = self.worker.next::<EarEvent>() => match event.map_err(|e| e.to_string())? {
                     EarEvent::Partial { session, text, heard_ms } if session == self.session => {
+                        // What it hears shows that it works, however much sound still lies before the ping or the end.
+                        let renewed = Instant::now() + self.config.max_call();
+                        for due in [&mut pong_due, &mut final_due].into_iter().flatten() {
+                            *due = renewed;
+                        }
                         // One place is kept for the last word; a partial that finds no other is made up for by the next.
                         if heard.capacity() > 1 {
                             last_word(heard, EarHeard::Partial { text, heard_ms });
@@ -163,6 +170,9 @@ impl Recogniser {
                     EarEvent::Unusable { reason } => return Err(reason),
                     EarEvent::Ready { .. } | EarEvent::Partial { .. } | EarEvent::Final { .. } | EarEvent::Pong(_) => {}
                 },
+                // Dropped after its end was asked for.
+                () = heard.closed(), if finishing => return Ok(Over::Abandoned),
+                () = until(due) => return Err(hung(self.config.max_call())),
                 command = commands.recv(), if !finishing => match command {
                     Some(ToWorker::Audio(samples)) => {
                         self.send(&EarRequest::Audio(samples)).await?;
@@ -179,9 +189,6 @@ impl Recogniser {
                     }
                     None => return Ok(Over::Abandoned),
                 },
-                // Dropped after its end was asked for.
-                () = heard.closed(), if finishing => return Ok(Over::Abandoned),
-                () = until(due) => return Err(hung(self.config.max_call())),
             }
         }
     }
@@ -191,16 +198,15 @@ impl Recogniser {
         self.ping += 1;
         let ping = self.ping;
         self.send(&EarRequest::Ping(ping)).await?;
-        let pong = async {
-            loop {
-                match self.worker.next::<EarEvent>().await {
-                    Ok(EarEvent::Pong(number)) if number == ping => return Ok(()),
-                    Ok(_) => {}
-                    Err(error) => return Err(error.to_string()),
-                }
+        let limit = self.config.max_call();
+        loop {
+            match timeout(limit, self.worker.next::<EarEvent>()).await {
+                Ok(Ok(EarEvent::Pong(number))) if number == ping => return Ok(()),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(_) => return Err(hung(limit)),
             }
-        };
-        timeout(self.config.max_call(), pong).await.unwrap_or_else(|_| Err(hung(self.config.max_call())))
+        }
     }
 
     async fn send<T: Serialize>(&mut self, request: &T) -> Result<(), Reason> {

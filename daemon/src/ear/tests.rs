@@ -63,6 +63,35 @@ async fn what_the_worker_says_of_a_damaged_model_is_shown() {
 }
 
 #[tokio::test]
+async fn a_worker_that_goes_on_hearing_is_never_late_however_much_lies_before_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let partial = frame(&jarvis_worker::EarEvent::Partial { session: 1, text: "how hot".into(), heard_ms: 500 });
+    let last = frame(&jarvis_worker::EarEvent::Final {
+        session: 1,
+        text: "how hot is node two".into(),
+        words: Vec::new(),
+        worst_call_ms: 1,
+    });
+    // Five limits long it hears what came before the end.
+    let hears = format!("end=$(($(date +%s) + 5)); while [ $(date +%s) -lt $end ]; do printf '{partial}'; done");
+    let script = answers(&format!("{hears}; printf '{last}'; exec sleep 600"));
+    let config = EarConfig { max_call_ms: 1_000, ..scripted(folder.path(), &script) };
+    let (ear, task) = Ear::start(config).await.unwrap();
+    let task = tokio::spawn(task.run());
+    let mut session = ear.begin().await.unwrap();
+    session.audio(&[0; 320]).await.unwrap();
+    session.finish().await.unwrap();
+    let heard = loop {
+        match session.next().await {
+            EarHeard::Partial { .. } => {}
+            last => break last,
+        }
+    };
+    assert!(matches!(&heard, EarHeard::Final { text, .. } if text == "how hot is node two"), "{heard:?}");
+    task.abort();
+}
+
+#[tokio::test]
 async fn a_worker_that_never_answers_is_lost_and_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let script = answers("exec sleep 600");

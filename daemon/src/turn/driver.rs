@@ -208,8 +208,9 @@ impl Running {
             Some(_) => Hearing::begin(&parts.ear, &mut messages, &mut early).await,
             None => Begun::Moot,
         };
+        let patience = u64::try_from(parts.cluster.patience().as_millis()).unwrap_or(u64::MAX);
         let mut running = Self {
-            turn: Turn::new(opening, parts.now()),
+            turn: Turn::new(opening, parts.now()).waiting_for_the_cluster(patience),
             recording: Recording::new(id, satellite.clone(), wake),
             parts,
             room,

@@ -164,8 +164,8 @@ impl Turn {
 
     fn ask(&mut self, now: Millis) {
         self.marks.move_to(Mark::Transcript, now);
-        self.answering =
-            Answering::Asking { until: now.plus(ANSWER_MAX_MS), filler: Filler::NotUnderstoodYet { since: now } };
+        let until = now.plus(self.cluster_max_ms + ANSWER_MAX_MS);
+        self.answering = Answering::Asking { until, filler: Filler::NotUnderstoodYet { since: now } };
         self.effects.push_back(Effect::Answer(self.attempt));
     }
 

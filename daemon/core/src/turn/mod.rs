@@ -38,8 +38,10 @@ pub use wake::{EarStanding, Wake, WakeCheck, after_phrase, meaning, request};
 pub const FINAL_MAX_MS: u64 = 1500;
 /// A commit must come within this.
 pub const COMMIT_MAX_MS: u64 = 3000;
-/// An answer must be there within this, which is longer than an owner may let it wait for the cluster (`[cluster] wait_ms`, 30 s at most).
-pub const ANSWER_MAX_MS: u64 = 32_000;
+/// An answer must be there within this, beyond what it may wait for the cluster.
+pub const ANSWER_MAX_MS: u64 = 6_500;
+/// How long an answer may wait for the cluster, where its owner says nothing else ([`Turn::waiting_for_the_cluster`]).
+pub const CLUSTER_MAX_MS: u64 = 1_500;
 /// A model's answer must be whole within this; its run has a limit of its own below.
 pub const MIND_MAX_MS: u64 = 165_000;
 /// Without an answer for so long, "One moment, sir".
@@ -94,6 +96,7 @@ pub struct Turn {
     heard: Millis,
     own: OwnVoice,
     marks: Marks,
+    cluster_max_ms: u64,
     ends_by: Millis,
     effects: VecDeque<Effect>,
 }
@@ -122,6 +125,7 @@ impl Turn {
             heard: at,
             own: OwnVoice::default(),
             marks,
+            cluster_max_ms: CLUSTER_MAX_MS,
             ends_by: now.plus(TURN_MAX_MS),
             effects: VecDeque::new(),
         };
@@ -139,6 +143,12 @@ impl Turn {
             Opening::Announcement => turn.speak(Speech::Reply, now),
         }
         turn
+    }
+
+    /// The same turn, whose answer may wait so many milliseconds for the cluster: its owner may say more than [`CLUSTER_MAX_MS`].
+    #[must_use]
+    pub fn waiting_for_the_cluster(self, cluster_max_ms: u64) -> Self {
+        Self { cluster_max_ms, ..self }
     }
 
     /// Takes something in; effects are then to be polled.
