@@ -207,10 +207,10 @@ impl<P: Place> House<P> {
     }
 
     fn wait_connected(&mut self) -> Result<()> {
-        wait_for("the satellite to connect", LIMIT, || {
+        wait_for("the satellite to connect and to listen", LIMIT, || {
             self.check()?;
             let rooms = self.ctl_json(&["rooms"])?;
-            Ok(rooms.to_string().contains("\"connected\":true").then_some(()))
+            Ok((rooms.to_string().contains("\"connected\":true") && self.room.is_listened_to()?).then_some(()))
         })
     }
 }
@@ -222,7 +222,7 @@ impl House {
         Self::around(room, config).await
     }
 
-    /// Says something in the room and follows its turn to the end; `tell` sees each event as it happens.
+    /// Says something in the room and follows the turn that hears it to its end; `tell` sees each event as it happens.
     pub fn ask(&mut self, samples: &[i16], mut tell: impl FnMut(&Event)) -> Result<Asked> {
         self.wait_hearing()?;
         while self.events.try_recv().is_ok() {}
@@ -239,7 +239,8 @@ impl House {
             tell(&event);
             match event.kind {
                 EventKind::Wake { .. } => woken = true,
-                EventKind::TurnDone(record) => {
+                // One without a frame of the microphone said something by itself, and what is said now may have ended it.
+                EventKind::TurnDone(record) if record.marks_ms.first_frame.is_some() => {
                     turn = Some(*record);
                     break;
                 }
@@ -368,5 +369,5 @@ fn satellite(config: &HouseConfig, room: &impl Place) -> Result<Process> {
     ensure!(output.status.success(), "jarvis-satellite enrol: {}", String::from_utf8_lossy(&output.stderr));
     let mut command = Command::new(&program);
     command.arg("--config").arg(&file).envs(room.environment());
-    Process::start("jarvis-satellite", &mut command, &config.dir.join("satellite.log"))
+    Process::start("jarvis-satellite", &mut command, &config.dir.join("satellite.log"))?.sounds()
 }

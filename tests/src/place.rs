@@ -22,6 +22,8 @@ pub trait Place {
     fn environment(&self) -> Vec<(&'static str, String)>;
     /// An error if it has broken down.
     fn check(&mut self) -> Result<()>;
+    /// Whether the microphone is open, as far as can be seen from outside: what is said before that, nobody hears.
+    fn is_listened_to(&self) -> Result<bool>;
 }
 
 /// A microphone and a loudspeaker of this machine, and the Enter key for a button.
@@ -119,6 +121,10 @@ impl Place for Devices {
     /// The satellite itself notices when a device goes, says so, and looks for it again.
     fn check(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    fn is_listened_to(&self) -> Result<bool> {
+        Ok(true)
     }
 }
 

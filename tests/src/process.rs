@@ -11,9 +11,14 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::io::Errno;
+use rustix::process::Pid;
 
 /// How long a process may take to end after SIGTERM before it is killed: on a loaded machine one that ends in order takes a while.
 const GRACE: Duration = Duration::from_secs(30);
+
+/// Nice value of what plays and hears: in a real room it has a machine of its own, and sound that is a moment late is broken sound.
+const SOUND_NICE: i32 = -10;
 
 /// A child process that ends with its owner.
 pub struct Process {
@@ -36,6 +41,12 @@ impl Process {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Lets it go before others, as what plays or hears ([`sounds`]).
+    pub fn sounds(self) -> Result<Self> {
+        sounds(self.pid())?;
+        Ok(self)
     }
 
     /// Where its output goes.
@@ -69,7 +80,7 @@ impl Process {
 
     /// Sends a signal.
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).context("pid")?;
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).context("pid")?;
         rustix::process::kill_process(pid, signal).with_context(|| format!("signal {}", self.name))
     }
 
@@ -168,6 +179,26 @@ fn start_all(orders: &Receiver<Order>) {
     }
 }
 
+/// Lets a process that was just started go before others on a busy machine, as what plays or hears. Only root may: without, it stays as
+/// others are.
+pub fn sounds(pid: u32) -> Result<()> {
+    // The first thread, before it has started others, which take its priority over.
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).context("pid")?;
+    go_first(Some(pid))
+}
+
+/// The same for the thread that calls it.
+pub fn this_thread_sounds() -> Result<()> {
+    go_first(None)
+}
+
+fn go_first(pid: Option<Pid>) -> Result<()> {
+    match rustix::process::setpriority_process(pid, SOUND_NICE) {
+        Ok(()) | Err(Errno::ACCESS | Errno::PERM) => Ok(()),
+        Err(error) => Err(error).context("give what sounds its priority"),
+    }
+}
+
 /// A process as it was seen: another one that gets its number later is not taken for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {
@@ -211,9 +242,9 @@ impl Running {
 
     /// Sends it a signal; one that has ended takes none.
     pub fn signal(&self, signal: rustix::process::Signal) -> Result<()> {
-        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw).context("pid")?;
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).context("pid")?;
         match rustix::process::kill_process(pid, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
             Err(error) => Err(error).with_context(|| format!("signal {}", self.name)),
         }
     }

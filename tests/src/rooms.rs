@@ -78,7 +78,8 @@ impl Rooms {
         for (room, _) in rooms {
             let mut command = self.furnish(room)?;
             let log = self.config.dir.join(format!("{room}.log"));
-            self.satellites.push(((*room).to_owned(), Process::start("jarvis-satellite", &mut command, &log)?));
+            let satellite = Process::start("jarvis-satellite", &mut command, &log)?.sounds()?;
+            self.satellites.push(((*room).to_owned(), satellite));
         }
         self.wait_rooms("connected", rooms.len())?;
         // A microphone that was closed hears its file from the beginning, and what is written is there before any of them is opened.

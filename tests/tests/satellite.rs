@@ -127,7 +127,8 @@ impl House {
     async fn start(&mut self, pulse_server: Option<String>) {
         let mut command = self.command();
         command.env("PULSE_SERVER", pulse_server.unwrap_or_else(|| "unix:/nowhere".to_owned()));
-        self.satellite = Some(Process::start("jarvis-satellite", &mut command, &self.path("log")).unwrap());
+        let satellite = Process::start("jarvis-satellite", &mut command, &self.path("log")).unwrap();
+        self.satellite = Some(satellite.sounds().unwrap());
         self.wait(|event| matches!(event, HubEvent::Connected { .. }).then_some(())).await;
     }
 
