@@ -36,6 +36,7 @@ pub mod small_disk;
 pub mod sound;
 pub mod speech_server;
 pub mod sshd;
+pub mod stalls;
 pub mod stopping;
 pub mod suite;
 pub mod told;
