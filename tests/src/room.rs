@@ -3,38 +3,21 @@
 //! Channel front-left is what a person says, front-right is the loudspeaker, rear-left is what reaches the microphone: the person and
 //! the loudspeaker through an impulse response. All three share one clock, so a stereo recording of the first two measures
 //! latencies sample by sample, whatever the buffers of the processes around it.
-//!
-//! What a person says is known ahead and lies ready, so that a machine that stands still for a moment leaves no gap in it. What the
-//! loudspeaker plays is not: its echo comes as soon as the buffers allow.
 
-use std::collections::VecDeque;
-use std::io::{Read, Write};
+mod air;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::process::{Child, Command};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::place::Place;
-use crate::process::{self, Process, wait_for};
-use crate::sound::{self, RATE_HZ, Random};
-
-/// Frames of one step of the room's loop (10 ms).
-const STEP: usize = 160;
-/// Silence written ahead of the echo, so that a late step of the loop is no gap in it (ms).
-const ECHO_CUSHION_MS: usize = 40;
-/// The same for what is said, which nobody waits for.
-const SAID_CUSHION_MS: usize = 400;
-/// What PulseAudio keeps of the echo (ms).
-const LATENCY_MS: usize = 20;
-/// The same of what is said.
-const SAID_LATENCY_MS: usize = 360;
-/// Bytes of the echo between the loop and PulseAudio (128 ms, the least that a pipe has).
-const ECHO_PIPE_BYTES: usize = 4096;
-/// RMS level of the room's own noise, in sample units (about -66 dBFS): no microphone gives digital silence.
-const FLOOR: f64 = 16.0;
+use crate::process::{Process, wait_for};
+use crate::sound::RATE_HZ;
+use air::{Air, pulse, reader};
 
 /// The room's settings.
 #[derive(Debug, Clone)]
@@ -94,22 +77,10 @@ impl Room {
             Ok(String::from_utf8_lossy(&info.stdout).contains("record").then_some(()))
         })?;
         let (recorder, out) = reader(&socket)?;
-        let (mouth, mouth_in) = Stream::open(&socket, &MOUTH)?;
-        let mut clients = vec![recorder, mouth];
-        let wall = match config.echo_db {
-            None => None,
-            Some(db) => {
-                let (client, stream) = Stream::open(&socket, &WALL)?;
-                clients.push(client);
-                // A small pipe: the echo can't fall behind by more than this.
-                rustix::pipe::fcntl_setpipe_size(&stream.input, ECHO_PIPE_BYTES)?;
-                Some(Wall::new(stream, sound::impulse_response(db, config.seed)))
-            }
-        };
         let (said, queue) = channel();
+        let (speakers, air) = Air::open(&socket, config, queue)?;
+        let clients = std::iter::once(recorder).chain(speakers).collect();
         let heard = Arc::new(Mutex::new(Recording::default()));
-        let random = Random::new(config.seed ^ 0xA1);
-        let air = Air { random, queue, pending: VecDeque::new(), mouth: mouth_in, wall };
         let recording = Arc::clone(&heard);
         let mixer = std::thread::Builder::new().name("air".into()).spawn(move || air.run(out, &recording))?;
         let room = Self { mixer: Some(mixer), clients, said, heard, server, socket, asoundrc: None };
@@ -247,163 +218,12 @@ fn modules(socket: &Path) -> String {
         format!(
             "load-module module-null-sink sink_name=room rate={RATE_HZ} channels=3 channel_map=front-left,front-right,rear-left\n"
         ),
-        remap("sink", MOUTH.device, "room", "front-left,front-right", "front-left,rear-left"),
-        remap("sink", WALL.device, "room", "mono", "rear-left"),
+        remap("sink", air::MOUTH, "room", "front-left,front-right", "front-left,rear-left"),
+        remap("sink", air::WALL, "room", "mono", "rear-left"),
         remap("sink", "speaker", "room", "mono", "front-right"),
         remap("source", "mic", "room.monitor", "mono", "rear-left"),
         remap("source", "record", "room.monitor", "front-left,front-right", "front-left,front-right"),
         "set-default-sink speaker\nset-default-source mic\n".to_owned(),
     ]
     .concat()
-}
-
-fn pulse(socket: &Path, program: &str) -> Command {
-    let mut command = Command::new(program);
-    command.env("PULSE_SERVER", format!("unix:{}", socket.display()));
-    command
-}
-
-fn client(socket: &Path, program: &str, device: &str, channels: usize, latency_ms: usize) -> Command {
-    let mut command = pulse(socket, program);
-    command.arg(format!("--device={device}")).arg(format!("--latency-msec={latency_ms}"));
-    command.arg(format!("--channels={channels}")).args(["--rate=16000", "--format=s16le", "--raw"]);
-    if channels == 2 {
-        command.arg("--channel-map=front-left,front-right");
-    }
-    command.stderr(Stdio::null());
-    command
-}
-
-fn reader(socket: &Path) -> Result<(Child, ChildStdout)> {
-    let mut command = client(socket, "parec", "record", 2, LATENCY_MS);
-    let mut child = process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
-    process::sounds(child.id())?;
-    let out = child.stdout.take().context("parec's output")?;
-    Ok((child, out))
-}
-
-/// What sounds by itself in the room.
-struct Source {
-    device: &'static str,
-    channels: usize,
-    latency_ms: usize,
-    cushion_ms: usize,
-}
-
-/// Whoever speaks: as they are recorded, and as the microphone gets them.
-const MOUTH: Source = Source { device: "mouth", channels: 2, latency_ms: SAID_LATENCY_MS, cushion_ms: SAID_CUSHION_MS };
-/// What throws the loudspeaker's sound back to the microphone.
-const WALL: Source = Source { device: "wall", channels: 1, latency_ms: LATENCY_MS, cushion_ms: ECHO_CUSHION_MS };
-
-/// Sound on its way to PulseAudio.
-struct Stream {
-    input: ChildStdin,
-    /// A step that did not fit into the pipe: after a stall the air goes on where it was, instead of lagging for good.
-    unsent: Option<Vec<u8>>,
-}
-
-impl Stream {
-    /// Starts the client that takes it there.
-    fn open(socket: &Path, source: &Source) -> Result<(Child, Self)> {
-        let mut command = client(socket, "pacat", source.device, source.channels, source.latency_ms);
-        let mut child = process::spawn(command.stdin(Stdio::piped()).stdout(Stdio::null()))?;
-        process::sounds(child.id())?;
-        let mut input = child.stdin.take().context("pacat's input")?;
-        let silence = vec![0; RATE_HZ as usize * source.cushion_ms / 1000 * source.channels * 2];
-        input.write_all(&silence).context("pacat takes no sound")?;
-        rustix::io::ioctl_fionbio(&input, true)?;
-        Ok((child, Self { input, unsent: None }))
-    }
-
-    /// Sends the next step; whether the room still stands.
-    fn send(&mut self, step: impl FnOnce() -> Vec<u8>) -> bool {
-        let block = self.unsent.take().unwrap_or_else(step);
-        match self.input.write(&block) {
-            Ok(_) => true,
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                self.unsent = Some(block);
-                true
-            }
-            Err(_) => false,
-        }
-    }
-}
-
-/// The loop: what the sink played, on to what reaches the microphone next.
-struct Air {
-    random: Random,
-    queue: Receiver<Vec<i16>>,
-    pending: VecDeque<i16>,
-    mouth: Stream,
-    wall: Option<Wall>,
-}
-
-impl Air {
-    fn run(mut self, mut out: ChildStdout, recording: &Mutex<Recording>) -> Result<()> {
-        process::this_thread_sounds()?;
-        let mut block = vec![0u8; STEP * 4];
-        // The pipe ends when the room is closed.
-        while out.read_exact(&mut block).is_ok() {
-            let sample = |bytes: &[u8]| i16::from_le_bytes([bytes[0], bytes[1]]);
-            let said: Vec<i16> = block.chunks_exact(4).map(|frame| sample(&frame[..2])).collect();
-            let heard: Vec<i16> = block.chunks_exact(4).map(|frame| sample(&frame[2..])).collect();
-            let stands = self.speak() && self.wall.as_mut().is_none_or(|wall| wall.answer(&heard));
-            let mut all = recording.lock().map_err(|_| anyhow!("recording poisoned"))?;
-            all.said.extend(said);
-            all.heard.extend(heard);
-            if !stands {
-                return Ok(());
-            }
-        }
-        Ok(())
-    }
-
-    /// What is said next, and what of it reaches the microphone; whether the room still stands.
-    fn speak(&mut self) -> bool {
-        while let Ok(more) = self.queue.try_recv() {
-            self.pending.extend(more);
-        }
-        let (pending, random) = (&mut self.pending, &mut self.random);
-        self.mouth.send(|| {
-            let frame = |_| {
-                let said = pending.pop_front().unwrap_or(0);
-                [said, clipped(f64::from(said) + random.normal() * FLOOR)]
-            };
-            (0..STEP).flat_map(frame).flat_map(i16::to_le_bytes).collect()
-        })
-    }
-}
-
-fn clipped(sample: f64) -> i16 {
-    sample.round().clamp(f64::from(i16::MIN), f64::from(i16::MAX)) as i16
-}
-
-/// What the loudspeaker played, as it comes back.
-struct Wall {
-    stream: Stream,
-    taps: Vec<f64>,
-    past: VecDeque<f64>,
-}
-
-impl Wall {
-    fn new(stream: Stream, taps: Vec<f64>) -> Self {
-        Self { stream, past: vec![0.0; taps.len()].into(), taps }
-    }
-
-    /// Whether the room still stands.
-    fn answer(&mut self, heard: &[i16]) -> bool {
-        let echo: Vec<i16> = heard.iter().map(|&sample| clipped(self.echo(f64::from(sample)))).collect();
-        self.stream.send(|| echo.iter().flat_map(|sample| sample.to_le_bytes()).collect())
-    }
-
-    /// What of the loudspeaker reaches the microphone with its newest sample.
-    fn echo(&mut self, heard: f64) -> f64 {
-        self.past.pop_back();
-        self.past.push_front(heard);
-        let (newer, older) = self.past.as_slices();
-        let (first, second) = self.taps.split_at(newer.len());
-        let sum =
-            |taps: &[f64], samples: &[f64]| taps.iter().zip(samples).map(|(tap, sample)| tap * sample).sum::<f64>();
-        sum(first, newer) + sum(second, older)
-    }
 }
