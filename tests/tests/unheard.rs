@@ -43,7 +43,11 @@ async fn an_ear_is_struck(signal: Signal, seed: u64) {
     house.room.say(&request).unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     let record = loop {
-        assert!(Instant::now() < deadline, "the turn ends");
+        assert!(
+            Instant::now() < deadline,
+            "the turn ends; struck: {struck}; the satellite: {}",
+            house.satellite.tail()
+        );
         let Some(event) = house.event(Duration::from_secs(1)).unwrap() else { continue };
         match event.kind {
             EventKind::Partial { .. } if !struck => {

@@ -14,7 +14,9 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ContentBlock,
     Implementation, PaginatedRequestParams, ProtocolVersion,
 };
-use rmcp::service::{ClientLifecycleMode, RoleClient, RunningService, ServiceError, serve_client_with_lifecycle};
+use rmcp::service::{
+    ClientInitializeError, ClientLifecycleMode, RoleClient, RunningService, ServiceError, serve_client_with_lifecycle,
+};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{IntoTransport, StreamableHttpClientTransport};
@@ -179,17 +181,22 @@ impl Way {
                     config = config.auth_header(token(path).await?);
                 }
                 let transport = StreamableHttpClientTransport::with_client(client.clone()?, config);
-                Ok(Talk { session: begin(transport).await?, program: None })
+                let session = begin(transport).await.map_err(|unbegun| unbegun.why)?;
+                Ok(Talk { session, program: None })
             }
-            Means::Program => {
+            Means::Program => loop {
                 let (program, stdout, stdin) = Program::start(&self.config.command)?;
                 // A longer message is dropped unread, and its answer never comes.
                 let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(most);
                 match begin(transport).await {
-                    Ok(session) => Ok(Talk { session, program: Some(program) }),
-                    Err(why) => Err(with_last_words(why, program.end().await)),
+                    Ok(session) => return Ok(Talk { session, program: Some(program) }),
+                    // Whoever calls this bounds the time. Nothing was asked of it yet, and it starts sooner the next time.
+                    Err(Unbegun { late: true, .. }) => {
+                        program.end().await;
+                    }
+                    Err(Unbegun { why, .. }) => return Err(with_last_words(why, program.end().await)),
                 }
-            }
+            },
         }
     }
 
@@ -247,7 +254,22 @@ fn client() -> Result<Client, String> {
         .map_err(|error| words(&error))
 }
 
-async fn begin<T, E, A>(transport: T) -> Result<Session, String>
+/// A conversation that did not begin.
+struct Unbegun {
+    why: String,
+    /// The first question was answered after all, when it had been given up: a program may start for longer than rmcp waits (10 s).
+    late: bool,
+}
+
+impl From<ClientInitializeError> for Unbegun {
+    fn from(error: ClientInitializeError) -> Self {
+        use ClientInitializeError::{ConflictInitResponseId, UncorrelatedErrorResponse};
+        let late = matches!(error, ConflictInitResponseId(..) | UncorrelatedErrorResponse { .. });
+        Self { why: words(&error), late }
+    }
+}
+
+async fn begin<T, E, A>(transport: T) -> Result<Session, Unbegun>
 where
     T: IntoTransport<RoleClient, E, A>,
     E: Error + Send + Sync + 'static,
@@ -258,7 +280,7 @@ where
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],
         legacy_version: Some(ProtocolVersion::V_2025_11_25),
     };
-    Box::pin(serve_client_with_lifecycle(info, transport, both)).await.map_err(|error| words(&error))
+    Ok(Box::pin(serve_client_with_lifecycle(info, transport, both)).await?)
 }
 
 /// Why it failed, and what the program complained of last.

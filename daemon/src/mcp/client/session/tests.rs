@@ -89,6 +89,35 @@ async fn what_a_program_complained_of_last_is_told_whether_it_is_looked_at_or_ca
     assert!(told.contains("the list is gone"), "{told}");
 }
 
+/// The first time it is started, the program answers what it is asked first later than rmcp waits for that.
+#[tokio::test]
+async fn a_program_that_starts_slowly_is_begun_with_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let program = format!(
+        r#"
+        name = 'notes'
+        seconds = 60
+        command = ['/bin/sh', '-c', '''
+            if mkdir {:?} 2>/dev/null; then sleep 12; fi
+            while read -r line; do
+                id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+                case "$line" in
+                    *'"initialize"'*) printf '{{"jsonrpc":"2.0","id":%s,"result":{{"protocolVersion":"2025-11-25","capabilities":{{"tools":{{}}}},"serverInfo":{{"name":"notes","version":"1"}}}}}}\n' "$id" ;;
+                    *'"notifications/'*) ;;
+                    *'"tools/list"'*) printf '{{"jsonrpc":"2.0","id":%s,"result":{{"tools":[{{"name":"add","inputSchema":{{"type":"object"}}}}]}}}}\n' "$id" ;;
+                    *) printf '{{"jsonrpc":"2.0","id":%s,"error":{{"code":-32601,"message":"Method not found"}}}}\n' "$id" ;;
+                esac
+            done
+        ''']
+        "#,
+        dir.path().join("started")
+    );
+    let way = Way::new(toml::from_str(&program).unwrap());
+    let taken = way.list(|_| true).await.unwrap();
+    assert_eq!(taken.tools.iter().map(|tool| tool.name.as_str()).collect::<Vec<_>>(), ["add"]);
+    assert!(dir.path().join("started").is_dir(), "it did start slowly");
+}
+
 #[test]
 fn an_answer_is_its_texts_within_bounds() {
     let config = "name = 'notes'\nurl = 'http://127.0.0.1:1/mcp'\nanswer_kib = 1";
