@@ -114,6 +114,11 @@ pub(super) fn time_of_day(local: i64) -> Figure {
     let (hour, minute) = (minutes / 60, minutes % 60);
     let spoken = |n: i64| forms(&n.to_string()).into_iter().next().unwrap_or_default();
     let mut figures = Vec::new();
+    match (hour, minute) {
+        (0, 0) => figures.push("midnight".to_owned()),
+        (13.., 0) => figures.push(format!("{} hundred", spoken(hour))),
+        _ => {}
+    }
     for hour in [hour, (hour + 11) % 12 + 1] {
         let hour = spoken(hour);
         match minute {

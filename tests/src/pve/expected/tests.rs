@@ -6,6 +6,7 @@ use super::said::time_of_day;
 use super::*;
 use crate::frozen::{self, Frozen};
 use crate::judge;
+use crate::judge::as_heard;
 
 /// Kinds whose figure is not the cluster's to give: how long Jarvis has run, and who is connected to him.
 const ELSEWHERE: [&str; 2] = ["self.uptime", "self.rooms"];
@@ -70,6 +71,15 @@ fn a_summary_that_leaves_a_figure_out_is_wrong() {
     assert!(!right(&format!("{up} of four nodes up {running} of eighteen guests running")));
     assert!(!right(&format!("pve two is not answering and {running} guests are running")));
     assert!(!right(&format!("{up} of four nodes up pve two not answering {fewer} of eighteen guests running")));
+}
+
+#[test]
+fn every_minute_of_the_day_is_known_as_it_is_said() {
+    for minutes in 0..24 * 60 {
+        let said = as_heard(&format!("It is {:02}:{:02}.", minutes / 60, minutes % 60));
+        assert!(time_of_day(minutes * 60).is_in(&[&said]), "{minutes}: {said}");
+        assert!(!time_of_day(minutes * 60 + 3 * 60).is_in(&[&said]), "{minutes}: {said} is three minutes off");
+    }
 }
 
 #[test]
