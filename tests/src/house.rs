@@ -219,7 +219,10 @@ impl House {
     /// Builds the house around the simulated room that `config` describes.
     pub async fn start(config: HouseConfig) -> Result<Self> {
         let room = Room::open(&config.dir.join("room"), &config.room)?;
-        Self::around(room, config).await
+        let mut house = Self::around(room, config).await?;
+        // A microphone that has just been opened hears the room for a moment before anybody speaks.
+        house.wait_quiet()?;
+        Ok(house)
     }
 
     /// Says something in the room and follows the turn that hears it to its end; `tell` sees each event as it happens.

@@ -26,6 +26,7 @@ async fn a_request_through_alsa_is_heard_and_its_answer_is_right_in_the_room() {
     let config = config(dir.path(), 8);
     let mut referee = Referee::new(&config.root, &config.programs).unwrap();
     let mut house = House::around(room, config).await.unwrap();
+    house.wait_quiet().unwrap();
     for (voice, text) in [
         ("en-gb-x-rp", "hey jarvis, how hot is node two"),
         ("en-us", "hey jarvis, how much memory is the database using"),
