@@ -30,6 +30,8 @@ use super::program::Program;
 const LOOK_MAX: Duration = Duration::from_secs(10);
 /// Longest time for the connection alone.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// How long rmcp waits for an answer to its first question, before it asks another.
+const PROBE_MAX: Duration = Duration::from_secs(10);
 /// Longest page of a list of tools, in bytes; longer where answers may be.
 const LIST_BYTES_MAX: usize = 1 << 20;
 /// Most pages of a list.
@@ -188,10 +190,12 @@ impl Way {
                 let (program, stdout, stdin) = Program::start(&self.config.command)?;
                 // A longer message is dropped unread, and its answer never comes.
                 let transport = AsyncRwTransport::new_client(stdout, stdin).with_max_line_length(most);
+                let asked = Instant::now();
                 match begin(transport).await {
                     Ok(session) => return Ok(Talk { session, program: Some(program) }),
-                    // Whoever calls this bounds the time. Nothing was asked of it yet, and it starts sooner the next time.
-                    Err(Unbegun { late: true, .. }) => {
+                    // Whoever calls this bounds the time. Nothing was asked of it yet, and it starts sooner the next time. One that
+                    // answers amiss at once was not late: it would be started over and over.
+                    Err(Unbegun { late: true, .. }) if asked.elapsed() >= PROBE_MAX => {
                         program.end().await;
                     }
                     Err(Unbegun { why, .. }) => return Err(with_last_words(why, program.end().await)),
