@@ -339,6 +339,7 @@ impl Running {
                 let Some(speaker) = self.speaker.as_ref().filter(|s| s.generation == generation) else { return };
                 match news {
                     PlaybackNews::Started { at } => self.input(Input::PlaybackStarted(speaker.attempt, millis(at))),
+                    PlaybackNews::Done { cut: true, .. } => self.input(Input::PlaybackBroken(speaker.attempt)),
                     PlaybackNews::Done { at, .. } => self.input(Input::PlaybackDone(speaker.attempt, millis(at))),
                     PlaybackNews::Sentence(_) => {}
                 }

@@ -172,6 +172,7 @@ fn error(ending: Ending) -> Option<String> {
             None => "the satellite did not come back to hear the answer".to_owned(),
         },
         Ending::PlaybackUnknown => "the satellite never said that it played the answer".to_owned(),
+        Ending::PlaybackBroken => "the satellite did not play the answer to its end".to_owned(),
         Ending::Shutdown => "the daemon stopped".to_owned(),
     };
     Some(text)

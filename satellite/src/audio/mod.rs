@@ -74,13 +74,15 @@ pub enum Which {
     Loudspeaker,
 }
 
-/// A device went away or failed while it was open.
+/// A device went away or failed while it was open, for good or for a moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// Which.
     pub which: Which,
     /// What the system says.
     pub reason: String,
+    /// Its stream has ended; otherwise it may go on.
+    pub over: bool,
 }
 
 /// Names of devices.

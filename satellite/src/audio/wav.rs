@@ -158,7 +158,7 @@ impl Loudspeaker for Heard {
             nth = nth.wrapping_add(1);
             let written = write(&mut writer, period, nth.is_multiple_of(FLUSH_PERIODS));
             if let Err(reason) = &written {
-                let fault = Fault { which: Which::Loudspeaker, reason: reason.to_string() };
+                let fault = Fault { which: Which::Loudspeaker, reason: reason.to_string(), over: true };
                 if faults.try_send(fault).is_err() {
                     tracing::debug!(%reason, "the loudspeaker's file fails, as was told");
                 }

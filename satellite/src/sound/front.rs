@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::doubt::{Doubt, STALL};
 use super::speaking::Speaking;
 use super::{MicFrame, Pipeline};
 use crate::audio::mouth::Mouth;
@@ -24,8 +25,6 @@ pub const WAKE_FRAMES_WAITING: usize = 150;
 const COMMANDS_WAITING: usize = 16;
 const FAULTS_WAITING: usize = 4;
 const TAPE_S: u32 = 3;
-/// An open device that gives or takes nothing for this long is lost.
-const STALL: Duration = Duration::from_secs(2);
 /// A lost device is looked for again after this.
 const RETRY: Duration = Duration::from_secs(2);
 /// Longest sleep without a microphone.
@@ -138,6 +137,15 @@ struct Hearing {
     pipeline: Pipeline,
     raw: Vec<i16>,
     heard_at: Instant,
+    doubt: Doubt,
+}
+
+impl Hearing {
+    /// Why it is lost.
+    fn lost(&mut self) -> Option<String> {
+        let stalled = || (self.heard_at.elapsed() > STALL).then(|| "it is open, but gives no sound".to_owned());
+        self.doubt.lost(Instant::now()).or_else(stalled)
+    }
 }
 
 struct Work {
@@ -238,6 +246,7 @@ impl Work {
             pipeline,
             raw: vec![0; (rate / 50) as usize],
             heard_at: Instant::now(),
+            doubt: Doubt::default(),
         })
     }
 
@@ -266,6 +275,7 @@ impl Work {
             };
             while let Some(at) = hearing.tape.read(&mut hearing.raw) {
                 hearing.heard_at = Instant::now();
+                hearing.doubt.flows(hearing.heard_at);
                 hearing.pipeline.push(&hearing.raw, at, reference.as_deref_mut(), &mut |frame| frames.push(frame));
             }
         }
@@ -281,17 +291,22 @@ impl Work {
 
     fn notice_faults(&mut self) {
         while let Ok(fault) = self.faults_out.try_recv() {
-            self.lost(fault.which, &fault.reason);
+            match (fault.which, &mut self.microphone, &mut self.loudspeaker) {
+                (which, ..) if fault.over => self.lost(which, &fault.reason),
+                (Which::Microphone, Device::Open(hearing), _) => hearing.doubt.fault(fault.reason, Instant::now()),
+                (Which::Loudspeaker, _, Device::Open(speaking)) => speaking.fault(fault.reason),
+                (Which::Microphone | Which::Loudspeaker, ..) => {}
+            }
         }
-        if let Device::Open(hearing) = &self.microphone
-            && hearing.heard_at.elapsed() > STALL
+        if let Device::Open(hearing) = &mut self.microphone
+            && let Some(reason) = hearing.lost()
         {
-            self.lost(Which::Microphone, "it is open, but gives no sound");
+            self.lost(Which::Microphone, &reason);
         }
-        if let Device::Open(speaking) = &self.loudspeaker
-            && speaking.silent_for() > STALL
+        if let Device::Open(speaking) = &mut self.loudspeaker
+            && let Some(reason) = speaking.lost()
         {
-            self.lost(Which::Loudspeaker, "it is open, but takes no sound");
+            self.lost(Which::Loudspeaker, &reason);
         }
     }
 
@@ -334,3 +349,6 @@ impl Work {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! From raw samples to what the house works on: echo cancelled, 16 kHz mono, 20 ms frames with times and voice.
 
+mod doubt;
 pub mod earcon;
 mod echo;
 pub mod front;

@@ -4,6 +4,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use super::Reference;
+use super::doubt::{Doubt, STALL};
 use crate::audio::mouth::{LentThroat, Mouth, Rest, Rouse, Throat, mouth};
 use crate::audio::tape::tape;
 use crate::audio::{AudioError, Backend, Fault, Loudspeaker, Stream};
@@ -24,6 +25,7 @@ pub(super) struct Speaking {
     flow: Flow,
     reference: Reference,
     spoke_at: Instant,
+    doubt: Doubt,
     rest: Rest,
 }
 
@@ -71,7 +73,8 @@ impl Speaking {
         let rest = throat.rest();
         let flow = Flow::play(&*device, Box::new(throat), clock, faults)?;
         let name = config.loudspeaker.clone();
-        Ok((Self { name, device, flow, reference, spoke_at: Instant::now(), rest }, mouth))
+        let (spoke_at, doubt) = (Instant::now(), Doubt::default());
+        Ok((Self { name, device, flow, reference, spoke_at, doubt, rest }, mouth))
     }
 
     /// What was played, for the echo canceller.
@@ -83,15 +86,22 @@ impl Speaking {
     pub(super) fn take_in(&mut self) {
         if self.reference.take_in() {
             self.spoke_at = Instant::now();
+            self.doubt.flows(self.spoke_at);
         }
     }
 
-    /// How long it has taken no sound, not even silence; nothing where it rests.
-    pub(super) fn silent_for(&self) -> Duration {
-        match self.flow {
-            Flow::Playing { .. } => self.spoke_at.elapsed(),
-            Flow::Resting(_) | Flow::Lost => Duration::ZERO,
-        }
+    /// It told a fault; it may go on.
+    pub(super) fn fault(&mut self, reason: String) {
+        self.doubt.fault(reason, Instant::now());
+    }
+
+    /// Why it is lost: it takes no sound, not even silence. A resting one is not.
+    pub(super) fn lost(&mut self) -> Option<String> {
+        let Flow::Playing { .. } = self.flow else {
+            return None;
+        };
+        let stalled = || (self.spoke_at.elapsed() > STALL).then(|| "it is open, but takes no sound".to_owned());
+        self.doubt.lost(Instant::now()).or_else(stalled)
     }
 
     /// Closes its stream once it was silent for long, and opens it again once something is to be heard.
@@ -108,6 +118,7 @@ impl Speaking {
                     reason: format!("the sound server does not close it: {error}"),
                 })?;
                 tracing::debug!("the loudspeaker rests");
+                self.doubt = Doubt::default();
                 Flow::Resting(throat)
             }
             Flow::Resting(throat) if self.rest.is_over() => {

@@ -131,6 +131,8 @@ impl Turn {
                 self.answering = Answering::Playing { speech, until };
                 if !self.spoken {
                     self.played(now);
+                } else if self.unheard == Some(attempt) {
+                    self.not_heard_out(speech);
                 }
             }
             // A sorry is said though it can't be committed; if that was lost as well, nothing is left to say.
@@ -157,6 +159,15 @@ impl Turn {
             }
             (Input::PlaybackDone(attempt, at), Answering::Playing { .. }) if attempt == self.attempt => {
                 self.played(at);
+            }
+            (Input::PlaybackBroken(attempt), Answering::Playing { speech, .. }) if attempt == self.attempt => {
+                self.not_heard_out(speech);
+            }
+            // It is made to its end all the same: it is read on the page.
+            (Input::PlaybackBroken(attempt), Answering::Speaking { .. } | Answering::Minding { .. })
+                if attempt == self.attempt =>
+            {
+                self.unheard = Some(attempt);
             }
             _ => {}
         }
@@ -234,6 +245,15 @@ impl Turn {
         self.finish(match speech {
             Speech::Sorry(trouble) => Ending::Sorry(trouble),
             Speech::Reply | Speech::Filler | Speech::NotUnderstood => Ending::Answered,
+        });
+    }
+
+    /// The satellite did not play it to its end.
+    fn not_heard_out(&mut self, speech: Speech) {
+        self.finish(match speech {
+            // What the sorry was for matters more.
+            Speech::Sorry(trouble) => Ending::Sorry(trouble),
+            Speech::Reply | Speech::Filler | Speech::NotUnderstood => Ending::PlaybackBroken,
         });
     }
 

@@ -118,6 +118,8 @@ pub enum Input {
     PlaybackStarted(Attempt, Millis),
     /// The loudspeaker is silent again.
     PlaybackDone(Attempt, Millis),
+    /// The loudspeaker is silent, and not all of it was heard: it was lost, or the satellite did not take the sound.
+    PlaybackBroken(Attempt),
     /// The button was pressed during the answer.
     StopPressed,
     /// A newer turn began on the same satellite.
@@ -219,6 +221,8 @@ pub enum Ending {
     SatelliteAway(Option<Trouble>),
     /// The satellite never said that it played the answer.
     PlaybackUnknown,
+    /// The satellite said that it did not play the answer to its end.
+    PlaybackBroken,
     /// The daemon stopped.
     Shutdown,
 }

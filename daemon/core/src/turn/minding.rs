@@ -139,6 +139,26 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_was_not_played_to_its_end_is_made_to_its_end_and_not_called_heard() {
+        let first = Attempt(0);
+        let mut turn = minding();
+        turn.handle(Input::Sentence(first), NOW);
+        effects(&mut turn);
+        assert_eq!(told(&mut turn, Input::PlaybackBroken(first)), []);
+        assert_eq!(told(&mut turn, Input::Answered(first, Outcome::Reply)), [Effect::SpeakRest(first)]);
+        let ended = told(&mut turn, Input::Spoken { attempt: first, sound_ms: 100 });
+        assert_eq!(ended, [Effect::Hush(first), Effect::Finish(Ending::PlaybackBroken)]);
+
+        let mut turn = minding();
+        turn.handle(Input::Answered(first, Outcome::Reply), NOW);
+        turn.handle(Input::Spoken { attempt: first, sound_ms: 100 }, NOW);
+        effects(&mut turn);
+        assert_eq!(told(&mut turn, Input::PlaybackBroken(Attempt(9))), [], "another attempt's");
+        let ended = told(&mut turn, Input::PlaybackBroken(first));
+        assert_eq!(ended, [Effect::Hush(first), Effect::Finish(Ending::PlaybackBroken)]);
+    }
+
+    #[test]
     fn an_answer_without_a_sentence_on_the_way_is_spoken_whole() {
         let mut turn = minding();
         let spoken = told(&mut turn, Input::Answered(Attempt(0), Outcome::Reply));

@@ -89,6 +89,8 @@ pub struct Turn {
     begun: bool,
     link: Link,
     attempt: Attempt,
+    /// The attempt that the satellite did not play to its end.
+    unheard: Option<Attempt>,
     asked: String,
     foreseen: u8,
     /// Capture time since which the words are "stop" and somebody might have gone on.
@@ -119,6 +121,7 @@ impl Turn {
             begun: false,
             link: Link::Up,
             attempt: Attempt::default(),
+            unheard: None,
             asked: String::new(),
             foreseen: 0,
             stop_since: None,
@@ -352,7 +355,10 @@ impl Turn {
         self.close_mic(true);
         self.answering = Answering::Over;
         if self.spoken {
-            let trouble = matches!(ending, Ending::SpeechFailed | Ending::Sorry(_) | Ending::SatelliteAway(_));
+            let trouble = matches!(
+                ending,
+                Ending::SpeechFailed | Ending::Sorry(_) | Ending::SatelliteAway(_) | Ending::PlaybackBroken
+            );
             let showing = if trouble { Showing::Trouble } else { Showing::Idle };
             self.effects.push_back(Effect::Show(showing));
         }

@@ -127,6 +127,7 @@ impl World {
             Input::SpeechFailed(Attempt(0)),
             Input::Uncommitted(Attempt(0)),
             Input::PlaybackDone(Attempt(0), Millis(0)),
+            Input::PlaybackBroken(Attempt(0)),
         ];
         if self.faults {
             for _ in 0..self.dice.below(3) {
@@ -213,7 +214,10 @@ impl World {
         let ends = starts.plus(sound_ms);
         self.due.push((starts, Input::PlaybackStarted(attempt, starts)));
         self.due.push((ends, Input::Spoken { attempt, sound_ms }));
-        if !self.fault(5) {
+        if self.fault(5) {
+            let broken = starts.plus(self.dice.below(sound_ms + 500));
+            self.due.push((broken, Input::PlaybackBroken(attempt)));
+        } else if !self.fault(5) {
             self.due.push((ends.plus(500), Input::PlaybackDone(attempt, ends.plus(500))));
         }
     }
