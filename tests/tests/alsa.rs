@@ -29,7 +29,7 @@ async fn a_request_through_alsa_is_heard_and_its_answer_is_right_in_the_room() {
     house.wait_quiet().unwrap();
     for (voice, text) in [
         ("en-gb-x-rp", "hey jarvis, how hot is node two"),
-        ("en-us", "hey jarvis, how much memory is the database using"),
+        ("en-us", "hey jarvis, is the mail server up"),
     ] {
         let request = Request::Spoken { voice: voice.into(), text: text.into() };
         let judged = referee.ask(&mut house, &request, |_| ()).unwrap();

@@ -118,6 +118,33 @@ async fn a_program_that_starts_slowly_is_begun_with_anew() {
     assert!(dir.path().join("started").is_dir(), "it did start slowly");
 }
 
+/// It would be started over and over.
+#[tokio::test]
+async fn a_program_that_answers_amiss_at_once_is_started_once_and_told_with_its_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let starts = dir.path().join("starts");
+    let program = format!(
+        r#"
+        name = 'notes'
+        seconds = 60
+        command = ['/bin/sh', '-c', '''
+            echo started >> {starts:?}
+            while read -r line; do
+                id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+                case "$line" in
+                    *'"initialize"'*) echo 'I lost count' >&2; printf '{{"jsonrpc":"2.0","id":%s99,"result":{{"protocolVersion":"2025-11-25","capabilities":{{"tools":{{}}}},"serverInfo":{{"name":"notes","version":"1"}}}}}}\n' "$id" ;;
+                    *) printf '{{"jsonrpc":"2.0","id":%s,"error":{{"code":-32601,"message":"Method not found"}}}}\n' "$id" ;;
+                esac
+            done
+        ''']
+        "#
+    );
+    let way = Way::new(toml::from_str(&program).unwrap());
+    let told = way.list(|_| true).await.unwrap_err();
+    assert!(told.contains("I lost count"), "{told}");
+    assert_eq!(std::fs::read_to_string(starts).unwrap(), "started\n");
+}
+
 #[test]
 fn an_answer_is_its_texts_within_bounds() {
     let config = "name = 'notes'\nurl = 'http://127.0.0.1:1/mcp'\nanswer_kib = 1";
