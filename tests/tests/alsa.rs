@@ -27,10 +27,9 @@ async fn a_request_through_alsa_is_heard_and_its_answer_is_right_in_the_room() {
     let mut referee = Referee::new(&config.root, &config.programs).unwrap();
     let mut house = House::around(room, config).await.unwrap();
     house.wait_quiet().unwrap();
-    for (voice, text) in [
-        ("en-gb-x-rp", "hey jarvis, how hot is node two"),
-        ("en-us", "hey jarvis, is the mail server up"),
-    ] {
+    for (voice, text) in
+        [("en-gb-x-rp", "hey jarvis, how hot is node two"), ("en-us", "hey jarvis, is the mail server up")]
+    {
         let request = Request::Spoken { voice: voice.into(), text: text.into() };
         let judged = referee.ask(&mut house, &request, |_| ()).unwrap();
         assert_eq!(judged.miss, None, "{request}: {:?}; the satellite: {}", judged.asked.turn, house.satellite.tail());

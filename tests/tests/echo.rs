@@ -6,10 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use jarvis_core::ids::Millis;
-use jarvis_core::intent::{Grammar, Understood};
+use jarvis_core::intent::Grammar;
 use jarvis_core::names::Names;
 use jarvis_core::speakable::speakable;
-use jarvis_core::turn::{Attempt, Effect, Ending, Input, Opening, Outcome, Turn, meaning, request};
+use jarvis_core::turn::{Attempt, Effect, Ending, Input, Opening, Outcome, Turn, request};
 use jarvis_link::message::{Generation, MIC_FRAME_SAMPLES, MIC_RATE_HZ, SatMicros};
 use jarvis_satellite::audio::mouth::{Mouth, Played, Throat, mouth};
 use jarvis_satellite::audio::resample::Resampler;
@@ -258,7 +258,7 @@ impl Scene {
             if went.overlapped && went.asked.last().is_some_and(|before| before != asked) {
                 went.beyond.push(asked.to_owned());
             }
-            let meaning = meaning(asked, &self.grammar, &self.names);
+            let meaning = turn.meaning(asked, &self.grammar, &self.names);
             let heard = opened.plus(u64::from(heard_ms));
             turn.handle(Input::Partial { text, meaning, heard }, self.room.now());
         }
@@ -266,12 +266,7 @@ impl Scene {
 
     fn last_word(&mut self, turn: &mut Turn, now: Millis) {
         let (text, _) = self.ear.finish().unwrap();
-        let intent = |text: &str| match self.grammar.understand(text, &self.names) {
-            Understood::Intent { intent, .. } => Some(intent),
-            _ => None,
-        };
-        let another = intent(request(&text, None));
-        let changed = another.is_some() && another != intent(turn.asked());
+        let changed = turn.asks_else(request(&text, None), &self.grammar, &self.names);
         turn.handle(Input::Final { text, changed }, now);
     }
 

@@ -104,7 +104,7 @@ pub enum Input {
         /// Whether they are others than before.
         changed: bool,
     },
-    /// The answer is audible from now on: voice may be its echo.
+    /// The answer is audible from now on, or about to be: voice may be its echo.
     Audible,
     /// The stream ended in order: no more speech will come.
     StreamEnded,
@@ -254,12 +254,12 @@ impl Endpointer {
     }
 
     /// Whether words of this meaning count now: not once the end stands, nor where they may be an answer's echo. That invents
-    /// words as well, but hardly ones that make a request of what was asked.
+    /// words as well, but hardly ones that make another whole request of what was asked.
     pub fn takes(&self, meaning: Meaning) -> bool {
         match self.state {
             State::Hearing | State::Window { listening: false, .. } => true,
             State::Window { listening: true, .. } => {
-                matches!(meaning, Meaning::Complete | Meaning::Extendable | Meaning::Open | Meaning::ShortWord)
+                matches!(meaning, Meaning::Complete | Meaning::Extendable | Meaning::ShortWord)
             }
             State::Closed => false,
         }

@@ -13,9 +13,7 @@ use std::time::Duration;
 use jarvis_core::answer::{Act, Reply, Trouble};
 use jarvis_core::endpoint::Meaning;
 use jarvis_core::ids::{ApprovalId, SatelliteId, TurnId};
-use jarvis_core::intent::Understood;
 use jarvis_core::memory::{MemoryId, UnixMillis};
-use jarvis_core::names::Names;
 use jarvis_core::turn::{self as core, Attempt, Ending, Input, Outcome, Turn};
 use jarvis_link::message::{DaemonMicros, Generation, Settings, Utterance};
 use tokio::sync::{mpsc, watch};
@@ -354,7 +352,7 @@ impl Running {
                 if text != self.partial.0 {
                     let names = self.parts.names.now();
                     let asked = core::request(&text, self.phrase());
-                    self.partial.1 = core::meaning(asked, &self.parts.grammar, &names);
+                    self.partial.1 = self.turn.meaning(asked, &self.parts.grammar, &names);
                     self.partial.0.clone_from(&text);
                 }
                 self.input(Input::Partial { text, meaning: self.partial.1, heard });
@@ -364,7 +362,7 @@ impl Running {
                 let names = self.parts.names.now();
                 let asked = core::request(&text, self.phrase());
                 let differs = !asked.is_empty() && asked != self.turn.asked();
-                let changed = differs && self.asks_else(asked, &names);
+                let changed = differs && self.turn.asks_else(asked, &self.parts.grammar, &names);
                 let better = asked.to_owned();
                 self.input(Input::Final { text, changed });
                 if differs && !changed && !self.turn.is_over() {
@@ -377,15 +375,6 @@ impl Running {
 
     fn phrase(&self) -> Option<&str> {
         self.recording.record.wake.as_ref().map(|w| w.phrase.as_str())
-    }
-
-    fn asks_else(&self, asked: &str, names: &Names) -> bool {
-        let understand = |text: &str| self.parts.grammar.understand(text, names);
-        match (understand(self.turn.asked()), understand(asked)) {
-            (Understood::Intent { intent: before, .. }, Understood::Intent { intent: now, .. }) => before != now,
-            (Understood::Intent { .. }, Understood::Nothing { .. }) => false,
-            _ => true,
-        }
     }
 
     async fn job_news(&mut self, news: News) {

@@ -122,7 +122,11 @@ impl Turn {
             {
                 self.answered(outcome, now);
             }
-            (Input::Saying(attempt, spoken), _) if attempt == self.attempt => self.own.say(attempt, &spoken),
+            (Input::Saying(attempt, spoken), _) if attempt == self.attempt => {
+                self.own.say(attempt, &spoken);
+                // The microphone may bring it before the satellite's word that it sounds.
+                self.endpoint(endpoint::Input::Audible, now);
+            }
             (Input::Speaking(attempt), Answering::Speaking { speech, .. }) if attempt == self.attempt => {
                 self.answering = Answering::Speaking { speech, until: now.plus(SPEECH_MAX_MS) };
             }
@@ -155,7 +159,6 @@ impl Turn {
             }
             (Input::PlaybackStarted(attempt, at), _) if attempt == self.attempt => {
                 self.marks.set(Mark::FirstAudio, at);
-                self.endpoint(endpoint::Input::Audible, now);
             }
             (Input::PlaybackDone(attempt, at), Answering::Playing { .. }) if attempt == self.attempt => {
                 self.played(at);

@@ -67,7 +67,7 @@ pub enum Input {
     Partial {
         /// As the ear heard it.
         text: String,
-        /// What the request in it means ([`super::meaning`] of [`super::request`]).
+        /// What the request in it means ([`super::Turn::meaning`] of [`super::request`]).
         meaning: Meaning,
         /// Capture time of the last sound it takes account of.
         heard: Millis,

@@ -32,7 +32,7 @@ use answering::Answering;
 pub use message::{Attempt, Effect, Ending, Input, MicEnd, Opening, Outcome, Showing, Speech};
 use own_voice::OwnVoice;
 use wake::Checking;
-pub use wake::{EarStanding, Wake, WakeCheck, after_phrase, meaning, request};
+pub use wake::{EarStanding, Wake, WakeCheck, after_phrase, request};
 
 /// The recogniser's last word must come within this.
 pub const FINAL_MAX_MS: u64 = 1500;

@@ -44,14 +44,16 @@ impl OwnVoice {
         self.overheard = true;
     }
 
+    /// Whether the ear heard something over this attempt's answer.
+    pub(super) fn overhears(&self, attempt: Attempt) -> bool {
+        self.overheard && attempt == self.attempt
+    }
+
     /// Whether what was heard over this attempt's answer is the request and then nothing but words of that answer.
     pub(super) fn echoes(&self, attempt: Attempt, asked: &str, heard: &str) -> bool {
         let Some(more) = heard.strip_prefix(asked) else { return false };
         let mut more = words(more).peekable();
-        self.overheard
-            && attempt == self.attempt
-            && more.peek().is_some()
-            && more.all(|word| self.words.contains(&word))
+        self.overhears(attempt) && more.peek().is_some() && more.all(|word| self.words.contains(&word))
     }
 }
 

@@ -116,6 +116,7 @@ fn meet(person: &Person, dice: &mut Dice) -> Outcome {
                 }
                 Effect::Speak(attempt, _) => {
                     let starts = now + dice.between(40, 90);
+                    due.push((now + 5, Input::Saying(attempt, "Quite well, sir.".to_owned())));
                     due.push((starts, Input::PlaybackStarted(attempt, Millis(starts))));
                     due.push((starts + 10, Input::Spoken { attempt, sound_ms: 900 }));
                     due.push((starts + 900, Input::PlaybackDone(attempt, Millis(starts + 900))));

@@ -212,6 +212,7 @@ impl World {
         let starts = self.now.plus(self.dice.below(slow));
         let sound_ms = 500 + self.dice.below(6000);
         let ends = starts.plus(sound_ms);
+        self.due.push((starts, Input::Saying(attempt, "Quite well, sir.".to_owned())));
         self.due.push((starts, Input::PlaybackStarted(attempt, starts)));
         self.due.push((ends, Input::Spoken { attempt, sound_ms }));
         if self.fault(5) {

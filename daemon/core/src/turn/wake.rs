@@ -80,7 +80,7 @@ pub fn request<'a>(text: &'a str, phrase: Option<&str>) -> &'a str {
 }
 
 /// What a request so far means for the end of speech.
-pub fn meaning(request: &str, grammar: &Grammar, names: &Names) -> Meaning {
+pub(super) fn meaning(request: &str, grammar: &Grammar, names: &Names) -> Meaning {
     if request.is_empty() {
         return Meaning::Nothing;
     }
