@@ -1,5 +1,7 @@
 //! A satellite without devices: it is there over the real link, plays what it is sent, and presses, wakes and speaks as it is told.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -35,6 +37,7 @@ pub struct Seat {
     net: NetHandle,
     room: String,
     heard: watch::Receiver<usize>,
+    mute: Arc<AtomicBool>,
     // Aborted on drop.
     _tasks: JoinSet<()>,
     _state: TempDir,
@@ -78,8 +81,9 @@ impl Seat {
             .context("the seat was not connected")?
             .context("the seat's link ended")?;
         let (tell, heard) = watch::channel(0);
-        tasks.spawn(play(net.clone(), events, tell));
-        Ok(Self { net, room: room.to_owned(), heard, _tasks: tasks, _state: state })
+        let mute = Arc::default();
+        tasks.spawn(play(net.clone(), events, tell, Arc::clone(&mute)));
+        Ok(Self { net, room: room.to_owned(), heard, mute, _tasks: tasks, _state: state })
     }
 
     /// Waits until a daemon knows its room, after its start as well: turns hear of a room that is there a moment later. Nothing is said to
@@ -91,6 +95,11 @@ impl Seat {
     /// Answers that it heard to their end so far.
     pub fn heard(&self) -> usize {
         *self.heard.borrow()
+    }
+
+    /// Its loudspeaker is lost: it plays nothing any more, and tells the daemon so, as a satellite does.
+    pub fn loses_its_loudspeaker(&self) {
+        self.mute.store(true, Ordering::SeqCst);
     }
 
     /// Its button is pressed while it speaks.
@@ -144,9 +153,17 @@ impl Seat {
 }
 
 /// Tells of every answer that it is played: begun with its first sound, over a moment after its last.
-async fn play(net: NetHandle, mut events: mpsc::Receiver<NetEvent>, heard: watch::Sender<usize>) {
+async fn play(
+    net: NetHandle,
+    mut events: mpsc::Receiver<NetEvent>,
+    heard: watch::Sender<usize>,
+    mute: Arc<AtomicBool>,
+) {
     while let Some(event) = events.recv().await {
+        let mute = mute.load(Ordering::SeqCst);
         let told = match event {
+            NetEvent::Answer(AnswerEvent::Start { generation, .. }) if mute => done(&net, generation, true),
+            NetEvent::Answer(_) if mute => Ok(()),
             NetEvent::Answer(AnswerEvent::Start { generation, .. }) => {
                 net.control(ToDaemon::PlaybackStarted { generation, at: net.micros() })
             }

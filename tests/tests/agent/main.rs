@@ -16,6 +16,7 @@ mod resume;
 mod rights;
 mod route;
 mod scripts;
+mod unplayed;
 
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;

@@ -355,10 +355,7 @@ impl Turn {
         self.close_mic(true);
         self.answering = Answering::Over;
         if self.spoken {
-            let trouble = matches!(
-                ending,
-                Ending::SpeechFailed | Ending::Sorry(_) | Ending::SatelliteAway(_) | Ending::PlaybackBroken
-            );
+            let trouble = matches!(ending, Ending::SpeechFailed | Ending::Sorry(_) | Ending::SatelliteAway(_));
             let showing = if trouble { Showing::Trouble } else { Showing::Idle };
             self.effects.push_back(Effect::Show(showing));
         }

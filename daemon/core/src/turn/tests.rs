@@ -265,9 +265,8 @@ fn over_an_audible_answer_voice_alone_does_not_reopen_but_words_do() {
     let scene = || {
         let mut scene = Scene::woken();
         scene.say(&[Words("how is the cluster", Meaning::Complete, 900), Pause(400)]);
-        let attempt = scene.turn.attempt();
         // It sounds before the satellite's word that it does has come.
-        scene.input(Input::Saying(attempt, "Quite well, sir.".to_owned()));
+        scene.input(Input::Saying(scene.turn.attempt(), "Quite well, sir.".to_owned()));
         scene
     };
     let mut echo = scene();
