@@ -361,7 +361,7 @@ fn tell(which: Which, faults: SyncSender<Fault>) -> impl FnMut(cpal::Error) + Se
             tracing::debug!(?which, %error, "the sound device hiccuped");
             return;
         }
-        // cpal's streams go on after what they can't name; whether sound does is seen by who owns them.
+        // cpal's ALSA streams go on after what cpal has no name for; whether sound does is seen by who owns them.
         let over = !matches!(error.kind(), ErrorKind::BackendError | ErrorKind::DeviceBusy);
         let fault = Fault { which, reason: error.to_string(), over };
         if faults.try_send(fault).is_err() {

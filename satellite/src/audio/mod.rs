@@ -81,7 +81,7 @@ pub struct Fault {
     pub which: Which,
     /// What the system says.
     pub reason: String,
-    /// Its stream has ended; otherwise it may go on.
+    /// It is past going on; otherwise its owner looks whether sound still flows.
     pub over: bool,
 }
 

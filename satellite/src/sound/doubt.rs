@@ -1,6 +1,6 @@
 //! Whether an open device that told a fault goes on all the same.
 //!
-//! Some faults are a moment's: ALSA on a sound server fails (`EIO`) while the server has not yet said how far it is. A device opened anew
+//! Some faults are a moment's: ALSA on a sound server was seen to fail (`EIO`) just after it was opened, and to go on. A device opened anew
 //! for such a thing is away just when something is to be said.
 
 use std::time::{Duration, Instant};
