@@ -17,7 +17,8 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// Every file that git knows or would add, beneath the workspace.
+/// Every file of ours that git knows or would add, beneath the workspace: what others wrote keeps to rules of their own, and to
+/// [`what_is_vendored_is_the_release_and_its_patch`].
 fn files() -> Vec<String> {
     let out = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard"])
@@ -25,7 +26,9 @@ fn files() -> Vec<String> {
         .output()
         .expect("git lists the files");
     assert!(out.status.success(), "git ls-files: {}", String::from_utf8_lossy(&out.stderr));
-    String::from_utf8(out.stdout).unwrap().lines().filter(|f| root().join(f).is_file()).map(str::to_owned).collect()
+    let all = String::from_utf8(out.stdout).unwrap();
+    let ours = |f: &&str| !f.starts_with("vendor/pulseaudio/") && root().join(f).is_file();
+    all.lines().filter(ours).map(str::to_owned).collect()
 }
 
 fn rust() -> Vec<(String, String)> {
@@ -301,6 +304,34 @@ fn banned_crates_are_not_locked() {
         lock["package"].as_array().unwrap().iter().map(|package| package["name"].as_str().unwrap()).collect();
     assert!(banned.contains(&"aws-lc-rs") && locked.contains("ring"), "one crypto stack: ring");
     none("banned by deny.toml", banned.into_iter().filter(|name| locked.contains(name)).map(str::to_owned).collect());
+}
+
+/// Nobody works on a library in here: what vendor/ holds is what its authors released, but for the patch that lies beside it.
+#[test]
+fn what_is_vendored_is_the_release_and_its_patch() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = |command: &mut Command| {
+        let out = command.current_dir(dir.path()).output().unwrap();
+        assert!(
+            out.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&out.stdout),
+            String::from_utf8_lossy(&out.stderr)
+        );
+    };
+    let vendored = root().join("vendor/pulseaudio");
+    run(Command::new("cp").arg("-r").arg(vendored.join("src")).arg(vendored.join("LICENSE.md")).arg("."));
+    run(Command::new("git").args(["apply", "--reverse"]).arg(root().join("vendor/pulseaudio.patch")));
+    let released = root().join("vendor/pulseaudio.sha256");
+    run(Command::new("sha256sum").args(["--check", "--strict", "--quiet"]).arg(&released));
+    let listed = std::fs::read_to_string(released).unwrap().lines().count();
+    let found = files_beneath(&dir.path().join("src")) + 1;
+    assert_eq!(found, listed, "nothing was added to it");
+}
+
+fn files_beneath(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { files_beneath(&path) } else { 1 }).sum()
 }
 
 /// How many may wait in a channel has a name that says why. A single place needs none.
