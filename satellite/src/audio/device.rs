@@ -17,8 +17,8 @@ use crate::clock::Clock;
 
 /// Callbacks a second: the default of the hosts is seconds of delay.
 const PERIODS_PER_S: u32 = 50;
-/// Likewise where a sound server plays, which has the hardware's buffer behind its own: what is said waits 27 ms less.
-const SERVED_PERIODS_PER_S: u32 = 150;
+/// Likewise where a sound server plays, which has the hardware's buffer behind its own: what is said waits 30 ms less.
+const SERVED_PERIODS_PER_S: u32 = 200;
 /// A sound server that hangs must not hang the satellite.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 /// Rates in the order in which they are liked, where none is configured.
