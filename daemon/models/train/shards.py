@@ -1,6 +1,6 @@
 """`python3 -m train.shards easy|hard|invented|held-out SEED FIRST COUNT FOLDER`: speech to train on, or to judge by.
 
-`invented` are requests of today's corpus, half of them in voices of variants.py's making.
+`invented` are requests of today's corpus, a share of them in voices of variants.py's making.
 
 A shard is a .npz of UTTERANCES utterances: `features` and `labels` of all of them end to end, `frames` of each.
 """
@@ -113,10 +113,11 @@ def main():
     parser.add_argument("count", type=int)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--utterances", type=int, default=UTTERANCES)
+    parser.add_argument("--share", type=float, default=0.5, help="for `invented`: of such voices")
     parser.add_argument("--corpus", type=Path, help="for `invented`: the folder that daemon/models/make_default.sh makes")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    speaker = Speaker(held_out=options.kind == "held-out", inventing=options.kind == "invented")
+    speaker = Speaker(held_out=options.kind == "held-out", invented_share=options.share if options.kind == "invented" else None)
     texts = Requests(options.corpus) if options.kind == "invented" else Texts()
     hardness = {"hard": HARD, "invented": INVENTED}.get(options.kind, EASY)
     for number in range(options.first, options.first + options.count):

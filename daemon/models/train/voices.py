@@ -25,8 +25,6 @@ VARIANTS = ["", "", ""] + (
 TRAINED = [name for name in VARIANTS if name]
 # Invented variants: so many to train on, and so many after them to tune words, language model and beam with.
 INVENTED, TUNING = 70, 20
-# Share of utterances in an invented voice, where the third stage speaks.
-INVENTED_SHARE = 0.5
 # Robots and whispers come seldom.
 RARE_VARIANTS = "Demonic robosoft robosoft2 robosoft4 Tweaky UniRobot anikaRobot whisper whisperf".split()
 RARE_SHARE = 0.04
@@ -44,12 +42,12 @@ def invented(number):
     return f"nv{number:03d}"
 
 
-def voice(chance, held_out=False, inventing=False):
-    """Name of a voice for espeak-ng."""
+def voice(chance, held_out=False, invented_share=None):
+    """Name of a voice for espeak-ng; of `invented_share`, such a share are invented ones."""
     if held_out:
         variant = chance.choice(HELD_OUT)
-    elif inventing:
-        variant = chance.choice(VARIANTS) if chance.random() < 1 - INVENTED_SHARE else invented(chance.randrange(INVENTED))
+    elif invented_share is not None:
+        variant = chance.choice(VARIANTS) if chance.random() < 1 - invented_share else invented(chance.randrange(INVENTED))
     else:
         variant = chance.choice(RARE_VARIANTS if chance.random() < RARE_SHARE else VARIANTS)
     accent = chance.choice(ACCENTS)
