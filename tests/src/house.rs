@@ -60,7 +60,7 @@ pub struct HouseConfig {
 impl HouseConfig {
     /// A house with the embedded model and a quiet echo (-10 dB).
     pub fn new(root: PathBuf, programs: PathBuf, dir: PathBuf, seed: u64) -> Self {
-        let room = RoomConfig { echo_db: Some(-10.0), seed };
+        let room = RoomConfig { echo_db: Some(-10.0), seed, late: Duration::ZERO };
         let model = model(&root);
         let (tried_on_people, untried_ear_approves) = (None, true);
         let (wait_ms, minds) = (None, String::new());

@@ -199,6 +199,21 @@ fn go_first(pid: Option<Pid>) -> Result<()> {
     }
 }
 
+/// Lets the timers of a process come late by so much, so that it wakes seldomer; threads that it starts later are as late as the one that
+/// starts them. Only root may: without, it wakes as often as it wants to (proc(5), `/proc/PID/timerslack_ns`).
+pub fn wakes_late(pid: u32, by: Duration) -> Result<()> {
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+        // Each thread has a folder there, though none is listed.
+        let file = Path::new("/proc").join(thread?.file_name()).join("timerslack_ns");
+        match std::fs::write(&file, by.as_nanos().to_string()) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error).with_context(|| file.display().to_string()),
+        }
+    }
+    Ok(())
+}
+
 /// A process as it was seen: another one that gets its number later is not taken for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Running {

@@ -6,27 +6,29 @@
 //! A failure is a failure, with one exception that is measured, printed and told again at the end: a program that plays and hears through
 //! a sound server, in whose time the whole machine stood still ([`crate::stalls`]), was broken by that, and is run again by itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
 use crate::stalls::{Stalls, Watch};
 use crate::told;
 
-/// Programs at a time, for each processor. More of them, and sound breaks up.
-const PROGRAMS_PER_CPU: usize = 2;
+/// Programs at a time, and how many of them may sound, each for two processors: more of those, and sound breaks up.
+const PROGRAMS: usize = 5;
+const SOUNDING_PROGRAMS: usize = 3;
 /// Programs that nothing else may run beside: what they judge, sample by sample or through ALSA's plug-in, breaks on a busy machine by the
 /// fault of PulseAudio's own clients, not of Jarvis.
 const ALONE: [&str; 2] = ["tests/alsa", "tests/room"];
 /// Programs whose sound goes through a sound server, which drops what it can't pass on within 20 ms.
-const SOUNDING: [&str; 7] = [
+const SOUNDING: [&str; 8] = [
     "tests/alsa",
     "tests/room",
+    "tests/endurance",
     "tests/house",
     "tests/mic",
     "tests/satellite",
@@ -186,18 +188,20 @@ fn in_order(mut programs: Vec<Program>, last: &BTreeMap<String, f64>) -> Vec<Pro
 }
 
 fn side_by_side(programs: Vec<Program>, folder: &Path, watch: &Watch) -> Result<Vec<Outcome>> {
-    let cpus = std::thread::available_parallelism()?.get();
-    let waiting = Mutex::new(VecDeque::from(programs));
-    let next = || waiting.lock().map_or(None, |mut waiting| waiting.pop_front());
+    let pairs = std::thread::available_parallelism()?.get().div_ceil(2);
+    let queue = Queue { waiting: Mutex::new(Waiting { programs, sounding: 0 }), ended: Condvar::new() };
     std::thread::scope(|scope| {
         let worker = || -> Result<Vec<Outcome>> {
             let mut done = Vec::new();
-            while let Some(program) = next() {
-                done.push(one(program, folder, watch)?);
+            while let Some(program) = queue.next(pairs * SOUNDING_PROGRAMS)? {
+                let sounds = program.sounds();
+                let outcome = one(program, folder, watch);
+                queue.ended(sounds)?;
+                done.push(outcome?);
             }
             Ok(done)
         };
-        let workers: Vec<_> = (0..cpus * PROGRAMS_PER_CPU).map(|_| scope.spawn(worker)).collect();
+        let workers: Vec<_> = (0..pairs * PROGRAMS).map(|_| scope.spawn(worker)).collect();
         let mut outcomes = Vec::new();
         for worker in workers {
             let Ok(done) = worker.join() else { bail!("a thread of the suite panicked") };
@@ -205,6 +209,55 @@ fn side_by_side(programs: Vec<Program>, folder: &Path, watch: &Watch) -> Result<
         }
         Ok(outcomes)
     })
+}
+
+/// Programs that were not run yet, in their order.
+struct Waiting {
+    programs: Vec<Program>,
+    /// Programs that run now and sound.
+    sounding: usize,
+}
+
+impl Waiting {
+    /// The first that may run now; `None` where all that are left would sound beside `most` others.
+    fn take(&mut self, most: usize) -> Option<Program> {
+        let full = self.sounding >= most;
+        let at = self.programs.iter().position(|program| !(full && program.sounds()))?;
+        let program = self.programs.remove(at);
+        self.sounding += usize::from(program.sounds());
+        Some(program)
+    }
+}
+
+struct Queue {
+    waiting: Mutex<Waiting>,
+    ended: Condvar,
+}
+
+impl Queue {
+    /// Waits until another may run; `None` once all do or did.
+    fn next(&self, most: usize) -> Result<Option<Program>> {
+        let mut waiting = self.lock()?;
+        loop {
+            if let Some(program) = waiting.take(most) {
+                return Ok(Some(program));
+            }
+            if waiting.programs.is_empty() {
+                return Ok(None);
+            }
+            waiting = self.ended.wait(waiting).map_err(|_| anyhow!("a thread of the suite panicked"))?;
+        }
+    }
+
+    fn ended(&self, sounded: bool) -> Result<()> {
+        self.lock()?.sounding -= usize::from(sounded);
+        self.ended.notify_all();
+        Ok(())
+    }
+
+    fn lock(&self) -> Result<MutexGuard<'_, Waiting>> {
+        self.waiting.lock().map_err(|_| anyhow!("a thread of the suite panicked"))
+    }
 }
 
 fn one(program: Program, folder: &Path, watch: &Watch) -> Result<Outcome> {
@@ -271,6 +324,21 @@ mod tests {
         let last = BTreeMap::from([("a".to_owned(), 1.0), ("b".to_owned(), 9.0)]);
         let order = in_order(["a", "c", "tests/d", "b"].map(named).to_vec(), &last);
         assert_eq!(order.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["tests/d", "c", "b", "a"]);
+    }
+
+    #[test]
+    fn no_more_sound_at_once_than_the_machine_bears_and_the_others_go_past() {
+        let programs = ["tests/house", "tests/mic", "tests/safety"].map(named).to_vec();
+        let mut waiting = Waiting { programs, sounding: 0 };
+        let mut take = |ended: usize| {
+            waiting.sounding -= ended;
+            waiting.take(1).map(|program| program.name)
+        };
+        assert_eq!(take(0).as_deref(), Some("tests/house"));
+        assert_eq!(take(0).as_deref(), Some("tests/safety"), "it makes no sound");
+        assert_eq!(take(0), None, "the house still sounds");
+        assert_eq!(take(1).as_deref(), Some("tests/mic"));
+        assert_eq!(take(1), None, "nothing is left");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::house::HouseConfig;
 use crate::judge::{self, as_heard};
 use crate::process::programs;
 use crate::pve::expected::Figure;
+use crate::room::{RoomConfig, UNHURRIED};
 use crate::sound;
 
 /// Within what people wait, a node that is asked over SSH may be late for no other reason than the other tests.
@@ -25,7 +26,8 @@ pub fn root() -> PathBuf {
 
 /// A house in this folder, whose answers wait for a cluster that shares a busy machine with them.
 pub fn config(dir: &Path, seed: u64) -> HouseConfig {
-    HouseConfig { wait_ms: Some(WAIT_MS), ..HouseConfig::new(root(), programs().unwrap(), dir.to_owned(), seed) }
+    let usual = HouseConfig::new(root(), programs().unwrap(), dir.to_owned(), seed);
+    HouseConfig { wait_ms: Some(WAIT_MS), room: RoomConfig { late: UNHURRIED, ..usual.room }, ..usual }
 }
 
 /// What a voice says, as loud as people speak.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 use std::process::Command;
+use std::time::Duration;
 
 use jarvis_tests::demo::referee::Referee;
 use jarvis_tests::demo::request::Request;
@@ -14,7 +15,8 @@ use jarvis_tests::trial::config;
 
 /// A room whose devices are ALSA's.
 fn room(dir: &std::path::Path) -> Room {
-    let mut room = Room::open(&dir.join("room"), &RoomConfig { echo_db: Some(-10.0), seed: 8 }).unwrap();
+    let mut room =
+        Room::open(&dir.join("room"), &RoomConfig { echo_db: Some(-10.0), seed: 8, late: Duration::ZERO }).unwrap();
     room.through_alsa().unwrap();
     room
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use jarvis_tests::house::model;
 use jarvis_tests::process::{programs, spawn, wait_for};
-use jarvis_tests::room::{Room, RoomConfig};
+use jarvis_tests::room::{Room, RoomConfig, UNHURRIED};
 use jarvis_tests::sound;
 use jarvis_tests::trial::{root, spoken};
 use jarvisd::event::TurnRecord;
@@ -88,7 +88,7 @@ fn said(text: &str) -> Vec<i16> {
 #[test]
 fn five_takes_then_a_turn_by_enter_and_one_by_the_wake_word() {
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(&dir.path().join("room"), &RoomConfig { echo_db: None, seed: 1 }).unwrap();
+    let room = Room::open(&dir.path().join("room"), &RoomConfig { echo_db: None, seed: 1, late: UNHURRIED }).unwrap();
     let out = dir.path().join("demo");
     let mut demo = Demo::start(demo(&room.pulse_server(), &out).env("MODEL", model(&root())));
     demo.wait("Enter begins");
@@ -153,7 +153,7 @@ fn ended(command: &mut Command, keys: &str) -> (bool, String) {
 #[test]
 fn a_model_is_offered_with_its_size_and_digest_and_never_fetched_unasked() {
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(&dir.path().join("room"), &RoomConfig { echo_db: None, seed: 2 }).unwrap();
+    let room = Room::open(&dir.path().join("room"), &RoomConfig { echo_db: None, seed: 2, late: UNHURRIED }).unwrap();
     let out = dir.path().join("demo");
     for keys in ["", "n\n", "what?\n"] {
         let (success, told) = ended(&mut demo(&room.pulse_server(), &out), keys);
@@ -174,7 +174,7 @@ fn a_model_is_offered_with_its_size_and_digest_and_never_fetched_unasked() {
 #[test]
 fn without_a_microphone_it_lists_what_there_is() {
     let dir = tempfile::tempdir().unwrap();
-    let room = Room::open(&dir.path().join("room"), &RoomConfig { echo_db: None, seed: 3 }).unwrap();
+    let room = Room::open(&dir.path().join("room"), &RoomConfig { echo_db: None, seed: 3, late: UNHURRIED }).unwrap();
     let out = dir.path().join("demo");
     let (success, told) = ended(demo(&room.pulse_server(), &out).env("MICROPHONE", "no such thing"), "");
     assert!(!success);

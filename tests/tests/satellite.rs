@@ -17,7 +17,7 @@ use jarvis_tests::judge;
 use jarvis_tests::likeness::likeness;
 use jarvis_tests::music::music;
 use jarvis_tests::process::{Process, programs, wait_for};
-use jarvis_tests::room::{Room, RoomConfig};
+use jarvis_tests::room::{Room, RoomConfig, UNHURRIED};
 use jarvis_tests::sound;
 use jarvisd::hub::{EndReason, Hub, HubConfig, HubEvent, Opening, PlaybackNews};
 use tokio::sync::mpsc;
@@ -251,7 +251,7 @@ fn pulse(dir: &str) -> String {
 }
 
 fn room(dir: &Path, echo_db: Option<f64>) -> Room {
-    Room::open(dir, &RoomConfig { echo_db, seed: 7 }).unwrap()
+    Room::open(dir, &RoomConfig { echo_db, seed: 7, late: UNHURRIED }).unwrap()
 }
 
 /// Waits until so many record in the room: its own recorder, and the satellite while its microphone is open.

@@ -25,7 +25,7 @@ pub fn run(bench: &Bench) -> Result<Vec<Row>> {
     let runtime = tokio::runtime::Runtime::new()?;
     let dir = tempfile::tempdir_in(&bench.dir)?;
     let config = HouseConfig {
-        room: RoomConfig { echo_db: None, seed: bench.seed },
+        room: RoomConfig { echo_db: None, seed: bench.seed, late: Duration::ZERO },
         ..HouseConfig::new(bench.root.clone(), bench.programs.clone(), dir.path().to_owned(), bench.seed)
     };
     let mut house = runtime.block_on(House::start(config))?;

@@ -1,6 +1,7 @@
 //! `make demo`: spoken sentences through the whole house, told as they happen, judged from the recording.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -48,7 +49,7 @@ pub async fn run(demo: &Demo) -> Result<bool> {
     clear(&dir)?;
     println!("Jarvis. Four simulated nodes, one room, seed {}.\n{UNTRIED_EAR}", demo.seed);
     let mut config = HouseConfig::new(demo.root.clone(), demo.programs.clone(), dir.clone(), demo.seed);
-    config.room = RoomConfig { echo_db: Some(demo.echo_db), seed: demo.seed };
+    config.room = RoomConfig { echo_db: Some(demo.echo_db), seed: demo.seed, late: Duration::ZERO };
     let mut house = House::start(config).await?;
     println!("The satellite listens. The page: {}\n", house.page());
     let mut referee = Referee::new(&demo.root, &demo.programs)?;
