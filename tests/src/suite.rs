@@ -3,8 +3,8 @@
 //! Most of a run is waiting: what is said takes its time. Programs one after another, as `cargo test` runs them, leave the processors
 //! idle; side by side they share them.
 //!
-//! A failure is a failure, with one exception that is measured, printed and told again at the end: a program that plays and hears through
-//! a sound server, in whose time the whole machine stood still ([`crate::stalls`]), was broken by that, and is run again by itself.
+//! A failure is a failure. Where the whole machine stood still in a program's time ([`crate::stalls`]), that is told with it, as sound
+//! breaks up then.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,6 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::Deserialize;
 
 use crate::stalls::{Stalls, Watch};
-use crate::told;
 
 /// Programs at a time, and how many of them may sound, each for two processors: more of those, and sound breaks up.
 const PROGRAMS: usize = 5;
@@ -35,8 +34,6 @@ const SOUNDING: [&str; 8] = [
     "tests/spoken_changes",
     "tests/unheard",
 ];
-/// Times that such a program is run, where the machine stood still in each but the last.
-const TRIES_MAX: usize = 3;
 /// Where each program's output lies, beneath the workspace.
 const FOLDER: &str = "target/suite";
 /// How long each took the last time, in [`FOLDER`].
@@ -92,13 +89,6 @@ struct Outcome {
     stalls: Option<Stalls>,
 }
 
-impl Outcome {
-    /// Why it says nothing of Jarvis, where that is so.
-    fn broken_by(&self) -> Option<Stalls> {
-        self.stalls.filter(|_| self.failed.is_some() && self.program.sounds())
-    }
-}
-
 /// Builds all with this `cargo` and runs all. An error names what failed; its output was printed.
 pub fn run(root: &Path, cargo: &str) -> Result<()> {
     let folder = root.join(FOLDER);
@@ -115,26 +105,14 @@ pub fn run(root: &Path, cargo: &str) -> Result<()> {
     for program in alone {
         outcomes.push(one(program, &folder, &watch)?);
     }
-    let mut again = Vec::new();
     let mut failed = Vec::new();
     let mut seconds = BTreeMap::new();
-    for mut outcome in outcomes {
-        for _ in 1..TRIES_MAX {
-            let Some(stalls) = outcome.broken_by() else { break };
-            show(&outcome)?;
-            let told = format!("RUN AGAIN: {}, which had failed: in its time {stalls}", outcome.program.name);
-            println!("{told}");
-            again.push(told);
-            outcome = one(outcome.program, &folder, &watch)?;
-        }
+    for outcome in outcomes {
         if outcome.failed.is_some() {
             show(&outcome)?;
             failed.push(outcome.program.name.clone());
         }
         seconds.insert(outcome.program.name, outcome.seconds);
-    }
-    if !again.is_empty() {
-        told::tell("again", &again.join("\n"))?;
     }
     std::fs::write(folder.join(SECONDS), serde_json::to_vec_pretty(&seconds)?)?;
     let status = Command::new(cargo).args(["test", "--workspace", "--doc", "--quiet"]).current_dir(root).status()?;
@@ -150,6 +128,9 @@ fn show(outcome: &Outcome) -> Result<()> {
     if let Some((log, ended)) = &outcome.failed {
         println!("\n==== {} ended with {ended}", outcome.program.name);
         println!("{}", String::from_utf8_lossy(&std::fs::read(log)?));
+        if let Some(stalls) = outcome.stalls {
+            println!("==== in its time {stalls}");
+        }
     }
     Ok(())
 }
@@ -291,8 +272,6 @@ fn well(success: bool, said: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn named(name: &str) -> Program {
@@ -339,20 +318,6 @@ mod tests {
         assert_eq!(take(0), None, "the house still sounds");
         assert_eq!(take(1).as_deref(), Some("tests/mic"));
         assert_eq!(take(1), None, "nothing is left");
-    }
-
-    #[test]
-    fn only_sound_broken_by_and_only_where_the_machine_stood_still() {
-        let outcome = |name: &str, failed: bool, stalls: bool| Outcome {
-            program: named(name),
-            seconds: 1.0,
-            failed: failed.then(|| (PathBuf::new(), "exit status: 101".to_owned())),
-            stalls: stalls.then_some(Stalls { count: 1, worst: Duration::from_millis(60) }),
-        };
-        assert!(outcome("tests/alsa", true, true).broken_by().is_some());
-        assert!(outcome("tests/alsa", true, false).broken_by().is_none(), "a failure on a machine that went on");
-        assert!(outcome("tests/safety", true, true).broken_by().is_none(), "it plays nothing");
-        assert!(outcome("tests/alsa", false, true).broken_by().is_none(), "it did well all the same");
     }
 
     #[test]
