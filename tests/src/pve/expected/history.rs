@@ -43,7 +43,10 @@ pub(super) fn of_history(state: &State, now: i64, kind: &str) -> Vec<Figure> {
                 count => vec![number(count)],
             }
         }
-        "backup.schedule" => vec![words(&["two thirty", "half past two", "oh two thirty", "2:30", "02:30"])],
+        "backup.schedule" => {
+            let next = state.jobs.iter().filter(|job| job.enabled).map(|job| job.next_run).min();
+            next.map(|at| time_of_day(at + state.offset_s)).into_iter().collect()
+        }
         "replication.status" => {
             let failing: Vec<_> = state.replication.iter().filter(|job| job.failures > 0).collect();
             let named = failing.iter().filter_map(|job| state.guest(job.vmid)).map(name);

@@ -126,6 +126,7 @@ pub(super) fn time_of_day(local: i64) -> Figure {
             1..10 => {
                 figures.extend([format!("{hour} oh {}", spoken(minute)), format!("{hour} zero {}", spoken(minute))])
             }
+            30 => figures.extend([format!("{hour} thirty"), format!("half past {hour}")]),
             _ => figures.push(format!("{hour} {}", spoken(minute))),
         }
     }

@@ -38,6 +38,18 @@ fn kinds_without_a_figure_are_kinds_of_the_grammar() {
     }
 }
 
+/// It depends on the day and the hour: whoever asks on a Saturday between the two is told of the weekly one, where that is on.
+#[test]
+fn the_next_backup_is_the_earliest_of_the_jobs_that_are_on() {
+    // A Saturday, 04:00.
+    let mut state = State::at(7, 1_795_838_400, 0);
+    let of = |state: &State| expected(state, state.born, "backup.schedule", &[])[0].to_string();
+    state.jobs[1].enabled = true;
+    assert!(of(&state).contains("five o'clock"), "{}", of(&state));
+    state.jobs[1].enabled = false;
+    assert!(of(&state).contains("half past two"), "{}", of(&state));
+}
+
 #[test]
 fn figures_follow_the_state() {
     let mut state = State::at(7, 1_795_430_000, 0);
