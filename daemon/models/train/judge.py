@@ -12,6 +12,7 @@ import numpy as np
 from scipy.signal import resample_poly
 from vosk import KaldiRecognizer, Model, SetLogLevel
 
+from words.challenge import distance
 from words.espeak import Espeak
 from words.text import canonical
 
@@ -31,16 +32,6 @@ PEAK, LEAD_SAMPLES, HISS = 10_000, 4_800, 5
 NOISES, SNR_DB = ["white", "pink", "brown"], 15
 # Sound is handed over in pieces of 0.2 s, as bytes.
 PIECE = 6_400
-
-
-def edits(said, heard):
-    """Words that are missing, wrong, or too many."""
-    row = list(range(len(heard) + 1))
-    for number, word in enumerate(said, 1):
-        above, row[0] = row[0], number
-        for place, other in enumerate(heard, 1):
-            above, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, above + (word != other))
-    return row[-1]
 
 
 def spoken(engine, sentence, number, voices):
@@ -80,7 +71,7 @@ def main():
             else:
                 sound = rooms.with_noise(sound, SNR_DB, rng, kind=NOISES[number % len(NOISES)])
             said = canonical(sentence).split()
-            errors, words = errors + edits(said, canonical(heard(model, sound)).split()), words + len(said)
+            errors, words = errors + distance(said, canonical(heard(model, sound)).split()), words + len(said)
         print(f"{options.who}, {name}: {errors} errors in {words} words, {errors / words:.4f}", flush=True)
 
 

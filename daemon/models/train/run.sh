@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains the acoustic model from nothing, in about two and a half hours of one core, and puts it into a new folder. No part of `make`: the
+# Trains the acoustic model from nothing, in about three hours of one core, and puts it into a new folder. No part of `make`: the
 # network is committed. Needs: apt-get install libespeak-ng1 espeak-ng-data python3-torch python3-numpy python3-scipy python3-venv
 # wamerican-small, and from PyPI kaldi-native-fbank in a venv with --system-site-packages.
 #
@@ -23,7 +23,7 @@ ESPEAK_DATA_PATH="$work/espeak" "$python" -m train.shards invented 9 0 36 "$work
 "$python" -m train.variants "$work/espeak-more" --seed 43
 ESPEAK_DATA_PATH="$work/espeak-more" "$python" -m train.shards invented 10 0 32 "$work/more" --corpus "$corpus"
 "$python" -m train.fit "$work/more" "$work/fourth.npz" --from "$work/third.npz" --rate 6e-4 --passes 1
-# And 31 hours, three quarters of them in 350 further voices: 35 minutes of one core to say them, 25 to learn from them.
+# And 32 hours, three quarters of them in 350 further voices. To say them took 13 minutes of one core.
 for seed in 44 45 46 47 48; do
   "$python" -m train.variants "$work/espeak-$seed" --seed "$seed"
   for number in $(seq $((seed - 44)) 5 69); do

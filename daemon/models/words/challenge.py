@@ -29,7 +29,7 @@ SEED = 7
 
 
 def distance(one, other):
-    """Phones to insert, delete or replace."""
+    """Phones, or words, to insert, delete or replace."""
     row = list(range(len(other) + 1))
     for i, phone in enumerate(one, 1):
         before, row[0] = row[0], i
